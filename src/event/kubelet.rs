@@ -1,0 +1,212 @@
+//! Events of kubelets and of the applications they run.
+//!
+//! `epoch` is the pod's or container's epoch in the kubelet's table: whenever a plan changes (a
+//! container restarts, a pod starts to terminate, a node loses power) the epoch moves on and the
+//! events of the old plan are stale.
+
+use super::Phase;
+use crate::model::{FaultId, NodeId, PodId, ProbeKind};
+
+/// What happens on nodes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KubeletEvent {
+    /// The API server's watch tells the kubelet of a change to a pod bound to its node.
+    PodUpdate {
+        /// The pod.
+        pod: PodId,
+    },
+    /// The node lost power: everything on it is gone at once.
+    PowerLost {
+        /// The node.
+        node: NodeId,
+    },
+    /// Kubelet and runtime are up after a boot.
+    Started {
+        /// The node.
+        node: NodeId,
+    },
+    /// A container fault of the scenario begins or ends.
+    ContainerFault {
+        /// Which fault.
+        fault: FaultId,
+        /// Begin or end.
+        begins: bool,
+    },
+    /// The pod's sandbox and network are up.
+    SandboxReady {
+        /// The pod.
+        pod: PodId,
+        /// Pod epoch.
+        epoch: u32,
+    },
+    /// The node's image puller has finished its current pull.
+    PullDone {
+        /// The node.
+        node: NodeId,
+        /// The node's power epoch.
+        epoch: u32,
+    },
+    /// A container has been created and started.
+    ContainerStarted {
+        /// The pod.
+        pod: PodId,
+        /// Container position (init containers first).
+        container: u8,
+        /// Container epoch.
+        epoch: u32,
+    },
+    /// The application inside changes its health: start-up finished, a failure begins or ends.
+    AppChange {
+        /// The pod.
+        pod: PodId,
+        /// Container position.
+        container: u8,
+        /// Container epoch.
+        epoch: u32,
+    },
+    /// A container's process exits by itself or by a signal.
+    Exit {
+        /// The pod.
+        pod: PodId,
+        /// Container position.
+        container: u8,
+        /// Container epoch.
+        epoch: u32,
+    },
+    /// A tick of a probe worker at which something can change.
+    Probe {
+        /// The pod.
+        pod: PodId,
+        /// Container position.
+        container: u8,
+        /// Which probe.
+        kind: ProbeKind,
+        /// Probe worker epoch.
+        epoch: u32,
+    },
+    /// The result of a probe that took time (a time-out) is in.
+    ProbeResult {
+        /// The pod.
+        pod: PodId,
+        /// Container position.
+        container: u8,
+        /// Which probe.
+        kind: ProbeKind,
+        /// Probe worker epoch.
+        epoch: u32,
+    },
+    /// SIGTERM is sent to a container: its preStop hook is done.
+    Terminate {
+        /// The pod.
+        pod: PodId,
+        /// Container position.
+        container: u8,
+        /// Container epoch.
+        epoch: u32,
+    },
+    /// SIGKILL: the grace period is over.
+    Kill {
+        /// The pod.
+        pod: PodId,
+        /// Container position.
+        container: u8,
+        /// Container epoch.
+        epoch: u32,
+    },
+    /// PLEG notices that a container has stopped, or a back-off ends: the pod is synced.
+    Sync {
+        /// The pod.
+        pod: PodId,
+        /// Pod epoch.
+        epoch: u32,
+    },
+    /// All containers are gone and cleaned up: the kubelet deletes the pod object.
+    Cleaned {
+        /// The pod.
+        pod: PodId,
+        /// Pod epoch.
+        epoch: u32,
+    },
+}
+
+impl KubeletEvent {
+    /// Applications act before the kubelet looks.
+    pub(super) fn phase(self) -> Phase {
+        match self {
+            Self::PowerLost { .. }
+            | Self::Started { .. }
+            | Self::ContainerFault { .. }
+            | Self::AppChange { .. }
+            | Self::Exit { .. }
+            | Self::Kill { .. } => Phase::Process,
+            Self::PodUpdate { .. }
+            | Self::SandboxReady { .. }
+            | Self::PullDone { .. }
+            | Self::ContainerStarted { .. }
+            | Self::Probe { .. }
+            | Self::ProbeResult { .. }
+            | Self::Terminate { .. }
+            | Self::Sync { .. }
+            | Self::Cleaned { .. } => Phase::Kubelet,
+        }
+    }
+
+    pub(super) fn kind(self) -> &'static str {
+        match self {
+            Self::Probe { .. } | Self::ProbeResult { .. } => "probe",
+            Self::AppChange { .. } | Self::Exit { .. } => "application",
+            Self::PodUpdate { .. }
+            | Self::PowerLost { .. }
+            | Self::Started { .. }
+            | Self::ContainerFault { .. }
+            | Self::SandboxReady { .. }
+            | Self::PullDone { .. }
+            | Self::ContainerStarted { .. }
+            | Self::Terminate { .. }
+            | Self::Kill { .. }
+            | Self::Sync { .. }
+            | Self::Cleaned { .. } => "kubelet",
+        }
+    }
+
+    pub(super) fn tag(self) -> u64 {
+        let (tag, container, kind) = match self {
+            Self::PodUpdate { .. } => (0, 0, 0),
+            Self::PowerLost { .. } => (1, 0, 0),
+            Self::Started { .. } => (2, 0, 0),
+            Self::ContainerFault { begins, .. } => (3, u8::from(begins), 0),
+            Self::SandboxReady { .. } => (4, 0, 0),
+            Self::PullDone { .. } => (5, 0, 0),
+            Self::ContainerStarted { container, .. } => (6, container, 0),
+            Self::AppChange { container, .. } => (7, container, 0),
+            Self::Exit { container, .. } => (8, container, 0),
+            Self::Probe { container, kind, .. } => (9, container, kind as u64),
+            Self::ProbeResult { container, kind, .. } => (10, container, kind as u64),
+            Self::Terminate { container, .. } => (11, container, 0),
+            Self::Kill { container, .. } => (12, container, 0),
+            Self::Sync { .. } => (13, 0, 0),
+            Self::Cleaned { .. } => (14, 0, 0),
+        };
+        tag | u64::from(container) << 8 | kind << 16
+    }
+
+    pub(super) fn word(self) -> u64 {
+        let (id, epoch) = match self {
+            Self::PodUpdate { pod } => (pod.raw(), 0),
+            Self::PowerLost { node } | Self::Started { node } => (node.raw(), 0),
+            Self::ContainerFault { fault, .. } => (fault.raw(), 0),
+            Self::PullDone { node, epoch } => (node.raw(), epoch),
+            Self::SandboxReady { pod, epoch }
+            | Self::ContainerStarted { pod, epoch, .. }
+            | Self::AppChange { pod, epoch, .. }
+            | Self::Exit { pod, epoch, .. }
+            | Self::Probe { pod, epoch, .. }
+            | Self::ProbeResult { pod, epoch, .. }
+            | Self::Terminate { pod, epoch, .. }
+            | Self::Kill { pod, epoch, .. }
+            | Self::Sync { pod, epoch }
+            | Self::Cleaned { pod, epoch } => (pod.raw(), epoch),
+        };
+        u64::from(id) << 32 | u64::from(epoch)
+    }
+}

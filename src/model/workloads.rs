@@ -1,0 +1,171 @@
+//! Declared objects above pods: namespaces, workloads, services, and what operators do to them.
+
+use super::{LabelSelector, Labels, NamespaceId, NodeId, TemplateId, WorkloadId};
+use crate::base::time::{SimDuration, SimTime};
+
+/// A namespace.
+#[derive(Clone, Debug)]
+pub struct Namespace {
+    /// Name.
+    pub name: String,
+    /// Labels, `kubernetes.io/metadata.name` included.
+    pub labels: Labels,
+}
+
+/// Kinds of workload that controllers drive.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WorkloadKind {
+    /// `apps/v1` Deployment: makes ReplicaSets.
+    Deployment,
+    /// `apps/v1` ReplicaSet without a Deployment.
+    ReplicaSet,
+    /// A pod that no controller owns.
+    Pod,
+}
+
+impl WorkloadKind {
+    /// Kubernetes' kind.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Deployment => "Deployment",
+            Self::ReplicaSet => "ReplicaSet",
+            Self::Pod => "Pod",
+        }
+    }
+}
+
+/// `intstr.IntOrString` where a percentage is allowed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum IntOrPercent {
+    /// An absolute number.
+    Int(i32),
+    /// A percentage of the replicas.
+    Percent(i32),
+}
+
+impl IntOrPercent {
+    /// The number meant for `total`, percentages rounded up.
+    #[must_use]
+    pub fn ceil(self, total: i32) -> i32 {
+        match self {
+            Self::Int(n) => n,
+            Self::Percent(p) => {
+                let scaled = i64::from(p) * i64::from(total);
+                i32::try_from(-(-scaled).div_euclid(100)).unwrap_or(i32::MAX)
+            }
+        }
+    }
+
+    /// The number meant for `total`, percentages rounded down.
+    #[must_use]
+    pub fn floor(self, total: i32) -> i32 {
+        match self {
+            Self::Int(n) => n,
+            Self::Percent(p) => {
+                let scaled = i64::from(p) * i64::from(total);
+                i32::try_from(scaled.div_euclid(100)).unwrap_or(i32::MAX)
+            }
+        }
+    }
+}
+
+/// `spec.strategy` of a Deployment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DeploymentStrategy {
+    /// Old pods go as new ones become available.
+    RollingUpdate {
+        /// Pods above the desired number.
+        max_surge: IntOrPercent,
+        /// Pods that may be unavailable.
+        max_unavailable: IntOrPercent,
+    },
+    /// All old pods go first.
+    Recreate,
+}
+
+/// One workload as declared.
+#[derive(Clone, Debug)]
+pub struct Workload {
+    /// What it is.
+    pub kind: WorkloadKind,
+    /// Namespace.
+    pub namespace: NamespaceId,
+    /// Object name.
+    pub name: String,
+    /// Address for random streams: (declaring file, document ordinal), never the name.
+    pub address: u64,
+    /// Labels of the object itself.
+    pub labels: Labels,
+    /// `spec.selector`.
+    pub selector: LabelSelector,
+    /// `spec.replicas`.
+    pub replicas: i32,
+    /// `spec.minReadySeconds`.
+    pub min_ready: SimDuration,
+    /// Template of the first revision.
+    pub template: TemplateId,
+    /// Strategy (Deployments).
+    pub strategy: DeploymentStrategy,
+    /// `spec.revisionHistoryLimit` (Deployments).
+    pub revision_history_limit: i32,
+    /// `spec.progressDeadlineSeconds` (Deployments).
+    pub progress_deadline: SimDuration,
+    /// `spec.paused` (Deployments).
+    pub paused: bool,
+}
+
+/// A Service, as far as endpoints go.
+#[derive(Clone, Debug)]
+pub struct Service {
+    /// Namespace.
+    pub namespace: NamespaceId,
+    /// Object name.
+    pub name: String,
+    /// `spec.selector`; a service without one has no endpoints of its own.
+    pub selector: LabelSelector,
+    /// `spec.publishNotReadyAddresses`.
+    pub publish_not_ready_addresses: bool,
+}
+
+/// What an operator does.
+#[derive(Clone, Debug, PartialEq)]
+pub enum OperationKind {
+    /// `kubectl scale`.
+    Scale {
+        /// Which workload.
+        workload: WorkloadId,
+        /// New `spec.replicas`.
+        replicas: i32,
+    },
+    /// A changed pod template is applied (`kubectl rollout restart`, `kubectl apply`).
+    Rollout {
+        /// Which Deployment.
+        workload: WorkloadId,
+        /// The new template.
+        template: TemplateId,
+    },
+    /// `kubectl cordon` / `uncordon`.
+    SetUnschedulable {
+        /// Which node.
+        node: NodeId,
+        /// The new `spec.unschedulable`.
+        unschedulable: bool,
+    },
+    /// `kubectl delete pod`, of the workload's live pods the one with this replica ordinal.
+    DeletePod {
+        /// Which workload.
+        workload: WorkloadId,
+        /// Replica ordinal.
+        replica: u32,
+    },
+}
+
+/// One timed operation.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Operation {
+    /// When.
+    pub at: SimTime,
+    /// What.
+    pub kind: OperationKind,
+}

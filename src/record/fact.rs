@@ -1,0 +1,221 @@
+//! The vocabulary of facts.
+
+use crate::event::Watcher;
+use crate::model::{FaultId, NodeId, PodId, ProbeKind, ServiceId, TemplateId, WorkloadId};
+
+/// Where a pod is, as the API server has it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PodPlace {
+    /// Not bound.
+    Unscheduled,
+    /// Bound to a node.
+    Bound(NodeId),
+}
+
+/// Why a container's process ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum ExitCause {
+    /// By itself.
+    Itself,
+    /// Killed after its liveness probe failed.
+    LivenessProbe,
+    /// Killed after its startup probe failed.
+    StartupProbe,
+    /// Killed for its memory limit.
+    OutOfMemory,
+    /// The pod was terminated.
+    Terminated,
+    /// Its node lost power.
+    NodeLost,
+}
+
+impl ExitCause {
+    /// Label value in tables.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Itself => "exit",
+            Self::LivenessProbe => "liveness",
+            Self::StartupProbe => "startup",
+            Self::OutOfMemory => "oom",
+            Self::Terminated => "terminated",
+            Self::NodeLost => "node_lost",
+        }
+    }
+}
+
+/// The scheduler's three places for pending pods.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum QueueName {
+    /// activeQ.
+    Active,
+    /// backoffQ.
+    Backoff,
+    /// Unschedulable pods.
+    Unschedulable,
+}
+
+/// Something that happened. "API" facts are what the API server knows; the others are the truth.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Fact {
+    /// API: a pod object was created.
+    PodCreated {
+        /// Pod.
+        pod: PodId,
+        /// Its workload.
+        workload: WorkloadId,
+        /// Its template.
+        template: TemplateId,
+        /// Its uid, for its name.
+        uid: u64,
+    },
+    /// API: a pod was bound.
+    PodBound {
+        /// Pod.
+        pod: PodId,
+        /// Node.
+        node: NodeId,
+    },
+    /// API: `Ready` changed.
+    PodReady {
+        /// Pod.
+        pod: PodId,
+        /// New status is `True`.
+        ready: bool,
+    },
+    /// API: the phase changed.
+    PodPhase {
+        /// Pod.
+        pod: PodId,
+        /// New phase.
+        phase: crate::state::Phase,
+    },
+    /// API: the status reason changed.
+    PodReason {
+        /// Pod.
+        pod: PodId,
+        /// New reason.
+        reason: crate::state::PodReason,
+    },
+    /// API: a pod got its deletionTimestamp.
+    PodTerminating {
+        /// Pod.
+        pod: PodId,
+        /// Why.
+        cause: crate::state::DeletionCause,
+    },
+    /// API: a pod object is gone.
+    PodDeleted {
+        /// Pod.
+        pod: PodId,
+    },
+    /// A scheduling attempt found no node.
+    PodUnschedulable {
+        /// Pod.
+        pod: PodId,
+    },
+    /// A container started.
+    ContainerStarted {
+        /// Pod.
+        pod: PodId,
+        /// Container position, init containers first.
+        container: u8,
+        /// Restarts so far.
+        restarts: u32,
+    },
+    /// A container's process ended.
+    ContainerExited {
+        /// Pod.
+        pod: PodId,
+        /// Container position.
+        container: u8,
+        /// Why.
+        cause: ExitCause,
+        /// Exit code.
+        code: i32,
+        /// It would have recovered by itself (the kill was not needed).
+        unneeded: bool,
+    },
+    /// A probe failed once.
+    ProbeFailed {
+        /// Pod.
+        pod: PodId,
+        /// Container position.
+        container: u8,
+        /// Which probe.
+        kind: ProbeKind,
+    },
+    /// The containers of a pod can serve in truth, or no longer can.
+    PodServing {
+        /// Pod.
+        pod: PodId,
+        /// All app containers run, have started up and have no failure that stops them serving.
+        serving: bool,
+    },
+    /// API: `Ready` of a node changed.
+    NodeReady {
+        /// Node.
+        node: NodeId,
+        /// New status is `True`.
+        ready: bool,
+    },
+    /// A node lost power, or is up again.
+    NodeUp {
+        /// Node.
+        node: NodeId,
+        /// Up.
+        up: bool,
+    },
+    /// A fault begins.
+    FaultBegan {
+        /// Fault.
+        fault: FaultId,
+        /// Occurrence.
+        occurrence: u32,
+    },
+    /// A fault ends.
+    FaultEnded {
+        /// Fault.
+        fault: FaultId,
+        /// Occurrence.
+        occurrence: u32,
+    },
+    /// API: desired replicas of a workload.
+    ReplicasDesired {
+        /// Workload.
+        workload: WorkloadId,
+        /// `spec.replicas`.
+        replicas: i32,
+    },
+    /// API: ready endpoints of a Service.
+    Endpoints {
+        /// Service.
+        service: ServiceId,
+        /// Ready endpoints.
+        ready: u32,
+    },
+    /// The number of pods in one of the scheduler's queues.
+    QueueLength {
+        /// Queue.
+        queue: QueueName,
+        /// Pods in it.
+        length: u32,
+    },
+    /// A scheduling cycle ended.
+    SchedulingAttempt {
+        /// It found a node.
+        scheduled: bool,
+    },
+    /// A control-plane component is led again, or its leader died.
+    Leading {
+        /// Component.
+        component: Watcher,
+        /// Led.
+        leading: bool,
+    },
+    /// A rollout of a Deployment completed.
+    RolloutComplete {
+        /// Workload.
+        workload: WorkloadId,
+    },
+}

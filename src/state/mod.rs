@@ -1,0 +1,108 @@
+//! What is: the objects as the API server has them, and the truth of machines and processes that
+//! nobody in the cluster sees directly.
+//!
+//! Components keep what only they know (queues, caches, timers) to themselves; here stands what
+//! they share. Objects change only through the API server's commits, the truth only through
+//! faults and kubelets. No behaviour beyond keeping columns consistent.
+
+mod clients;
+mod objects;
+mod requests;
+mod truth;
+mod watch;
+
+pub use clients::{Client, Clients};
+pub use objects::{
+    Condition, ConditionStatus, DeletionCause, DeploymentObject, NodeObject, Phase, PodObject,
+    PodReason, PodStatus, ReplicaSetId, ReplicaSetObject, ReplicaSetStatus, Termination,
+};
+pub use requests::{KubeletStatus, NodeTaint, Request, RequestSlots};
+pub use truth::{Heartbeat, NodeTruth, ProcessTruth, Truth};
+pub use watch::{Change, Streams as WatchStreams, Verb, WatchLog};
+
+use crate::base::id::IdVec;
+use crate::event::Watcher;
+use crate::model::{Model, NodeId, PodId, ServiceId, WorkloadId};
+
+/// Objects as etcd has them.
+#[derive(Debug)]
+pub struct Api {
+    /// Every pod object that ever was; `gone` marks those no longer there.
+    pub pods: IdVec<PodId, PodObject>,
+    /// Nodes.
+    pub nodes: IdVec<NodeId, NodeObject>,
+    /// Every ReplicaSet that ever was.
+    pub replica_sets: IdVec<ReplicaSetId, ReplicaSetObject>,
+    /// Deployments, by workload; absent for workloads of other kinds.
+    pub deployments: IdVec<WorkloadId, Option<DeploymentObject>>,
+    /// Ready endpoints of each Service, as its EndpointSlices list them.
+    pub endpoints: IdVec<ServiceId, u32>,
+    /// Changes to pods, for watchers.
+    pub pod_log: WatchLog<PodId, PodObject>,
+    /// Changes to nodes.
+    pub node_log: WatchLog<NodeId, NodeObject>,
+    /// Changes to ReplicaSets.
+    pub replica_set_log: WatchLog<ReplicaSetId, ReplicaSetObject>,
+    /// Changes to Deployments.
+    pub deployment_log: WatchLog<WorkloadId, DeploymentObject>,
+    /// etcd's revision: one counter over all objects.
+    pub revision: u64,
+}
+
+/// The shared state of one run.
+#[derive(Debug)]
+pub struct State {
+    /// The API server's objects.
+    pub api: Api,
+    /// Machines and processes as they really are.
+    pub truth: Truth,
+    /// Requests under way to the API server.
+    pub requests: RequestSlots,
+    /// Client-side throttling.
+    pub clients: Clients,
+    /// Watch connections.
+    pub watches: WatchStreams,
+}
+
+impl State {
+    /// The state before anything has happened: nodes exist and are Ready, nothing runs.
+    #[must_use]
+    pub fn new(model: &Model) -> Self {
+        let mut deployments = IdVec::new();
+        for _ in model.workloads.ids() {
+            deployments.push(None);
+        }
+        let mut endpoints = IdVec::new();
+        for _ in model.services.ids() {
+            endpoints.push(0);
+        }
+        let mut nodes = IdVec::new();
+        for (_, spec) in model.nodes.iter() {
+            nodes.push(NodeObject::ready(spec));
+        }
+        Self {
+            api: Api {
+                pods: IdVec::new(),
+                nodes,
+                replica_sets: IdVec::new(),
+                deployments,
+                endpoints,
+                pod_log: WatchLog::new(),
+                node_log: WatchLog::new(),
+                replica_set_log: WatchLog::new(),
+                deployment_log: WatchLog::new(),
+                revision: 0,
+            },
+            truth: Truth::new(model),
+            requests: RequestSlots::default(),
+            clients: Clients::new(model),
+            watches: WatchStreams::default(),
+        }
+    }
+
+    /// Whether a watcher's process is up and its watches are connected.
+    #[must_use]
+    pub fn is_watching(&self, watcher: Watcher) -> bool {
+        self.truth.process(watcher).leading
+    }
+}

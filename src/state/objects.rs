@@ -1,0 +1,323 @@
+//! API objects, as far as the simulation reads them back. All `Copy` or small: a watch delivers
+//! the object as it was when it changed, not as it is now.
+
+use crate::base::id::define_id;
+use crate::base::time::{SimDuration, SimTime};
+use crate::model::{NodeId, NodeSpec, Taint, TemplateId, WorkloadId};
+
+define_id!(
+    /// A ReplicaSet object; ids are never reused within a run.
+    pub struct ReplicaSetId
+);
+
+/// Status of a condition.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ConditionStatus {
+    /// `True`.
+    True,
+    /// `False`.
+    False,
+    /// `Unknown`.
+    Unknown,
+}
+
+/// A condition and since when it is so (whole seconds, as `metav1.Time` keeps it).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Condition {
+    /// Status.
+    pub status: ConditionStatus,
+    /// `lastTransitionTime`.
+    pub since: SimTime,
+}
+
+impl Condition {
+    /// A condition that became `status` at `now`.
+    #[must_use]
+    pub fn new(status: ConditionStatus, now: SimTime) -> Self {
+        Self { status, since: now.floor_to_second() }
+    }
+
+    /// Whether it is `True`.
+    #[must_use]
+    pub fn is_true(&self) -> bool {
+        self.status == ConditionStatus::True
+    }
+
+    /// The same condition with `status`, its transition time moved only if that is a change.
+    #[must_use]
+    pub fn turned(self, status: ConditionStatus, now: SimTime) -> Self {
+        if self.status == status { self } else { Self::new(status, now) }
+    }
+}
+
+/// Pod phase.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Phase {
+    /// Not all containers have been started yet.
+    Pending,
+    /// At least one container runs or restarts.
+    Running,
+    /// All containers exited with 0 and stay so.
+    Succeeded,
+    /// A container failed for good, or the kubelet rejected the pod.
+    Failed,
+}
+
+impl Phase {
+    /// Kubernetes' word.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Pending => "Pending",
+            Self::Running => "Running",
+            Self::Succeeded => "Succeeded",
+            Self::Failed => "Failed",
+        }
+    }
+
+    /// Whether the pod is finished.
+    #[must_use]
+    pub fn is_terminal(self) -> bool {
+        matches!(self, Self::Succeeded | Self::Failed)
+    }
+}
+
+/// `status.reason`, or the most telling container reason.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum PodReason {
+    /// None.
+    #[default]
+    None,
+    /// A container waits for its back-off.
+    CrashLoopBackOff,
+    /// Containers are being set up.
+    ContainerCreating,
+    /// Init containers run.
+    PodInitializing,
+    /// The kubelet had no room: resource.
+    OutOfCpu,
+    /// No memory.
+    OutOfMemory,
+    /// Too many pods.
+    OutOfPods,
+    /// Another resource.
+    OutOfResource,
+    /// The image is absent and may not be pulled.
+    ErrImageNeverPull,
+}
+
+impl PodReason {
+    /// Kubernetes' word, empty for none.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::None => "",
+            Self::CrashLoopBackOff => "CrashLoopBackOff",
+            Self::ContainerCreating => "ContainerCreating",
+            Self::PodInitializing => "PodInitializing",
+            Self::OutOfCpu => "OutOfcpu",
+            Self::OutOfMemory => "OutOfmemory",
+            Self::OutOfPods => "OutOfpods",
+            Self::OutOfResource => "OutOfResource",
+            Self::ErrImageNeverPull => "ErrImageNeverPull",
+        }
+    }
+}
+
+/// Why a pod is being deleted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DeletionCause {
+    /// Its controller scales down or rolls out.
+    Controller,
+    /// Taint eviction (`DeletionByTaintManager`).
+    TaintManager,
+    /// Preemption (`PreemptionByScheduler`).
+    Preemption,
+    /// Pod garbage collection (`DeletionByPodGC`).
+    PodGc,
+    /// An operator.
+    Operator,
+}
+
+/// `metadata.deletionTimestamp` and what belongs to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Termination {
+    /// When the deletion was accepted.
+    pub requested: SimTime,
+    /// `deletionGracePeriodSeconds`.
+    pub grace: SimDuration,
+    /// Why.
+    pub cause: DeletionCause,
+}
+
+/// The status of a pod as the API server has it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PodStatus {
+    /// Phase.
+    pub phase: Phase,
+    /// Reason.
+    pub reason: PodReason,
+    /// `PodScheduled`.
+    pub scheduled: Condition,
+    /// `Initialized`.
+    pub initialized: Condition,
+    /// `ContainersReady`.
+    pub containers_ready: Condition,
+    /// `Ready`.
+    pub ready: Condition,
+    /// `status.startTime`: when the kubelet took the pod.
+    pub start_time: Option<SimTime>,
+    /// Most restarts of any container.
+    pub restarts: u32,
+    /// Whether the pod has an IP (its sandbox is up).
+    pub has_ip: bool,
+    /// `nominatedNodeName`.
+    pub nominated_node: Option<NodeId>,
+}
+
+impl PodStatus {
+    /// Status of a pod just created.
+    #[must_use]
+    pub fn created(now: SimTime) -> Self {
+        let no = Condition::new(ConditionStatus::False, now);
+        Self {
+            phase: Phase::Pending,
+            reason: PodReason::None,
+            scheduled: no,
+            initialized: no,
+            containers_ready: no,
+            ready: no,
+            start_time: None,
+            restarts: 0,
+            has_ip: false,
+            nominated_node: None,
+        }
+    }
+}
+
+/// A pod object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PodObject {
+    /// Its class.
+    pub template: TemplateId,
+    /// Owning ReplicaSet.
+    pub owner: Option<ReplicaSetId>,
+    /// Replica ordinal: the lowest that was free in its workload when it was created.
+    pub replica: u32,
+    /// How many pods held that ordinal before.
+    pub incarnation: u32,
+    /// Stands for `metadata.uid`, from the pod's address.
+    pub uid: u64,
+    /// `metadata.creationTimestamp` (whole seconds).
+    pub created: SimTime,
+    /// `spec.nodeName`.
+    pub node: Option<NodeId>,
+    /// Being deleted.
+    pub termination: Option<Termination>,
+    /// Status.
+    pub status: PodStatus,
+    /// The object no longer exists.
+    pub gone: bool,
+}
+
+impl PodObject {
+    /// Counts for its controller: not finished and not being deleted.
+    #[must_use]
+    pub fn is_active(&self) -> bool {
+        !self.gone && self.termination.is_none() && !self.status.phase.is_terminal()
+    }
+
+    /// Takes room on its node in the scheduler's eyes: bound, there, and not finished.
+    #[must_use]
+    pub fn holds_node(&self) -> bool {
+        !self.gone && self.node.is_some() && !self.status.phase.is_terminal()
+    }
+
+    /// Whether the API says Ready.
+    #[must_use]
+    pub fn is_ready(&self) -> bool {
+        !self.gone && self.status.ready.is_true()
+    }
+}
+
+/// A node object.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NodeObject {
+    /// `Ready` condition.
+    pub ready: Condition,
+    /// Taints, the declared ones first.
+    pub taints: Vec<Taint>,
+    /// `spec.unschedulable`.
+    pub unschedulable: bool,
+}
+
+impl NodeObject {
+    /// A node that is up.
+    #[must_use]
+    pub fn ready(spec: &NodeSpec) -> Self {
+        Self {
+            ready: Condition::new(ConditionStatus::True, SimTime::ZERO),
+            taints: spec.taints.clone(),
+            unschedulable: spec.unschedulable,
+        }
+    }
+}
+
+/// Counts in a ReplicaSet's status.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ReplicaSetStatus {
+    /// Active pods.
+    pub replicas: i32,
+    /// Ready ones.
+    pub ready: i32,
+    /// Ready for `minReadySeconds`.
+    pub available: i32,
+}
+
+/// A ReplicaSet object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ReplicaSetObject {
+    /// Workload it serves.
+    pub workload: WorkloadId,
+    /// Template of its pods.
+    pub template: TemplateId,
+    /// Deployment revision, from 1.
+    pub revision: u32,
+    /// `spec.replicas`.
+    pub replicas: i32,
+    /// Annotation `deployment.kubernetes.io/desired-replicas`.
+    pub desired_annotation: i32,
+    /// Annotation `deployment.kubernetes.io/max-replicas`.
+    pub max_annotation: i32,
+    /// Status.
+    pub status: ReplicaSetStatus,
+    /// `creationTimestamp`.
+    pub created: SimTime,
+    /// The object no longer exists.
+    pub gone: bool,
+}
+
+/// A Deployment object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DeploymentObject {
+    /// `spec.replicas`.
+    pub replicas: i32,
+    /// Current template.
+    pub template: TemplateId,
+    /// `spec.paused`.
+    pub paused: bool,
+    /// `status.replicas`.
+    pub status_replicas: i32,
+    /// `status.updatedReplicas`.
+    pub updated: i32,
+    /// `status.readyReplicas`.
+    pub ready: i32,
+    /// `status.availableReplicas`.
+    pub available: i32,
+    /// The rollout to the current template is complete.
+    pub complete: bool,
+    /// `lastUpdateTime` of the `Progressing` condition.
+    pub progress: SimTime,
+    /// `Progressing=False`, reason `ProgressDeadlineExceeded`.
+    pub deadline_exceeded: bool,
+}

@@ -1,0 +1,223 @@
+//! Requests on their way to the API server: payloads that do not fit an event.
+
+use super::objects::{
+    Condition, DeletionCause, DeploymentObject, Phase, PodReason, ReplicaSetId, ReplicaSetStatus,
+};
+use crate::base::time::{SimDuration, SimTime};
+use crate::model::{NodeId, PodId, ServiceId, Taint, TemplateId, WorkloadId};
+
+/// What a kubelet writes of a pod; the transition times are the kubelet's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KubeletStatus {
+    /// Phase.
+    pub phase: Phase,
+    /// Reason.
+    pub reason: PodReason,
+    /// `Initialized`.
+    pub initialized: Condition,
+    /// `ContainersReady`.
+    pub containers_ready: Condition,
+    /// `Ready`.
+    pub ready: Condition,
+    /// `status.startTime`.
+    pub start_time: Option<SimTime>,
+    /// Most restarts of any container.
+    pub restarts: u32,
+    /// Whether the pod has an IP.
+    pub has_ip: bool,
+}
+
+/// A change of one node taint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NodeTaint {
+    /// Add it unless present.
+    Add(Taint),
+    /// Remove taints with its key and effect.
+    Remove(Taint),
+}
+
+/// A write to the API server.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Request {
+    /// Create a pod of a template.
+    CreatePod {
+        /// Template.
+        template: TemplateId,
+        /// Owner.
+        owner: Option<ReplicaSetId>,
+    },
+    /// Bind a pod to a node; answered to the scheduler with `SchedulerEvent::Bound`.
+    BindPod {
+        /// Pod.
+        pod: PodId,
+        /// Node.
+        node: NodeId,
+        /// Process epoch of the asking scheduler.
+        epoch: u32,
+    },
+    /// The scheduler could not place a pod: `PodScheduled=False`, reason `Unschedulable`.
+    PodUnschedulable {
+        /// Pod.
+        pod: PodId,
+        /// New `nominatedNodeName`, if it is to be written.
+        nominated_node: Option<Option<NodeId>>,
+    },
+    /// A kubelet reports.
+    PodStatus {
+        /// Pod.
+        pod: PodId,
+        /// Status.
+        status: KubeletStatus,
+    },
+    /// The node lifecycle controller marks a pod of a lost node not ready.
+    PodNotReady {
+        /// Pod.
+        pod: PodId,
+    },
+    /// Delete a pod: gracefully, or at once where the rules say so.
+    DeletePod {
+        /// Pod.
+        pod: PodId,
+        /// Grace period; the pod's own where absent.
+        grace: Option<SimDuration>,
+        /// Why.
+        cause: DeletionCause,
+    },
+    /// A kubelet confirms that a terminating pod is gone from its node: the object disappears.
+    ConfirmPodGone {
+        /// Pod.
+        pod: PodId,
+    },
+    /// Create the ReplicaSet of a Deployment's template revision.
+    CreateReplicaSet {
+        /// Deployment.
+        workload: WorkloadId,
+        /// Template.
+        template: TemplateId,
+        /// `spec.replicas`.
+        replicas: i32,
+        /// Revision.
+        revision: u32,
+        /// Desired and maximum replicas, for the annotations.
+        annotations: (i32, i32),
+    },
+    /// Scale a ReplicaSet and set its annotations.
+    ScaleReplicaSet {
+        /// ReplicaSet.
+        replica_set: ReplicaSetId,
+        /// `spec.replicas`.
+        replicas: i32,
+        /// Desired and maximum replicas.
+        annotations: (i32, i32),
+    },
+    /// Give an existing ReplicaSet a new revision (roll-back to an old template).
+    ReviseReplicaSet {
+        /// ReplicaSet.
+        replica_set: ReplicaSetId,
+        /// New revision.
+        revision: u32,
+    },
+    /// Delete a ReplicaSet that has no pods (revision history).
+    DeleteReplicaSet {
+        /// ReplicaSet.
+        replica_set: ReplicaSetId,
+    },
+    /// Report a ReplicaSet's counts.
+    ReplicaSetStatus {
+        /// ReplicaSet.
+        replica_set: ReplicaSetId,
+        /// Counts.
+        status: ReplicaSetStatus,
+    },
+    /// Report a Deployment's status: `replicas`, `template` and `paused` are not written.
+    DeploymentStatus {
+        /// Deployment.
+        workload: WorkloadId,
+        /// The status fields.
+        status: DeploymentObject,
+    },
+    /// Change a node's `Ready` condition.
+    NodeReady {
+        /// Node.
+        node: NodeId,
+        /// New condition.
+        ready: Condition,
+    },
+    /// Change a node's taints.
+    NodeTaints {
+        /// Node.
+        node: NodeId,
+        /// Changes, in order.
+        changes: Vec<NodeTaint>,
+    },
+    /// Write a Service's EndpointSlices.
+    Endpoints {
+        /// Service.
+        service: ServiceId,
+        /// Ready endpoints.
+        ready: u32,
+    },
+    /// An operator scales a workload.
+    ScaleWorkload {
+        /// Workload.
+        workload: WorkloadId,
+        /// `spec.replicas`.
+        replicas: i32,
+    },
+    /// An operator applies another pod template.
+    SetTemplate {
+        /// Deployment.
+        workload: WorkloadId,
+        /// Template.
+        template: TemplateId,
+    },
+    /// An operator cordons or uncordons a node.
+    SetUnschedulable {
+        /// Node.
+        node: NodeId,
+        /// New value.
+        unschedulable: bool,
+    },
+}
+
+/// Slots of requests under way; freed slots are used again.
+#[derive(Debug, Default)]
+pub struct RequestSlots {
+    slots: Vec<Option<Request>>,
+    free: Vec<u32>,
+}
+
+impl RequestSlots {
+    /// Stores a request.
+    ///
+    /// # Panics
+    /// If four billion requests are under way at once.
+    pub fn insert(&mut self, request: Request) -> u32 {
+        if let Some(slot) = self.free.pop() {
+            self.slots[slot as usize] = Some(request);
+            return slot;
+        }
+        let slot = u32::try_from(self.slots.len()).expect("fewer than 2^32 requests under way");
+        self.slots.push(Some(request));
+        slot
+    }
+
+    /// Takes a request out; `None` if the slot is empty.
+    pub fn take(&mut self, slot: u32) -> Option<Request> {
+        let request = self.slots.get_mut(slot as usize)?.take()?;
+        self.free.push(slot);
+        Some(request)
+    }
+
+    /// Requests under way.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.slots.len() - self.free.len()
+    }
+
+    /// Whether none is under way.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
