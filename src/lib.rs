@@ -1,1 +1,3 @@
-//! wavetank
+//! A deterministic discrete-event simulator of Kubernetes clusters.
+
+pub mod base;
