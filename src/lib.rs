@@ -1,3 +1,4 @@
 //! A deterministic discrete-event simulator of Kubernetes clusters.
 
 pub mod base;
+pub mod engine;
