@@ -2,3 +2,5 @@
 
 pub mod base;
 pub mod engine;
+pub mod registry;
+pub mod rng;
