@@ -147,6 +147,17 @@ impl ApiServer {
         cx.fact(Fact::ReplicasDesired { workload, replicas });
     }
 
+    /// Creates a Deployment object.
+    pub fn create_deployment(
+        &mut self,
+        cx: &mut Cx<'_>,
+        workload: WorkloadId,
+        object: DeploymentObject,
+    ) {
+        cx.state.api.deployments[workload] = Some(object);
+        self.deployment_changed(cx, workload);
+    }
+
     fn deployment_status(
         &mut self,
         cx: &mut Cx<'_>,
