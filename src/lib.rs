@@ -1,1 +1,3 @@
 //! wavetank
+pub mod experiment;
+pub mod tables;
