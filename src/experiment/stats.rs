@@ -1,7 +1,7 @@
 //! Statistics of one sample and of paired samples.
 //!
 //! Pure functions on slices of finite numbers; callers refuse NaN and infinities before
-//! ([`super::compare`] does, naming the culprit). A sample whose values are all the same has a
+//! ([`super::compare()`] does, naming the culprit). A sample whose values are all the same has a
 //! standard deviation of exactly 0 and a mean of exactly that value, so that rounding never
 //! invents a difference.
 
