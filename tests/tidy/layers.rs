@@ -11,7 +11,9 @@ const LAYERS: &[&[&str]] = &[
     &["base"],
     &["engine", "rng", "registry"],
     &["model"],
-    &["state", "record", "event"],
+    &["event"],
+    &["state"],
+    &["record"],
     &["cx", "scheduling"],
     &["workload", "apiserver", "scheduler", "kubelet", "controllers", "faults"],
     &["sim", "invariants"],
@@ -52,22 +54,43 @@ pub(crate) fn upward_uses(file: &TextFile) -> Vec<Finding> {
     found
 }
 
-/// Input and output outside the modules that are there for it; test code may.
-pub(crate) fn misplaced_io(file: &TextFile) -> Vec<Finding> {
-    let Some(own) = top_module(&file.path) else { return Vec::new() };
-    if WITH_IO.contains(&own) || file.path.ends_with("tests.rs") {
-        return Vec::new();
-    }
-    let code = Source::of(&file.text).code;
-    let end = code.find("#[cfg(test)]\nmod tests {").unwrap_or(code.len());
+/// Input and output outside the modules that are there for it; code compiled for tests only may.
+pub(crate) fn misplaced_io(tree: &[TextFile]) -> Vec<Finding> {
+    let for_tests: Vec<String> = tree.iter().flat_map(test_modules).collect();
     let mut found = Vec::new();
-    for path in IO_PATHS {
-        for (at, _) in code[..end].match_indices(path) {
-            let told = format!("`{own}` uses {path}; only {WITH_IO:?} do input and output");
-            found.push(file.finding(line_of(&code, at), told));
+    for file in tree {
+        let Some(own) = top_module(&file.path) else { continue };
+        let module = file.path.trim_end_matches(".rs").trim_end_matches("/mod");
+        let within = |t: &String| module == t || module.starts_with(&format!("{t}/"));
+        if WITH_IO.contains(&own) || for_tests.iter().any(within) {
+            continue;
+        }
+        let code = Source::of(&file.text).code;
+        let end = code.find("#[cfg(test)]\nmod tests {").unwrap_or(code.len());
+        for path in IO_PATHS {
+            for (at, _) in code[..end].match_indices(path) {
+                let told = format!("`{own}` uses {path}; only {WITH_IO:?} do input and output");
+                found.push(file.finding(line_of(&code, at), told));
+            }
         }
     }
     found
+}
+
+/// The files, without `.rs` or `/mod.rs`, of the modules that `file` declares for tests only.
+fn test_modules(file: &TextFile) -> Vec<String> {
+    let Some(path) = file.path.strip_suffix(".rs").filter(|p| p.starts_with("src/")) else {
+        return Vec::new();
+    };
+    let folder = ["/mod", "/lib", "/main"].iter().find_map(|root| path.strip_suffix(root));
+    let folder = folder.unwrap_or(path);
+    let code = Source::of(&file.text).code;
+    let declared = code.split("#[cfg(test)]").skip(1).filter_map(|rest| {
+        let item = rest.trim_start().trim_start_matches("pub(crate) ").strip_prefix("mod ")?;
+        let name = item.split(|c: char| !c.is_alphanumeric() && c != '_').next()?;
+        item[name.len()..].starts_with(';').then(|| format!("{folder}/{name}"))
+    });
+    declared.collect()
 }
 
 fn layer(module: &str) -> Option<usize> {
@@ -203,7 +226,7 @@ impl<'a> Scan<'a> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::findings;
+    use super::super::{findings, tree};
     use super::*;
 
     fn used(path: &str, text: &str) -> Vec<(usize, String)> {
@@ -259,14 +282,20 @@ mod tests {
     #[test]
     fn io_in_the_wrong_place_is_found() {
         let text = "use std::fs;\nfn f() { std::env::var(\"X\") }\n";
-        let found = findings(misplaced_io, "src/model/a.rs", text);
-        assert_eq!(found.len(), 2, "{found:?}");
-        assert!(found[1].starts_with("src/model/a.rs:2: `model` uses std::env"), "{found:?}");
-        let tests = "fn f() {}\n#[cfg(test)]\nmod tests { use std::fs; }";
-        for (path, text) in
-            [("src/cli/a.rs", text), ("src/model/a.rs", tests), ("src/model/tests.rs", text)]
-        {
-            assert_eq!(findings(misplaced_io, path, text), Vec::<String>::new());
+        let found = |files: &[(&str, &str)]| -> Vec<String> {
+            misplaced_io(&tree(files)).iter().map(ToString::to_string).collect()
+        };
+        let bad = found(&[("src/model/a.rs", text)]);
+        assert_eq!(bad.len(), 2, "{bad:?}");
+        assert!(bad[1].starts_with("src/model/a.rs:2: `model` uses std::env"), "{bad:?}");
+        assert_eq!(found(&[("src/cli/a.rs", text)]), Vec::<String>::new());
+        let inline = "fn f() {}\n#[cfg(test)]\nmod tests { use std::fs; }";
+        assert_eq!(found(&[("src/model/a.rs", inline)]), Vec::<String>::new());
+        let declared = "mod b;\n#[cfg(test)]\npub(crate) mod a;\n";
+        for parent in ["src/model/mod.rs", "src/model.rs"] {
+            let good = [(parent, declared), ("src/model/a.rs", text), ("src/model/a/c.rs", text)];
+            assert_eq!(found(&good), Vec::<String>::new());
+            assert_eq!(found(&[(parent, declared), ("src/model/b.rs", text)]).len(), 2);
         }
     }
 }

@@ -240,10 +240,10 @@ fn the_repository_is_tidy() {
         machine_paths,
         undescribed_scenarios,
         layers::upward_uses,
-        layers::misplaced_io,
     ];
     let mut found: Vec<Finding> =
         tree.iter().flat_map(|file| rules.iter().flat_map(|rule| rule(file))).collect();
+    found.extend(layers::misplaced_io(&tree));
     found.extend(unmapped_modules(&tree));
     found.extend(unlisted_deviations(&tree));
     let told: Vec<String> = found.iter().map(ToString::to_string).collect();
