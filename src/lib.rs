@@ -1,3 +1,8 @@
-//! wavetank
+//! A deterministic discrete-event simulator of Kubernetes clusters.
+
+pub mod base;
+pub mod engine;
 pub mod experiment;
+pub mod registry;
+pub mod rng;
 pub mod tables;

@@ -10,6 +10,7 @@ use rand_chacha::rand_core::{Rng, SeedableRng};
 
 use super::stats::{Interval, Summary, sum};
 use super::student::{normal_cdf, normal_quantile};
+use crate::base::math::sqrt;
 
 /// How a bootstrap draws.
 #[derive(Copy, Clone, Debug, PartialEq)]
@@ -110,7 +111,7 @@ fn acceleration(sample: &[f64]) -> f64 {
     let mean = sum(sample.iter().copied()) / sample.len() as f64;
     let squares = sum(sample.iter().map(|v| (v - mean) * (v - mean)));
     let cubes = sum(sample.iter().map(|v| (v - mean) * (v - mean) * (v - mean)));
-    if squares > 0.0 { cubes / (6.0 * squares * libm::sqrt(squares)) } else { 0.0 }
+    if squares > 0.0 { cubes / (6.0 * squares * sqrt(squares)) } else { 0.0 }
 }
 
 /// The value below which a share `p` of the sorted values lies.
@@ -145,9 +146,10 @@ impl Resampler {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::math::ln;
 
     fn exponential(draws: &mut Resampler, n: usize) -> Vec<f64> {
-        (0..n).map(|_| -libm::log(draws.uniform())).collect()
+        (0..n).map(|_| -ln(draws.uniform())).collect()
     }
 
     #[test]

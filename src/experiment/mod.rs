@@ -8,7 +8,8 @@
 //! Kubernetes.
 //!
 //! Results do not depend on the platform: sums are compensated and run in a fixed order, and
-//! every transcendental function is the pure Rust `libm`'s.
+//! every transcendental function comes from [`base::math`](crate::base::math) or the same pure Rust
+//! `libm`.
 
 pub mod bootstrap;
 pub mod compare;

@@ -1,6 +1,7 @@
 //! Comparisons worked out by hand or taken from the literature.
 
 use super::*;
+use crate::base::math::sqrt;
 
 const SLEEP_A: [f64; 10] = [0.7, -1.6, -0.2, -1.2, -0.1, 3.4, 3.7, 0.8, 0.0, 2.0];
 const SLEEP_B: [f64; 10] = [1.9, 0.8, 1.1, 0.1, -0.1, 4.4, 5.5, 1.6, 4.6, 3.4];
@@ -56,7 +57,7 @@ fn students_sleep_data() {
         assert_eq!((b.unit.as_str(), b.better.as_str(), b.primary), ("h", better.as_str(), true));
         close(a.mean, 0.75, 1e-12);
         close(a.sd, 1.789_010, 1e-6);
-        close(a.hi - a.mean, 2.262_157_163 * 1.789_010 / libm::sqrt(10.0), 1e-5);
+        close(a.hi - a.mean, 2.262_157_163 * 1.789_010 / sqrt(10.0), 1e-5);
         close(b.mean, 2.33, 1e-12);
         close(b.diff.expect("not the baseline"), 1.58, 1e-12);
         close(b.diff_lo.expect("ten pairs"), 0.700_114_2, 1e-7);
