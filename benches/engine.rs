@@ -60,43 +60,6 @@ impl Pending for BareHeap {
     }
 }
 
-/// A heap with four children per node, the other candidate for the queue's inside.
-#[derive(Default)]
-struct QuadHeap {
-    entries: Vec<(u128, Payload)>,
-    next_seq: u64,
-}
-
-impl Pending for QuadHeap {
-    fn schedule(&mut self, time: SimTime, event: Payload) {
-        let key = u128::from(time.as_nanos()) << 64 | u128::from(self.next_seq);
-        self.next_seq += 1;
-        self.entries.push((key, event));
-        let mut at = self.entries.len() - 1;
-        while at > 0 && key < self.entries[(at - 1) / 4].0 {
-            self.entries.swap(at, (at - 1) / 4);
-            at = (at - 1) / 4;
-        }
-    }
-
-    fn take(&mut self) -> Option<(SimTime, Payload)> {
-        let last = self.entries.len().checked_sub(1)?;
-        let (key, event) = self.entries.swap_remove(0);
-        let mut at = 0;
-        while 4 * at + 1 < last {
-            let children = 4 * at + 1..(4 * at + 5).min(last);
-            let least = children.min_by_key(|&child| self.entries[child].0).expect("not empty");
-            if self.entries[at].0 < self.entries[least].0 {
-                break;
-            }
-            self.entries.swap(at, least);
-            at = least;
-        }
-        let nanos = u64::try_from(key >> 64).expect("the upper half of the key");
-        Some((SimTime::from_nanos(nanos), event))
-    }
-}
-
 /// Increments with a mean of one second, drawn beforehand.
 fn increments() -> Vec<SimDuration> {
     let mut stream = Streams::new(1, 0).stream(StreamKind::Arrival, 0);
@@ -148,7 +111,6 @@ fn bench_holds(c: &mut Criterion) {
         }
         measure!("EventQueue", EventQueue::<Payload>::new());
         measure!("BinaryHeap", BareHeap::default());
-        measure!("four-ary heap", QuadHeap::default());
     }
     group.finish();
 }
