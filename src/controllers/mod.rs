@@ -9,6 +9,8 @@
 mod deployment;
 mod endpoint_slice;
 mod informers;
+#[cfg(test)]
+mod recorded_tests;
 mod replica_set;
 mod rolling;
 mod victims;
@@ -65,7 +67,13 @@ impl Work<'_> {
     }
 
     /// Syncs a key again at a later time, whatever happens until then.
-    fn enqueue_at(&mut self, cx: &mut Cx<'_>, queue: WorkQueue, key: u32, at: crate::base::time::SimTime) {
+    fn enqueue_at(
+        &mut self,
+        cx: &mut Cx<'_>,
+        queue: WorkQueue,
+        key: u32,
+        at: crate::base::time::SimTime,
+    ) {
         let event = ControllerEvent::Sync { queue, key, epoch: self.epoch };
         cx.at(at, Event::Controller(event));
     }
