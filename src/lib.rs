@@ -1,1 +1,4 @@
 //! wavetank
+
+pub mod base;
+pub mod scenario;
