@@ -1,4 +1,4 @@
-//! wavetank
+//! A deterministic discrete-event simulator of Kubernetes clusters.
 
 pub mod base;
 pub mod scenario;

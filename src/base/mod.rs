@@ -1,5 +1,14 @@
-//! Layer 0: time, quantities, ids, maps, mathematics and diagnostics.
+//! The ground layer: simulated time, quantities, dense ids, look-up maps, deterministic arithmetic.
 //!
-//! Nothing here knows of Kubernetes objects, of the simulation or of files.
+//! Nothing here knows of clusters, events or files; every other module may use it, and it uses
+//! none of them.
 
 pub mod diag;
+pub mod id;
+pub mod map;
+pub mod math;
+pub mod quantity;
+pub mod time;
+
+#[cfg(test)]
+pub(crate) mod recorded;
