@@ -4,5 +4,7 @@
 //! types from it. Every mistake becomes a located diagnostic; nothing here simulates anything.
 
 pub mod de;
+pub mod defaults;
+pub mod manifest;
 pub mod node;
 pub mod source;
