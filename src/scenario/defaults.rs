@@ -25,6 +25,7 @@ pub const TERMINATION_GRACE_PERIOD_SECONDS: i64 = 30;
 pub const NODE_FAILURE_TOLERATION_SECONDS: i64 = 300;
 
 /// Fills the defaults into an object.
+#[expect(clippy::wildcard_enum_match_arm, reason = "the other kinds have no defaults read here")]
 pub fn apply(object: &mut Object) {
     match object {
         Object::Pod(pod) => {

@@ -178,6 +178,7 @@ impl Object {
 
     /// The pod template of a workload kind, or the pod itself.
     #[must_use]
+    #[expect(clippy::wildcard_enum_match_arm, reason = "the other kinds have no pod template")]
     pub fn pod_spec(&self) -> Option<&core::v1::PodSpec> {
         match self {
             Self::Pod(o) => o.spec.as_ref(),

@@ -36,6 +36,7 @@ fn spread(spec: &str) -> String {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "one table")]
 fn broken_objects_are_located_with_help() {
     const C: &str = "spec.template.spec.containers[0]";
     let template = "  template: {metadata: {labels: {app: a}}, spec: {containers: [{name: c}]}}";
@@ -71,12 +72,12 @@ fn broken_objects_are_located_with_help() {
         (
             "successThreshold",
             deployment("livenessProbe: {tcpSocket: {port: 80}, successThreshold: 2}"),
-            format!("E044 11:61 {C}.livenessProbe.successThreshold"),
+            format!("E044 11:66 {C}.livenessProbe.successThreshold"),
         ),
         (
             "negative period",
             deployment("livenessProbe: {tcpSocket: {port: 80}, periodSeconds: -5}"),
-            format!("E049 11:58 {C}.livenessProbe.periodSeconds"),
+            format!("E049 11:63 {C}.livenessProbe.periodSeconds"),
         ),
         (
             "unknown port name",
@@ -110,7 +111,7 @@ fn broken_objects_are_located_with_help() {
         (
             "selector operator",
             spread(&format!("  selector: {{matchExpressions: [{{key: app, operator: Inn, values: [a]}}]}}\n{template}")),
-            "E041 5:55 spec.selector.matchExpressions[0].operator".to_owned(),
+            "E041 5:54 spec.selector.matchExpressions[0].operator".to_owned(),
         ),
         (
             "stuck rollout",

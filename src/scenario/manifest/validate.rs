@@ -25,6 +25,7 @@ pub(super) fn check_object(
 ) {
     check_metadata(object, &at.key("metadata"), rules, found);
     let spec = at.key("spec");
+    #[expect(clippy::wildcard_enum_match_arm, reason = "controllers are checked apart")]
     match object {
         Object::Pod(o) => {
             if let Some(pod) = &o.spec {
@@ -38,6 +39,27 @@ pub(super) fn check_object(
             Some(deployment) => check_deployment(deployment, &spec, rules, found),
             None => missing_spec(object, at, rules, found),
         },
+        Object::Service(o) => check_service(o, &spec, rules, found),
+        Object::Node(o) => check_node(o, at, rules, found),
+        Object::PodDisruptionBudget(o) => {
+            if let Some(selector) = o.spec.as_ref().and_then(|s| s.selector.as_ref()) {
+                check_label_selector(selector, &spec.key("selector"), rules, found);
+            }
+            let budget = o.spec.as_ref();
+            if budget.is_some_and(|s| s.min_available.is_some() && s.max_unavailable.is_some()) {
+                let message = "minAvailable and maxUnavailable exclude each other";
+                found.push(spec.finding(rules, codes::CONFLICT, message).help("keep one of them"));
+            }
+        }
+        _ => check_controller(object, at, rules, found),
+    }
+}
+
+/// Checks the controllers other than Deployments.
+#[expect(clippy::wildcard_enum_match_arm, reason = "the other kinds have no pod template")]
+fn check_controller(object: &Object, at: &Cursor<'_>, rules: Rules, found: &mut Diagnostics) {
+    let spec = at.key("spec");
+    match object {
         Object::ReplicaSet(o) => match &o.spec {
             Some(s) => {
                 check_count(s.replicas, &spec.key("replicas"), rules, found);
@@ -86,18 +108,6 @@ pub(super) fn check_object(
             }
             None => missing_spec(object, at, rules, found),
         },
-        Object::Service(o) => check_service(o, &spec, rules, found),
-        Object::Node(o) => check_node(o, at, rules, found),
-        Object::PodDisruptionBudget(o) => {
-            if let Some(selector) = o.spec.as_ref().and_then(|s| s.selector.as_ref()) {
-                check_label_selector(selector, &spec.key("selector"), rules, found);
-            }
-            let budget = o.spec.as_ref();
-            if budget.is_some_and(|s| s.min_available.is_some() && s.max_unavailable.is_some()) {
-                let message = "minAvailable and maxUnavailable exclude each other";
-                found.push(spec.finding(rules, codes::CONFLICT, message).help("keep one of them"));
-            }
-        }
         _ => {}
     }
 }
@@ -110,6 +120,7 @@ fn missing_spec(object: &Object, at: &Cursor<'_>, rules: Rules, found: &mut Diag
 fn check_metadata(object: &Object, at: &Cursor<'_>, rules: Rules, found: &mut Diagnostics) {
     let metadata = object.metadata();
     let name_at = at.key("name");
+    #[expect(clippy::wildcard_enum_match_arm, reason = "all other kinds have the same rule")]
     match metadata.name.as_deref() {
         Some(name) if !name.is_empty() => match object {
             Object::Namespace(_) | Object::Service(_) => {
@@ -215,8 +226,11 @@ fn check_template(
                 .help("write selector.matchLabels with labels of the pod template"),
         );
     } else {
+        let before = found.len();
         check_label_selector(selector, &at, rules, found);
-        check_match(selector, template, &at, rules, found);
+        if found.len() == before {
+            check_match(selector, template, &at, rules, found);
+        }
     }
     check_pod_template(template, &spec.key("template"), rules, found);
 }
