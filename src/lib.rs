@@ -11,5 +11,6 @@ pub mod model;
 pub mod record;
 pub mod registry;
 pub mod rng;
+pub mod scenario;
 pub mod state;
 pub mod tables;
