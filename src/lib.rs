@@ -1,1 +1,4 @@
 //! wavetank
+
+pub mod report;
+pub mod tables;
