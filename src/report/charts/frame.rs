@@ -1,9 +1,8 @@
 //! What all charts share: title block, legend strip, axes, fault bands, the "no data" note.
 
-use super::axis::Axis;
+use super::axis::{Axis, time_label};
 use super::palette::{AXIS, BLACK, GRID, INK, MUTED, PANEL, VERMILION, WHITE};
 use super::scene::{Align, Area, Color, Font, Scene, fit_text, text_width};
-use crate::report::format::duration;
 use crate::tables::FaultRow;
 
 /// Width of every chart in logical pixels.
@@ -151,13 +150,22 @@ pub(super) fn fault_label_height(faults: &[FaultRow]) -> f64 {
     if faults.is_empty() { 0.0 } else { 18.0 }
 }
 
-/// Shades every fault's interval inside `area`.
+/// Shades every fault's interval inside `area`: to be called before the data is drawn.
 pub(super) fn fault_bands(scene: &mut Scene, area: Area, axis: &Axis, faults: &[FaultRow]) {
     let end = axis.domain().1;
     for fault in faults.iter().filter(|fault| fault.start_seconds <= end) {
         let from = axis.at(fault.start_seconds);
         let to = axis.at(fault.end_seconds.unwrap_or(end));
         scene.rect(Area::new(from, area.top, to - from, area.height), FAULT_FILL);
+    }
+}
+
+/// Marks begin and end of every fault inside `area`: to be called after the data is drawn.
+pub(super) fn fault_edges(scene: &mut Scene, area: Area, axis: &Axis, faults: &[FaultRow]) {
+    let end = axis.domain().1;
+    for fault in faults.iter().filter(|fault| fault.start_seconds <= end) {
+        let from = axis.at(fault.start_seconds);
+        let to = axis.at(fault.end_seconds.unwrap_or(end));
         for x in [Some(from), fault.end_seconds.filter(|t| *t <= end).map(|_| to)] {
             let Some(x) = x else { continue };
             let ends = [(x, area.top), (x, area.bottom())];
@@ -195,7 +203,7 @@ pub(super) fn fault_labels(scene: &mut Scene, area: Area, axis: &Axis, faults: &
     }
 }
 
-/// `zoneOutage a, 20m00s`.
+/// `zoneOutage a, 20m`.
 pub(super) fn fault_name(fault: &FaultRow) -> String {
     let mut name = fault.kind.clone();
     if !fault.target.is_empty() {
@@ -203,7 +211,7 @@ pub(super) fn fault_name(fault: &FaultRow) -> String {
     }
     match fault.end_seconds {
         Some(end) if end > fault.start_seconds => {
-            format!("{name}, {}", duration(end - fault.start_seconds))
+            format!("{name}, {}", time_label((end - fault.start_seconds).round().max(1.0)))
         }
         _ => name,
     }

@@ -5,9 +5,16 @@
 //! needs no system font: a subset of DejaVu Sans is built in.
 
 mod axis;
+mod by_policy;
+mod compared;
 mod frame;
 mod palette;
+mod heatmap;
+mod intervals;
+mod paired;
 mod pending;
+mod recovery;
+mod replicas;
 mod scene;
 mod steps;
 mod utilisation;
@@ -142,8 +149,29 @@ pub fn run_charts(tables: &RunTables<'_>, caption: &Caption) -> Result<Vec<Chart
     let run = steps::RunView::new(tables, caption)?;
     Ok(vec![
         pod_states::draw(&run)?,
+        replicas::draw(&run)?,
+        recovery::draw(&run)?,
         utilisation::draw(&run)?,
+        heatmap::draw(&run)?,
         pending::draw(&run)?,
+    ])
+}
+
+/// Draws the charts of one comparison.
+///
+/// # Errors
+/// [`ReportError::NotFinite`] if a row holds NaN or an infinity where a number is needed (the
+/// interval of a single replication is not).
+pub fn compare_charts(
+    tables: &CompareTables<'_>,
+    caption: &Caption,
+) -> Result<Vec<Chart>, ReportError> {
+    let view = compared::CompareView::new(tables, caption)?;
+    Ok(vec![
+        by_policy::draw(&view)?,
+        intervals::differences(&view)?,
+        paired::draw(&view)?,
+        intervals::means(&view)?,
     ])
 }
 

@@ -10,12 +10,13 @@ pub(super) const PANEL: Color = Color::hex(0xF6_F7F9);
 pub(super) const WHITE: Color = Color::hex(0xFF_FFFF);
 
 pub(super) const BLUE: Color = Color::hex(0x00_72B2);
+/// A pale green for what is as it should be, so that the rest stands out.
+pub(super) const CALM: Color = Color::hex(0x9C_D6C4);
 pub(super) const ORANGE: Color = Color::hex(0xE6_9F00);
 pub(super) const GREEN: Color = Color::hex(0x00_9E73);
 pub(super) const VERMILION: Color = Color::hex(0xD5_5E00);
 pub(super) const SKY: Color = Color::hex(0x56_B4E9);
 pub(super) const PURPLE: Color = Color::hex(0xCC_79A7);
-pub(super) const YELLOW: Color = Color::hex(0xF0_E442);
 pub(super) const GREY: Color = Color::hex(0x99_9FA6);
 pub(super) const BLACK: Color = Color::hex(0x33_3A42);
 

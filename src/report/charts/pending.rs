@@ -1,7 +1,7 @@
 //! `pending-time`: which share of the pods waited how long between creation and binding.
 
 use super::axis::Axis;
-use super::frame::{self, MARGIN, SMALL, WIDTH, note, x_axis, y_axis};
+use super::frame::{self, WIDTH, note, x_axis, y_axis};
 use super::palette::{BLUE, INK, WHITE};
 use super::scene::{Align, Area, Font, Scene, text_width};
 use super::steps::RunView;
@@ -96,5 +96,4 @@ fn marks(
         scene.text((px, py), &text, MARK, align);
         lowest_free = py + 6.0;
     }
-    let _ = (MARGIN, SMALL);
 }

@@ -2,9 +2,9 @@
 
 use super::axis::Axis;
 use super::frame::{
-    self, Key, MARGIN, WIDTH, fault_bands, fault_label_height, fault_labels, legend, x_axis, y_axis,
+    self, Key, MARGIN, WIDTH, fault_bands, fault_edges, fault_label_height, fault_labels, legend, x_axis, y_axis,
 };
-use super::palette::{BLACK, BLUE, GREEN, GREY, ORANGE, PURPLE, SKY, VERMILION, WHITE};
+use super::palette::{BLACK, BLUE, CALM, GREY, ORANGE, PURPLE, SKY, VERMILION, WHITE};
 use super::scene::{Area, Color, Scene};
 use super::steps::{RunView, Series};
 use super::Chart;
@@ -15,7 +15,7 @@ const TITLE: &str = "Where are the pods, and when were they not ready?";
 
 /// State label, legend text, colour, hatched; from the bottom of the stack to its top.
 const STATES: [(&str, &str, Color, bool); 7] = [
-    ("ready", "ready", GREEN, false),
+    ("ready", "ready", CALM, false),
     ("succeeded", "succeeded", BLUE, false),
     ("starting", "starting", SKY, false),
     ("unready", "unready", ORANGE, true),
@@ -40,7 +40,7 @@ pub(super) fn draw(run: &RunView<'_>) -> Result<Chart, ReportError> {
         })
         .collect();
     if lost.is_some() {
-        entries.push((Key::Dashed(BLACK), "still alive in truth, the API does not know"));
+        entries.push((Key::Dashed(BLACK), "ready in truth (the API learns later)"));
     }
     let top = legend(&mut scene, top, &entries) + fault_label_height(run.faults) + 4.0;
     let area = Area::new(74.0, top, WIDTH - 74.0 - MARGIN - 6.0, scene.height - top - 52.0);
@@ -50,11 +50,12 @@ pub(super) fn draw(run: &RunView<'_>) -> Result<Chart, ReportError> {
     let y = Axis::counts(totals.fold(0.0, f64::max), (area.bottom(), area.top), 6);
     x_axis(&mut scene, area, &x, "time since the start");
     y_axis(&mut scene, area, &y, "pods");
+    fault_bands(&mut scene, area, &x, run.faults);
     stack(&mut scene, area, &layers, &columns, &y);
     if let Some(lost) = lost {
         truth_line(&mut scene, &layers, lost, (&x, &y));
     }
-    fault_bands(&mut scene, area, &x, run.faults);
+    fault_edges(&mut scene, area, &x, run.faults);
     fault_labels(&mut scene, area, &x, run.faults);
     Chart::new(NAME, TITLE, run.subtitle, scene)
 }

@@ -218,7 +218,7 @@ impl Scene {
             // The stroke x + y = sum, cut at the rectangle.
             let from = if sum - t <= r { (sum - t, t) } else { (r, sum - r) };
             let to = if sum - l <= b { (l, sum - l) } else { (sum - b, b) };
-            if (from.0 - to.0).abs() > 0.5 {
+            if (from.0 - to.0).abs() > 0.3 {
                 self.line(from, to, color, 1.0);
             }
             sum += step;

@@ -2,7 +2,7 @@
 
 use super::axis::Axis;
 use super::frame::{
-    self, Key, MARGIN, WIDTH, fault_bands, fault_label_height, fault_labels, legend, x_axis, y_axis,
+    self, Key, MARGIN, WIDTH, fault_bands, fault_edges, fault_label_height, fault_labels, legend, x_axis, y_axis,
 };
 use super::palette::categorical;
 use super::scene::Area;
@@ -52,6 +52,7 @@ pub(super) fn draw(run: &RunView<'_>) -> Result<Chart, ReportError> {
             scene.dashed(&corners, categorical(index), 2.0, (7.0, 3.5));
         }
     }
+    fault_edges(&mut scene, area, &x, run.faults);
     if all.len() > MAX_LINES {
         let hidden = all.len() - MAX_LINES;
         frame::note(&mut scene, &format!("{hidden} more resources are in timeseries.csv"));
