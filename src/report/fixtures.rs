@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::report::charts::{self, Caption, Chart, RunTables};
 use crate::tables::{
     ComparisonRow, EventRow, FaultRow, MetricRow, NodeRow, PodRow, RecoveryRow, ReplicationRow,
     SeriesRow,
@@ -18,6 +19,18 @@ pub(crate) struct Run {
     pub(crate) nodes: Vec<NodeRow>,
     pub(crate) faults: Vec<FaultRow>,
     pub(crate) recovery: Vec<RecoveryRow>,
+}
+
+impl Run {
+    /// What the charts are drawn from.
+    pub(crate) fn tables(&self) -> RunTables<'_> {
+        RunTables {
+            series: &self.series,
+            pods: &self.pods,
+            faults: &self.faults,
+            recovery: &self.recovery,
+        }
+    }
 }
 
 const NAMES: [&str; 10] = [
@@ -229,6 +242,13 @@ fn one_node(run: &mut Run, deltas: &mut Deltas, node: usize) {
         component: "node-controller".into(),
         message: format!("Node general-{node} status is now: NodeNotReady"),
     });
+}
+
+/// The charts of a run of two hours.
+pub(crate) fn run_charts(run: &Run) -> Vec<Chart> {
+    let caption = Caption::run("zone-outage", "default", Some((1, 0)));
+    let caption = Caption { end_seconds: Some(7200.0), ..caption };
+    charts::run_charts(&run.tables(), &caption).unwrap()
 }
 
 /// The tables of one comparison, owned.

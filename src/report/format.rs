@@ -79,22 +79,59 @@ pub fn value(value: f64, unit: &str) -> String {
     }
 }
 
-/// The half-width of an interval, in the unit of its row (percentage points for ratios).
-pub fn half_width(value: f64, unit: &str) -> String {
-    if unit == "ratio" { number(value * 100.0) } else { self::value(value, unit) }
+/// A value with its half-width, both with the digits that the half-width carries:
+/// `6m04s ± 7.0 s`, `99.320 ± 0.019 %`, `12.3 ± 0.4`. Without a half-width just the value.
+pub fn measured(value: f64, half: Option<f64>, unit: &str) -> String {
+    let Some(half) = half else { return self::value(value, unit) };
+    match unit {
+        // Beside seconds, milliseconds would read as something bigger.
+        "s" | "seconds" if value.abs() >= 0.999_5 && half > 0.0 && half < 0.999_5 => {
+            format!("{} ± {half:.2} s", duration(value))
+        }
+        "s" | "seconds" => format!("{} ± {}", duration(value), duration(half)),
+        "ratio" => {
+            let decimals = decimals_of(half * 100.0);
+            format!("{} ± {} %", fixed(value * 100.0, decimals), fixed(half * 100.0, decimals))
+        }
+        other => {
+            let decimals = decimals_of(half);
+            let text = format!("{} ± {}", fixed(value, decimals), fixed(half, decimals));
+            if matches!(other, "" | "count" | "total") { text } else { format!("{text} {other}") }
+        }
+    }
 }
 
-/// A signed difference with its half-width: `−4m24s ± 9.1 s`, `+0.51 ± 0.04 pp`.
+/// A signed difference with its half-width: `−4m24s ± 9.1 s`, `+0.510 ± 0.040 pp`.
 pub fn difference(diff: f64, half: Option<f64>, unit: &str) -> String {
     let plus = if diff > 0.0 { "+" } else { "" };
-    let (text, suffix) = match unit {
-        "ratio" => (number(diff * 100.0), " pp"),
-        _ => (value(diff, unit), ""),
-    };
-    match half {
-        Some(half) => format!("{plus}{text} ± {}{suffix}", half_width(half, unit)),
-        None => format!("{plus}{text}{suffix}"),
+    if unit == "ratio" {
+        let decimals = decimals_of(half.unwrap_or(diff) * 100.0);
+        let text = fixed(diff * 100.0, decimals);
+        return match half {
+            Some(half) => format!("{plus}{text} ± {} pp", fixed(half * 100.0, decimals)),
+            None => format!("{plus}{text} pp"),
+        };
     }
+    format!("{plus}{}", measured(diff, half, unit))
+}
+
+/// Decimals that show two significant digits of a width, at most six.
+fn decimals_of(width: f64) -> usize {
+    let width = width.abs();
+    let mut decimals = 0;
+    let mut scaled = width;
+    while scaled < 9.95 && decimals < 6 && width > 0.0 {
+        scaled *= 10.0;
+        decimals += 1;
+    }
+    decimals.min(if width > 0.0 { 6 } else { 2 })
+}
+
+fn fixed(value: f64, decimals: usize) -> String {
+    let text = format!("{:.decimals$}", value.abs());
+    let zero = text.chars().all(|c| c == '0' || c == '.');
+    let text = if value.abs() >= 99_999.5 && decimals == 0 { grouped(&text) } else { text };
+    if value < 0.0 && !zero { format!("−{text}") } else { text }
 }
 
 /// Cuts the middle out of a name longer than `max` characters: `checkout-fr…7d9f-x2k`.
@@ -221,7 +258,10 @@ mod tests {
             assert_eq!(percent(ratio), text);
         }
         assert_eq!(difference(-264.0, Some(9.06), "s"), "−4m24s ± 9.1 s");
-        assert_eq!(difference(0.0051, Some(0.0004), "ratio"), "+0.51 ± 0.04 pp");
+        assert_eq!(difference(0.0051, Some(0.0004), "ratio"), "+0.510 ± 0.040 pp");
+        assert_eq!(measured(0.993_204, Some(0.000_193), "ratio"), "99.320 ± 0.019 %");
+        assert_eq!(measured(12.345, Some(0.38), "count"), "12.35 ± 0.38");
+        assert_eq!(measured(364.0, Some(7.01), "s"), "6m04s ± 7.0 s");
     }
 
     #[test]

@@ -5,12 +5,16 @@
 //! rows, but a mean, an interval or a verdict arrives as a number in a row. It knows nothing of the
 //! scenario, the experiment or the engine. Same rows → same bytes, in every format.
 
+pub mod answer;
 pub mod charts;
 pub mod error;
 #[cfg(test)]
 mod fixtures;
 pub mod format;
+pub mod html;
 pub mod io;
+pub mod redraw;
+pub mod terminal;
 
 pub use error::ReportError;
-#[cfg(test)]
+pub use redraw::redraw;

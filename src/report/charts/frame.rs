@@ -24,6 +24,9 @@ pub(super) enum Key {
     Line(Color),
     Dashed(Color),
     Dot(Color),
+    Square(Color),
+    Diamond(Color),
+    Ring(Color),
     Band,
     Whisker,
 }
@@ -82,6 +85,9 @@ fn draw_key(scene: &mut Scene, key: Key, area: Area) {
         Key::Line(color) => scene.line(left, right, color, 2.5),
         Key::Dashed(color) => scene.dashed(&[left, right], color, 2.0, (5.0, 3.0)),
         Key::Dot(color) => scene.disc((area.left + 10.0, middle), 4.0, color),
+        Key::Square(color) => square(scene, (area.left + 10.0, middle), color),
+        Key::Diamond(color) => diamond(scene, (area.left + 10.0, middle), color),
+        Key::Ring(color) => ring(scene, (area.left + 10.0, middle), color),
         Key::Band => {
             scene.rect(area, FAULT_FILL);
             let (top, bottom) = (area.top, area.bottom());
@@ -92,11 +98,28 @@ fn draw_key(scene: &mut Scene, key: Key, area: Area) {
     }
 }
 
+/// A square mark.
+pub(super) fn square(scene: &mut Scene, at: (f64, f64), color: Color) {
+    scene.rect(Area::new(at.0 - 3.5, at.1 - 3.5, 7.0, 7.0), color);
+}
+
+/// A diamond mark.
+pub(super) fn diamond(scene: &mut Scene, (x, y): (f64, f64), color: Color) {
+    let corners = vec![(x, y - 5.0), (x + 5.0, y), (x, y + 5.0), (x - 5.0, y)];
+    scene.polygon(corners, color);
+}
+
+/// An open round mark.
+pub(super) fn ring(scene: &mut Scene, at: (f64, f64), color: Color) {
+    scene.disc(at, 4.5, color);
+    scene.disc(at, 2.5, WHITE);
+}
+
 /// A horizontal interval mark with end caps.
 pub(super) fn whisker(scene: &mut Scene, (from, to): (f64, f64), y: f64, color: Color) {
     scene.line((from, y), (to, y), color, 1.5);
     for x in [from, to] {
-        scene.line((x, y - 4.0), (x, y + 4.0), color, 1.5);
+        scene.line((x, y - 5.0), (x, y + 5.0), color, 1.5);
     }
 }
 

@@ -3,11 +3,14 @@
 use super::Chart;
 use super::axis::Axis;
 use super::compared::{CompareView, Metric, diff_interval, interval};
-use super::frame::{self, HEADING, Key, LABEL, MARGIN, SMALL, WIDTH, legend, note, whisker, x_axis};
-use super::palette::{BLACK, BLUE, GREY, INK, MUTED, PURPLE, VERMILION, WHITE};
+use super::frame::{
+    self, HEADING, Key, LABEL, MARGIN, SMALL, WIDTH, diamond, legend, note, ring, square, whisker,
+    x_axis,
+};
+use super::palette::{BLACK, BLUE, GREY, INK, MUTED, PURPLE, VERMILION};
 use super::scene::{Align, Area, Color, Font, Scene, fit_text, text_width};
 use crate::report::ReportError;
-use crate::report::format::{difference, value};
+use crate::report::format::{difference, measured};
 use crate::tables::ComparisonRow;
 
 /// Panels on one chart.
@@ -77,8 +80,9 @@ pub(super) fn differences(view: &CompareView<'_>) -> Result<Chart, ReportError> 
     let why = "comparison.csv has no difference to a baseline";
     let keys = [
         (Key::Dot(BLUE), "better"),
-        (Key::Dot(VERMILION), "worse"),
-        (Key::Dot(Look::Same.color()), "no difference"),
+        (Key::Square(VERMILION), "worse"),
+        (Key::Diamond(PURPLE), "different"),
+        (Key::Ring(Look::Same.color()), "no difference"),
         (Key::Whisker, "95 % interval of the paired difference"),
     ];
     draw("differences", TITLE, view, (panels, why, &keys, true))
@@ -89,14 +93,12 @@ pub(super) fn means(view: &CompareView<'_>) -> Result<Chart, ReportError> {
     const TITLE: &str = "What did each policy reach on average?";
     let panels = panels(view, |row| {
         let half = interval(row).map(|(lo, hi)| (hi - lo) / 2.0);
-        let half = half.map(|half| crate::report::format::half_width(half, &row.unit));
-        let mean = value(row.mean, &row.unit);
         Some(Mark {
             policy: &row.policy,
             center: row.mean,
             interval: interval(row),
             look: Look::Plain,
-            text: half.map_or(mean.clone(), |half| format!("{mean} ± {half}")),
+            text: measured(row.mean, half, &row.unit),
             verdict: if row.verdict == "baseline" { "baseline".to_owned() } else { String::new() },
         })
     });
@@ -166,7 +168,12 @@ fn draw_panel(scene: &mut Scene, top: f64, metric: &Metric<'_>, (marks, zero): (
     if zero || (metric.unit() != "ratio" && low > 0.0) {
         (low, high) = (low.min(0.0), high.max(0.0));
     }
-    let x = Axis::of_unit(metric.unit(), (low, high), (area.left, area.right()), 5);
+    let mut x = Axis::of_unit(metric.unit(), (low, high), (area.left, area.right()), 5);
+    if zero && metric.unit() == "ratio" {
+        for tick in &mut x.ticks {
+            tick.1 = tick.1.replace(" %", " pp");
+        }
+    }
     x_axis(scene, area, &x, "");
     if zero {
         let px = x.at(0.0);
@@ -187,20 +194,10 @@ fn draw_mark(scene: &mut Scene, y: f64, mark: &Mark<'_>, x: &Axis) {
     }
     let at = (x.at(mark.center), y);
     match mark.look {
-        Look::Better | Look::Plain => scene.disc(at, 5.0, color),
-        Look::Worse => {
-            let (l, t) = (at.0 - 4.5, at.1 - 4.5);
-            scene.rect(Area::new(l, t, 9.0, 9.0), color);
-        }
-        Look::Different => {
-            let (px, py) = at;
-            let diamond = vec![(px, py - 6.0), (px + 6.0, py), (px, py + 6.0), (px - 6.0, py)];
-            scene.polygon(diamond, color);
-        }
-        Look::Same => {
-            scene.disc(at, 5.0, color);
-            scene.disc(at, 3.0, WHITE);
-        }
+        Look::Better | Look::Plain => scene.disc(at, 4.0, color),
+        Look::Worse => square(scene, at, color),
+        Look::Different => diamond(scene, at, color),
+        Look::Same => ring(scene, at, color),
     }
     let left = WIDTH - RIGHT + 16.0;
     let verdict_font = Font { color: color.mix(BLACK, 0.25), ..VERDICT.bold() };

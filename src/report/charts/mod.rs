@@ -63,6 +63,36 @@ pub struct Caption {
     pub end_seconds: Option<f64>,
 }
 
+impl Caption {
+    /// `scenario · policy default · seed 1, replication 0`; empty parts are left out.
+    pub fn run(scenario: &str, policy: &str, seed: Option<(u64, u64)>) -> Self {
+        let mut parts: Vec<String> = Vec::new();
+        if !scenario.is_empty() {
+            parts.push(scenario.to_owned());
+        }
+        if !policy.is_empty() {
+            parts.push(format!("policy {policy}"));
+        }
+        if let Some((seed, replication)) = seed {
+            parts.push(format!("seed {seed}, replication {replication}"));
+        }
+        Caption { subtitle: parts.join(" · "), end_seconds: None }
+    }
+
+    /// `scenario · 4 policies × 30 replications, paired`; unknown (zero) counts are left out.
+    pub fn comparison(scenario: &str, policies: usize, replications: u64) -> Self {
+        let mut parts: Vec<String> = Vec::new();
+        if !scenario.is_empty() {
+            parts.push(scenario.to_owned());
+        }
+        if policies > 0 && replications > 0 {
+            let noun = if policies == 1 { "policy" } else { "policies" };
+            parts.push(format!("{policies} {noun} × {replications} replications, paired"));
+        }
+        Caption { subtitle: parts.join(" · "), end_seconds: None }
+    }
+}
+
 /// One finished chart.
 #[derive(Clone, Debug)]
 pub struct Chart {

@@ -47,12 +47,6 @@ impl Color {
             alpha: self.alpha,
         }
     }
-
-    /// Whether dark text on it reads better than light text.
-    pub(super) fn is_light(self) -> bool {
-        let (r, g, b) = self.rgb;
-        0.299 * f64::from(r) + 0.587 * f64::from(g) + 0.114 * f64::from(b) > 150.0
-    }
 }
 
 /// Which point of a text its x coordinate names.
@@ -87,7 +81,7 @@ pub(super) enum Shape {
     Rect { area: Area, color: Color },
     Path { points: Vec<(f64, f64)>, color: Color, width: f64 },
     Polygon { points: Vec<(f64, f64)>, color: Color },
-    Disc { at: (f64, f64), radius: f64, color: Color, filled: bool },
+    Disc { at: (f64, f64), radius: f64, color: Color },
     Text { at: (f64, f64), text: String, font: Font, align: Align, upwards: bool },
 }
 
@@ -156,11 +150,7 @@ impl Scene {
     }
 
     pub(super) fn disc(&mut self, at: (f64, f64), radius: f64, color: Color) {
-        self.shapes.push(Shape::Disc { at, radius, color, filled: true });
-    }
-
-    pub(super) fn ring(&mut self, at: (f64, f64), radius: f64, color: Color) {
-        self.shapes.push(Shape::Disc { at, radius, color, filled: false });
+        self.shapes.push(Shape::Disc { at, radius, color });
     }
 
     /// Text whose middle line is at `at.1`.
@@ -329,10 +319,10 @@ pub(super) fn paint<DB: DrawingBackend>(
                 let style = shape_style(*color, 1.0, true);
                 backend.fill_polygon(distinct_pixels(points), &style)
             }
-            Shape::Disc { at, radius, color, filled } => {
+            Shape::Disc { at, radius, color } => {
                 let radius = pixel(*radius).unsigned_abs();
-                let style = shape_style(*color, 1.0, *filled);
-                backend.draw_circle((pixel(at.0), pixel(at.1)), radius, &style, *filled)
+                let style = shape_style(*color, 1.0, true);
+                backend.draw_circle((pixel(at.0), pixel(at.1)), radius, &style, true)
             }
             Shape::Text { at, text, font, align, upwards } => {
                 let h_pos = match align {
