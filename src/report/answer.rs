@@ -157,7 +157,7 @@ mod tests {
     fn the_answer_names_winner_losers_and_ties() {
         let comparison = fixtures::comparison(4, 30);
         insta::assert_snapshot!(sentences(&comparison.rows).join("\n"), @r#"
-        Time to whole, p95: fast-failover wins with 1m41s ± 6.7 s, −4m23s ± 3.4 s against default (6m04s ± 7.0 s), p < 0.001. Worse: packed (+27 s ± 2.8 s). No difference: spread-by-hostname.
+        Time to whole, p95: fast-failover wins with 1m41s ± 6.7 s, −4m23s ± 3.4 s against default (6m04s ± 7.0 s), p < 0.001. Worse: packed (+27.0 ± 2.8 s). No difference: spread-by-hostname.
         Availability, shop/checkout: fast-failover wins with 99.832 ± 0.019 %, +0.5127 ± 0.0097 pp against default (99.319 ± 0.019 %), p < 0.001. Worse: packed (−0.0152 ± 0.0080 pp). No difference: spread-by-hostname.
         "#);
     }

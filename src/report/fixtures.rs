@@ -166,7 +166,7 @@ fn one_workload(run: &mut Run, deltas: &mut Deltas, index: usize, nodes: usize) 
         row.scheduled_seconds = Some(0.05 + 2.0 * wait);
         row.ready_seconds = Some(3.0 + 9.0 * wait);
         state(deltas, "", "ready", 0.0);
-        if node % 3 == 0 {
+        if node.is_multiple_of(3) {
             lost += 1;
             add(deltas, "pods_lost", "", CRASH, 1.0);
             add(deltas, "pods_lost", "", CRASH + 40.0, -1.0);
@@ -345,7 +345,9 @@ pub(crate) fn comparison(policies: usize, seeds: u32) -> Comparison {
                 diff: diff.map(|(d, _)| d),
                 diff_lo: diff.map(|(d, h)| d - h),
                 diff_hi: diff.map(|(d, h)| d + h),
-                p_adjusted: diff.filter(|_| *primary).map(|(d, h)| if d.abs() > h { 0.0004 } else { 0.6 }),
+                p_adjusted: diff
+                    .filter(|_| *primary)
+                    .map(|(d, h)| if d.abs() > h { 0.0004 } else { 0.6 }),
                 verdict: verdict.to_owned(),
             });
         }

@@ -40,7 +40,7 @@ pub fn number(value: f64) -> String {
     }
     let magnitude = value.abs();
     let decimals = match magnitude {
-        m if m >= 99.95 || m < 1e-12 => 0,
+        m if !(1e-12..99.95).contains(&m) => 0,
         m if m >= 9.995 => 1,
         m if m >= 0.0995 => 2,
         m if m >= 0.000_995 => 4,
@@ -84,9 +84,13 @@ pub fn value(value: f64, unit: &str) -> String {
 pub fn measured(value: f64, half: Option<f64>, unit: &str) -> String {
     let Some(half) = half else { return self::value(value, unit) };
     match unit {
-        // Beside seconds, milliseconds would read as something bigger.
-        "s" | "seconds" if value.abs() >= 0.999_5 && half > 0.0 && half < 0.999_5 => {
-            format!("{} ± {half:.2} s", duration(value))
+        "s" | "seconds" if value.abs() < 59.5 && half < 59.5 => {
+            let decimals = decimals_of(half).min(3);
+            format!("{} ± {} s", fixed(value, decimals), fixed(half, decimals))
+        }
+        // Beside minutes, milliseconds would read as something bigger.
+        "s" | "seconds" if half > 0.0 && half < 9.95 => {
+            format!("{} ± {half:.1} s", duration(value))
         }
         "s" | "seconds" => format!("{} ± {}", duration(value), duration(half)),
         "ratio" => {
@@ -261,6 +265,7 @@ mod tests {
         assert_eq!(difference(0.0051, Some(0.0004), "ratio"), "+0.510 ± 0.040 pp");
         assert_eq!(measured(0.993_204, Some(0.000_193), "ratio"), "99.320 ± 0.019 %");
         assert_eq!(measured(12.345, Some(0.38), "count"), "12.35 ± 0.38");
+        assert_eq!(measured(40.012, Some(0.162), "s"), "40.01 ± 0.16 s");
         assert_eq!(measured(364.0, Some(7.01), "s"), "6m04s ± 7.0 s");
     }
 

@@ -292,8 +292,7 @@ impl<R: TableRow> TableWriter<R> {
 pub fn read_table<R: TableRow>(dir: &Path) -> Result<Vec<R>, ReportError> {
     let path = dir.join(R::FILE);
     let file = File::open(&path).map_err(ReportError::io("open", &path))?;
-    let mut reader =
-        csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(file);
+    let mut reader = csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(file);
     let mut record = StringRecord::new();
     if !next_record(&mut reader, &mut record, &path)? {
         let problem = format!("expected the header `{}`", R::COLUMNS.join(","));
@@ -347,12 +346,11 @@ fn next_record(
 fn csv_error(operation: &'static str, path: &Path, error: csv::Error) -> ReportError {
     let line = error.position().map_or(0, csv::Position::line);
     let problem = error.to_string();
-    match error.into_kind() {
-        csv::ErrorKind::Io(source) => {
-            ReportError::Io { path: path.to_path_buf(), operation, source }
-        }
-        _ => ReportError::Table { path: path.to_path_buf(), line, problem },
+    let path = path.to_path_buf();
+    if let csv::ErrorKind::Io(source) = error.into_kind() {
+        return ReportError::Io { path, operation, source };
     }
+    ReportError::Table { path, line, problem }
 }
 
 #[cfg(test)]

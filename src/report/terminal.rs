@@ -103,12 +103,7 @@ impl Columns {
         self.title + cells
     }
 
-    fn wide(
-        &self,
-        policies: &[&str],
-        lines: &[(String, Vec<Cell>)],
-        style: TableStyle,
-    ) -> String {
+    fn wide(&self, policies: &[&str], lines: &[(String, Vec<Cell>)], style: TableStyle) -> String {
         let mut out = String::new();
         let mut line = " ".repeat(self.title);
         for (index, policy) in policies.iter().enumerate() {
@@ -198,13 +193,13 @@ mod tests {
         let style = TableStyle { width: 120, color: false };
         insta::assert_snapshot!(comparison_table(&comparison.rows, style), @r#"
                                       default                  fast-failover                         packed
-        time to whole, p95              6m04s     1m41s  −4m23s ± 3.4 s          6m31s  +27 s ± 2.8 s
+        time to whole, p95              6m04s     1m41s  −4m23s ± 3.4 s          6m31s  +27.0 ± 2.8 s
         availability, shop/checkout   99.32 %   99.83 %  +0.5127 ± 0.0097 pp   99.30 %  −0.0152 ± 0.0080 pp
         node allocated, cpu            61.0 %    61.0 %  no difference          74.1 %  +13.096 ± 0.058 pp
-        recovery detect                  40 s      20 s  −20 s ± 0.07 s           40 s  no difference
-        recovery reschedule             5m01s      35 s  −4m27s ± 0.46 s         5m20s  +19 s ± 0.38 s
-        recovery ready                   27 s      29 s  +2.2 s ± 0.76 s          33 s  +5.6 s ± 0.76 s
-        time to whole                   6m09s     1m24s  −4m45s ± 0.92 s         6m34s  +25 s ± 1.3 s
+        recovery detect                  40 s      20 s  −19.983 ± 0.074 s        40 s  no difference
+        recovery reschedule             5m01s      35 s  −4m27s ± 0.5 s          5m20s  +18.90 ± 0.38 s
+        recovery ready                   27 s      29 s  +2.19 ± 0.76 s           33 s  +5.64 ± 0.76 s
+        time to whole                   6m09s     1m24s  −4m45s ± 0.9 s          6m34s  +24.8 ± 1.3 s
         "#);
     }
 
@@ -218,7 +213,7 @@ mod tests {
         time to whole, p95
           default               6m04s
           fast-failover         1m41s  −4m23s ± 3.4 s
-          packed                6m31s  +27 s ± 2.8 s
+          packed                6m31s  +27.0 ± 2.8 s
           spread-by-hostname    6m06s  no difference
         availability, shop/checkout
           default             99.32 %

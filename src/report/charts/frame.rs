@@ -197,32 +197,31 @@ pub(super) fn fault_edges(scene: &mut Scene, area: Area, axis: &Axis, faults: &[
     }
 }
 
-/// Names the faults in the strip above `area`, left to right; those without room are counted.
+/// Names the faults in the strip above `area`, the longest first; those without room are counted.
 pub(super) fn fault_labels(scene: &mut Scene, area: Area, axis: &Axis, faults: &[FaultRow]) {
+    let end = axis.domain().1;
+    let length = |fault: &FaultRow| fault.end_seconds.unwrap_or(end) - fault.start_seconds;
     let mut order: Vec<&FaultRow> =
-        faults.iter().filter(|fault| fault.start_seconds <= axis.domain().1).collect();
-    order.sort_by(|a, b| {
-        a.start_seconds.total_cmp(&b.start_seconds).then(a.fault.cmp(&b.fault))
-    });
+        faults.iter().filter(|fault| fault.start_seconds <= end).collect();
+    order.sort_by(|a, b| length(b).total_cmp(&length(a)).then(a.fault.cmp(&b.fault)));
     let y = area.top - 9.0;
-    let mut free_from = area.left;
-    let mut hidden = 0;
-    for fault in order {
+    // Room for "+99 more" at the right end is kept free as soon as there is a second fault.
+    let keep = if order.len() > 1 { 70.0 } else { 0.0 };
+    let mut taken: Vec<(f64, f64)> = Vec::new();
+    for fault in &order {
         let text = fit_text(&fault_name(fault), FAULT_TEXT, 240.0);
         let width = text_width(&text, FAULT_TEXT);
-        let x = axis.at(fault.start_seconds).min(area.right() - width);
-        if x < free_from || (hidden > 0 && x + width > area.right() - 70.0) {
-            hidden += 1;
-            continue;
+        let from = axis.at(fault.start_seconds).min(area.right() - keep - width);
+        let to = from + width + 10.0;
+        if taken.iter().all(|other| to <= other.0 || from >= other.1) {
+            scene.text((from, y), &text, FAULT_TEXT, Align::Left);
+            taken.push((from, to));
         }
-        scene.text((x, y), &text, FAULT_TEXT, Align::Left);
-        free_from = x + width + 10.0;
     }
+    let hidden = order.len() - taken.len();
     if hidden > 0 {
         let text = format!("+{hidden} more");
-        if free_from + text_width(&text, FAULT_TEXT) <= area.right() {
-            scene.text((area.right(), y), &text, FAULT_TEXT, Align::Right);
-        }
+        scene.text((area.right(), y), &text, FAULT_TEXT, Align::Right);
     }
 }
 

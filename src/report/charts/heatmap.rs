@@ -12,6 +12,7 @@ use super::palette::{AXIS, BLACK, GREY, WHITE, sequential};
 use super::scene::{Align, Area, Scene, fit_text};
 use super::steps::{RunView, Series};
 use crate::report::ReportError;
+use crate::tables::FaultRow;
 
 const NAME: &str = "node-heatmap";
 const TITLE: &str = "Which nodes were full, and which were down?";
@@ -58,7 +59,12 @@ pub(super) fn draw(run: &RunView<'_>) -> Result<Chart, ReportError> {
     fault_edges(&mut scene, area, &x, run.faults);
     fault_labels(&mut scene, area, &x, run.faults);
     if aggregated {
-        let text = format!("{} nodes, averaged into {} rows of neighbours", nodes.len(), rows.len());
+        let text = format!(
+            "{} nodes, averaged into {} rows of neighbours; a mark of half height: one of them \
+             was down",
+            nodes.len(),
+            rows.len()
+        );
         note(&mut scene, &text);
     }
     Chart::new(NAME, TITLE, run.subtitle, scene)
@@ -77,11 +83,23 @@ fn rows<'a>(nodes: &[&'a Series]) -> Vec<Row<'a>> {
         members.sort_by_key(|series| natural(series.label("node")));
         for group in members.chunks(share) {
             let (first, last) = (group[0].label("node"), group[group.len() - 1].label("node"));
-            let name = if group.len() == 1 { first.to_owned() } else { format!("{first} … {last}") };
+            let name = span_name(first, last);
             rows.push(Row { zone, name, nodes: group.to_vec() });
         }
     }
     rows
+}
+
+/// The name of a row: of its only node, or `node-3…17` for its first and last.
+fn span_name(first: &str, last: &str) -> String {
+    if first == last {
+        return first.to_owned();
+    }
+    let same = first.chars().zip(last.chars()).take_while(|(a, b)| a == b).count();
+    let prefix: String = first.chars().take(same).collect();
+    let kept = prefix.trim_end_matches(|c: char| c.is_ascii_digit()).chars().count();
+    let tail: String = last.chars().skip(kept).collect();
+    format!("{first}…{tail}")
 }
 
 /// A key by which `node-2` comes before `node-10`: digits compare as numbers.
@@ -110,7 +128,7 @@ fn draw_rows(
     x: &Axis,
     run: &RunView<'_>,
 ) {
-    let down = down_intervals(run, rows);
+    let down = outages(run, rows);
     let mut y = area.top;
     let mut zone_top = y;
     let every = (11.0 / row_height).ceil().max(1.0) as usize;
@@ -118,9 +136,10 @@ fn draw_rows(
     for (index, row) in rows.iter().enumerate() {
         let cell = Area::new(area.left, y, area.width, row_height - 1.0);
         draw_row(scene, cell, row, x);
-        for (from, to) in &down[index] {
-            let (from, to) = (x.at(*from), x.at(*to));
-            let dead = Area::new(from, cell.top, to - from, cell.height);
+        for outage in &down[index] {
+            let (from, to) = (x.at(outage.from), x.at(outage.to));
+            let height = if outage.whole { cell.height } else { cell.height / 2.0 };
+            let dead = Area::new(from, cell.top, to - from, height);
             scene.rect(dead, GREY.mix(WHITE, 0.45));
             scene.hatch(dead, BLACK, 5.0);
         }
@@ -186,29 +205,35 @@ fn held(series: &Series, from: f64, to: f64) -> f64 {
     (sum + value * (to - time)) / (to - from)
 }
 
-/// For each row, when its nodes were down: as the faults say (a zone outage strikes the rows of its
-/// zone, a node fault the row that is this node alone).
-fn down_intervals(run: &RunView<'_>, rows: &[Row<'_>]) -> Vec<Vec<(f64, f64)>> {
-    let kills = |kind: &str| {
-        ["outage", "crash", "reboot", "reclaim", "failure", "poweroff"]
-            .iter()
-            .any(|word| kind.to_lowercase().contains(word))
+/// When nodes of a row were down.
+struct Outage {
+    from: f64,
+    to: f64,
+    /// All of the row's nodes, not just one.
+    whole: bool,
+}
+
+/// What the fault table says about each row: a zone fault strikes the rows of its zone, a node
+/// fault the row that holds the node. A partitioned node runs on and does not count as down.
+fn outages(run: &RunView<'_>, rows: &[Row<'_>]) -> Vec<Vec<Outage>> {
+    const DOWN: [&str; 6] = ["outage", "crash", "reboot", "reclaim", "failure", "poweroff"];
+    let of_row = |row: &Row<'_>| {
+        let outage = |fault: &FaultRow| {
+            let kind = fault.kind.to_lowercase();
+            let node = kind.starts_with("node") || kind.starts_with("spot");
+            let holds = || row.nodes.iter().any(|series| series.label("node") == fault.target);
+            let whole = match (kind.starts_with("zone"), node) {
+                (true, _) if fault.target == row.zone => true,
+                (_, true) if holds() => row.nodes.len() == 1,
+                _ => return None,
+            };
+            let to = fault.end_seconds.unwrap_or(run.end);
+            let down = DOWN.iter().any(|word| kind.contains(word));
+            down.then_some(Outage { from: fault.start_seconds, to, whole })
+        };
+        run.faults.iter().filter_map(outage).collect()
     };
-    rows.iter()
-        .map(|row| {
-            run.faults
-                .iter()
-                .filter(|fault| {
-                    let kind = fault.kind.to_lowercase();
-                    let zone = kind.starts_with("zone") && fault.target == row.zone;
-                    let node = kind.starts_with("node") || kind.starts_with("spot");
-                    let alone = row.nodes.len() == 1 && fault.target == row.name;
-                    kills(&kind) && (zone || (node && alone))
-                })
-                .map(|fault| (fault.start_seconds, fault.end_seconds.unwrap_or(run.end)))
-                .collect()
-        })
-        .collect()
+    rows.iter().map(of_row).collect()
 }
 
 /// The colour scale with its meaning, and the mark of a node that is down.
@@ -248,6 +273,13 @@ mod tests {
         let mut names = ["n-10", "n-2", "m-3", "n-2a", "n"];
         names.sort_by_key(|name| natural(name));
         assert_eq!(names, ["m-3", "n", "n-2", "n-2a", "n-10"]);
+    }
+
+    #[test]
+    fn a_row_of_many_nodes_names_the_first_and_last() {
+        assert_eq!(span_name("general-3", "general-3"), "general-3");
+        assert_eq!(span_name("general-10", "general-17"), "general-10…17");
+        assert_eq!(span_name("a", "b"), "a…b");
     }
 
     #[test]

@@ -150,7 +150,12 @@ fn draw(
     Chart::new(name, title, view.subtitle, scene)
 }
 
-fn draw_panel(scene: &mut Scene, top: f64, metric: &Metric<'_>, (marks, zero): (&[Mark<'_>], bool)) {
+fn draw_panel(
+    scene: &mut Scene,
+    top: f64,
+    metric: &Metric<'_>,
+    (marks, zero): (&[Mark<'_>], bool),
+) {
     let heading = fit_text(&metric.title(), HEADING, WIDTH / 2.0);
     scene.text((MARGIN, top + 15.0), &heading, HEADING, Align::Left);
     let after = MARGIN + text_width(&heading, HEADING) + 10.0;

@@ -8,10 +8,10 @@ mod axis;
 mod by_policy;
 mod compared;
 mod frame;
-mod palette;
 mod heatmap;
 mod intervals;
 mod paired;
+mod palette;
 mod pending;
 mod recovery;
 mod replicas;
@@ -28,9 +28,7 @@ use plotters::backend::{BitMapBackend, DrawingBackend, SVGBackend};
 
 use self::scene::{BITMAP_TEXT, SCALE, SVG_TEXT, Scene, TextFit, paint};
 use super::ReportError;
-use crate::tables::{
-    ComparisonRow, FaultRow, PodRow, RecoveryRow, ReplicationRow, SeriesRow,
-};
+use crate::tables::{ComparisonRow, FaultRow, PodRow, RecoveryRow, ReplicationRow, SeriesRow};
 
 /// The rows a run's charts are drawn from.
 #[derive(Copy, Clone, Debug)]
@@ -208,3 +206,6 @@ pub fn compare_charts(
 fn escaped(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }
+
+#[cfg(test)]
+mod tests;

@@ -21,8 +21,7 @@ pub(super) const GREY: Color = Color::hex(0x99_9FA6);
 pub(super) const BLACK: Color = Color::hex(0x33_3A42);
 
 /// Distinct colours in the order they should be used for named things (lines, policies).
-pub(super) const CATEGORICAL: [Color; 7] =
-    [BLUE, ORANGE, GREEN, VERMILION, PURPLE, SKY, BLACK];
+pub(super) const CATEGORICAL: [Color; 7] = [BLUE, ORANGE, GREEN, VERMILION, PURPLE, SKY, BLACK];
 
 /// Colour of the `index`-th named thing; repeats after seven, so callers add dashes or labels.
 pub(super) fn categorical(index: usize) -> Color {

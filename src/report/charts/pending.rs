@@ -1,11 +1,11 @@
 //! `pending-time`: which share of the pods waited how long between creation and binding.
 
+use super::Chart;
 use super::axis::Axis;
 use super::frame::{self, WIDTH, note, x_axis, y_axis};
 use super::palette::{BLUE, INK, WHITE};
 use super::scene::{Align, Area, Font, Scene, text_width};
 use super::steps::RunView;
-use super::Chart;
 use crate::report::ReportError;
 use crate::report::format::duration;
 
@@ -71,13 +71,7 @@ fn curve(scene: &mut Scene, waits: &[f64], pods: usize, (x, y): (&Axis, &Axis)) 
 }
 
 /// The smallest waits that half, 95 % and 99 % of the pods did not exceed, read off the curve.
-fn marks(
-    scene: &mut Scene,
-    area: Area,
-    waits: &[f64],
-    pods: usize,
-    (x, y): (&Axis, &Axis),
-) {
+fn marks(scene: &mut Scene, area: Area, waits: &[f64], pods: usize, (x, y): (&Axis, &Axis)) {
     let mut lowest_free = f64::INFINITY;
     for (share, name) in [(0.99, "99 %"), (0.95, "95 %"), (0.5, "50 %")] {
         let rank = (share * pods as f64).ceil().max(1.0) as usize;

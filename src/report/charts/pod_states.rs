@@ -1,13 +1,14 @@
 //! `pod-states`: how many pods are in which state over time, stacked.
 
+use super::Chart;
 use super::axis::Axis;
 use super::frame::{
-    self, Key, MARGIN, WIDTH, fault_bands, fault_edges, fault_label_height, fault_labels, legend, x_axis, y_axis,
+    self, Key, MARGIN, WIDTH, fault_bands, fault_edges, fault_label_height, fault_labels, legend,
+    x_axis, y_axis,
 };
 use super::palette::{BLACK, BLUE, CALM, GREY, ORANGE, PURPLE, SKY, VERMILION, WHITE};
 use super::scene::{Area, Color, Scene};
 use super::steps::{RunView, Series};
-use super::Chart;
 use crate::report::ReportError;
 
 const NAME: &str = "pod-states";
@@ -133,12 +134,7 @@ fn stack(
 }
 
 /// Ready pods that have not been lost in truth: a dashed line inside the ready area.
-fn truth_line(
-    scene: &mut Scene,
-    layers: &[Layer<'_>],
-    lost: &Series,
-    (x, y): (&Axis, &Axis),
-) {
+fn truth_line(scene: &mut Scene, layers: &[Layer<'_>], lost: &Series, (x, y): (&Axis, &Axis)) {
     let Some((ready, ..)) = layers.iter().find(|layer| layer.1 == "ready") else { return };
     let mut times: Vec<f64> =
         ready.points.iter().chain(&lost.points).map(|point| point.0).collect();

@@ -15,8 +15,8 @@ const TITLE: &str = "How long until every workload was whole again?";
 /// Bars on one chart.
 const MAX_BARS: usize = 24;
 const ROW: f64 = 25.0;
-/// Left edge of the bars.
-const LEFT: f64 = 250.0;
+/// Left edge of the bars, with one fault and with several to name.
+const LEFT: (f64, f64) = (250.0, 380.0);
 const VALUE: Font = Font::new(11.0, INK);
 
 /// The parts of a recovery, in order: legend text, colour, hatched.
@@ -69,6 +69,7 @@ pub(super) fn draw(run: &RunView<'_>) -> Result<Chart, ReportError> {
         slower.then(a.fault.cmp(&b.fault)).then(a.workload.cmp(&b.workload))
     });
     let shown = &rows[..rows.len().min(MAX_BARS)];
+    let left = if run.faults.len() > 1 { LEFT.1 } else { LEFT.0 };
     let foot = if rows.len() > shown.len() { 74.0 } else { 56.0 };
     let height = 104.0 + shown.len() as f64 * ROW + foot;
     let (mut scene, top) = frame::open(height, TITLE, run.subtitle);
@@ -77,14 +78,13 @@ pub(super) fn draw(run: &RunView<'_>) -> Result<Chart, ReportError> {
         keys.push((Key::Dashed(MUTED), "not whole by the end of the run"));
     }
     let top = legend(&mut scene, top, &keys) + 14.0;
-    let area =
-        Area::new(LEFT, top, WIDTH - LEFT - MARGIN - 60.0, shown.len() as f64 * ROW);
+    let area = Area::new(left, top, WIDTH - left - MARGIN - 60.0, shown.len() as f64 * ROW);
     let longest = shown.iter().map(|row| bar_length(row)).fold(1.0, f64::max);
     let x = Axis::lengths((0.0, longest), (area.left, area.right()), 7);
     x_axis(&mut scene, area, &x, "time since the fault");
-    scene.text((LEFT - 8.0, area.top - 7.0), "replicas lost", SMALL, Align::Right);
+    scene.text((left - 8.0, area.top - 7.0), "replicas lost", SMALL, Align::Right);
     for (index, row) in shown.iter().enumerate() {
-        draw_bar(&mut scene, area.top + index as f64 * ROW, row, &x, run);
+        draw_bar(&mut scene, (left, area.top + index as f64 * ROW), row, &x, run);
     }
     if rows.len() > shown.len() {
         let hidden = rows.len() - shown.len();
@@ -103,17 +103,25 @@ fn length(row: &RecoveryRow, run: &RunView<'_>) -> f64 {
     if row.censored { run.end + bar_length(row) } else { bar_length(row) }
 }
 
-fn draw_bar(scene: &mut Scene, top: f64, row: &RecoveryRow, x: &Axis, run: &RunView<'_>) {
+fn draw_bar(
+    scene: &mut Scene,
+    (left, top): (f64, f64),
+    row: &RecoveryRow,
+    x: &Axis,
+    run: &RunView<'_>,
+) {
     let middle = top + ROW / 2.0;
-    let lost = format!("−{}", row.replicas_lost);
-    let name = if run.faults.len() > 1 {
-        format!("{} · fault {}", row.workload, row.fault)
-    } else {
-        row.workload.clone()
+    let fault = run.faults.iter().find(|fault| fault.fault == row.fault);
+    let name = match fault {
+        Some(fault) if run.faults.len() > 1 => {
+            format!("{} · {} {}", row.workload, fault.kind, fault.target)
+        }
+        _ => row.workload.clone(),
     };
-    let name = fit_text(&name, LABEL, LEFT - MARGIN - 44.0);
-    scene.text((LEFT - 40.0, middle), &name, LABEL, Align::Right);
-    scene.text((LEFT - 8.0, middle), &lost, SMALL, Align::Right);
+    let name = fit_text(&name, LABEL, left - MARGIN - 44.0);
+    scene.text((left - 40.0, middle), &name, LABEL, Align::Right);
+    let lost = format!("−{}", row.replicas_lost);
+    scene.text((left - 8.0, middle), &lost, SMALL, Align::Right);
     let parts = [row.detect_seconds, row.reschedule_seconds, row.ready_seconds];
     let end = stacked_bar(scene, (top + 4.0, ROW - 8.0), parts, x);
     if row.censored {
@@ -122,7 +130,6 @@ fn draw_bar(scene: &mut Scene, top: f64, row: &RecoveryRow, x: &Axis, run: &RunV
         scene.dashed(&ends, MUTED, 2.0, (5.0, 3.0));
         let tip = vec![(right + 7.0, middle), (right, middle - 4.0), (right, middle + 4.0)];
         scene.polygon(tip, MUTED);
-        let fault = run.faults.iter().find(|fault| fault.fault == row.fault);
         let text = match fault {
             Some(fault) => format!("> {}", duration(run.end - fault.start_seconds)),
             None => "not whole".to_owned(),

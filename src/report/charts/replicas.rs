@@ -93,8 +93,7 @@ fn shortage(ready: &Series, desired: &Series) -> f64 {
 }
 
 fn draw_panel(scene: &mut Scene, cell: Area, panel: &Panel<'_>, run: &RunView<'_>, last: bool) {
-    let area =
-        Area::new(cell.left + 26.0, cell.top + 26.0, cell.width - 48.0, cell.height - 52.0);
+    let area = Area::new(cell.left + 26.0, cell.top + 26.0, cell.width - 48.0, cell.height - 52.0);
     let x = Axis::time((0.0, run.end), (area.left, area.right()), 4);
     let high = panel.ready.max().max(panel.desired.map_or(0.0, Series::max));
     let y = Axis::counts(high, (area.bottom(), area.top), 3);

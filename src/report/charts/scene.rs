@@ -37,7 +37,8 @@ impl Color {
 
     /// The colour `t` of the way (0 to 1) from `self` to `other`.
     pub(super) fn mix(self, other: Color, t: f64) -> Self {
-        let channel = |a: u8, b: u8| (f64::from(a) + (f64::from(b) - f64::from(a)) * t).round() as u8;
+        let channel =
+            |a: u8, b: u8| (f64::from(a) + (f64::from(b) - f64::from(a)) * t).round() as u8;
         Color {
             rgb: (
                 channel(self.rgb.0, other.rgb.0),

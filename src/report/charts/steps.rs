@@ -142,8 +142,12 @@ impl<'a> RunView<'a> {
 
 fn check_recovery(rows: &[RecoveryRow]) -> Result<(), ReportError> {
     for row in rows {
-        let times =
-            [row.detect_seconds, row.reschedule_seconds, row.ready_seconds, row.time_to_whole_seconds];
+        let times = [
+            row.detect_seconds,
+            row.reschedule_seconds,
+            row.ready_seconds,
+            row.time_to_whole_seconds,
+        ];
         for time in times.into_iter().flatten() {
             finite(time, || format!("a recovery time of {}", row.workload))?;
         }

@@ -1,13 +1,14 @@
 //! `utilisation`: the share of the cluster's allocatable resources that bound pods request.
 
+use super::Chart;
 use super::axis::Axis;
 use super::frame::{
-    self, Key, MARGIN, WIDTH, fault_bands, fault_edges, fault_label_height, fault_labels, legend, x_axis, y_axis,
+    self, Key, MARGIN, WIDTH, fault_bands, fault_edges, fault_label_height, fault_labels, legend,
+    x_axis, y_axis,
 };
 use super::palette::categorical;
 use super::scene::Area;
 use super::steps::RunView;
-use super::Chart;
 use crate::report::ReportError;
 
 const NAME: &str = "utilisation";
