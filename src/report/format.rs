@@ -182,6 +182,12 @@ fn quantile_name(value: &str) -> String {
     }
 }
 
+/// The unit that a metric's name ends with, as [`value`] takes it: `s`, `ratio`, `bytes` or nothing.
+pub fn unit_of(metric: &str) -> &'static str {
+    let ends = [("_seconds", "s"), ("_ratio", "ratio"), ("_bytes", "bytes")];
+    ends.iter().find(|(suffix, _)| metric.ends_with(suffix)).map_or("", |(_, unit)| unit)
+}
+
 /// Labels `key="value",…` as pairs, in their order; `\"`, `\\` and `\n` in values are undone.
 /// Anything malformed ends the list.
 pub fn parse_labels(labels: &str) -> Vec<(String, String)> {

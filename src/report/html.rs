@@ -7,8 +7,8 @@ use minijinja::{Environment, UndefinedBehavior, Value, context};
 use super::ReportError;
 use super::answer::{best, by_metric, diff, mean, p_text, sentences};
 use super::charts::Chart;
-use super::format::{duration, metric_title};
-use crate::tables::{ComparisonRow, EventRow, FaultRow, RecoveryRow};
+use super::format::{duration, metric_title, unit_of, value};
+use crate::tables::{ComparisonRow, EventRow, FaultRow, MetricRow, RecoveryRow};
 
 /// Events shown on the page; all of them are in `events.csv`.
 const MAX_EVENTS: usize = 200;
@@ -24,6 +24,18 @@ pub struct KeyNumber {
     pub value: String,
     /// A remark below it, or empty.
     pub note: String,
+}
+
+impl KeyNumber {
+    /// A row of `metrics.csv` as a figure: named by [`metric_title`], in the unit that the metric's
+    /// name ends with.
+    pub fn of_metric(row: &MetricRow) -> Self {
+        KeyNumber {
+            label: metric_title(&row.metric, &row.labels),
+            value: value(row.value, unit_of(&row.metric)),
+            note: String::new(),
+        }
+    }
 }
 
 /// What the page of one run shows, in this order.
@@ -253,6 +265,13 @@ mod tests {
     use super::*;
     use crate::report::charts::{Caption, CompareTables, compare_charts};
     use crate::report::fixtures;
+
+    #[test]
+    fn a_metric_row_becomes_a_figure_with_its_unit() {
+        let number = KeyNumber::of_metric(&fixtures::run(1, 1).metrics[0]);
+        assert_eq!(number.label, "time to whole, p95");
+        assert_eq!(number.value, "6m43s");
+    }
 
     fn assert_self_contained(page: &str) {
         let without = page.replace("xmlns=\"http://www.w3.org/2000/svg\"", "");

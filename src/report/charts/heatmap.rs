@@ -144,7 +144,7 @@ fn draw_rows(
             scene.hatch(dead, BLACK, 5.0);
         }
         if in_zone % every == 0 {
-            let name = fit_text(&row.name, SMALL, LEFT - MARGIN - 52.0);
+            let name = fit_text(&row.name, SMALL, LEFT - MARGIN - 34.0);
             scene.text((LEFT - 8.0, y + row_height / 2.0), &name, SMALL, Align::Right);
         }
         y += row_height;

@@ -93,15 +93,16 @@ fn columns(layers: &[Layer<'_>], x: &Axis) -> Vec<(f64, Vec<f64>)> {
     times.retain(|time| *time <= end);
     times.push(end);
     times.sort_by(f64::total_cmp);
-    let mut columns: Vec<(f64, Vec<f64>)> = Vec::new();
+    let mut columns: Vec<(f64, f64)> = Vec::new();
     for time in times {
         let px = (x.at(time) * 2.0).round() / 2.0;
         if columns.last().is_some_and(|column| column.0 >= px) {
             columns.pop();
         }
-        columns.push((px, layers.iter().map(|layer| layer.0.at(time)).collect()));
+        columns.push((px, time));
     }
-    columns
+    let values = |time: f64| layers.iter().map(|layer| layer.0.at(time)).collect();
+    columns.into_iter().map(|(px, time)| (px, values(time))).collect()
 }
 
 fn stack(
