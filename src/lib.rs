@@ -10,6 +10,7 @@ pub mod experiment;
 pub mod model;
 pub mod record;
 pub mod registry;
+pub mod report;
 pub mod rng;
 pub mod scenario;
 pub mod state;
