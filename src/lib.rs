@@ -1,11 +1,14 @@
 //! wavetank: a deterministic discrete-event simulator of Kubernetes clusters.
 
 pub mod base;
+pub mod controllers;
 pub mod cx;
 pub mod engine;
 pub mod event;
+pub mod faults;
 pub mod model;
 pub mod record;
+pub mod registry;
 pub mod rng;
 pub mod state;
 pub mod tables;
