@@ -1,5 +1,6 @@
 //! wavetank: a deterministic discrete-event simulator of Kubernetes clusters.
 
+pub mod apiserver;
 pub mod base;
 pub mod controllers;
 pub mod cx;
