@@ -7,6 +7,7 @@ pub mod cx;
 pub mod engine;
 pub mod event;
 pub mod experiment;
+pub mod faults;
 pub mod model;
 pub mod record;
 pub mod registry;
