@@ -6,6 +6,7 @@ pub mod engine;
 pub mod event;
 pub mod model;
 pub mod record;
+pub mod registry;
 pub mod rng;
 pub mod state;
 pub mod tables;

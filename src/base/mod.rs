@@ -6,6 +6,7 @@
 pub mod id;
 pub mod map;
 pub mod math;
+pub mod quantity;
 pub mod time;
 
 #[cfg(test)]
