@@ -4,6 +4,7 @@ pub mod base;
 pub mod cx;
 pub mod engine;
 pub mod event;
+pub mod metrics;
 pub mod model;
 pub mod record;
 pub mod registry;
