@@ -161,8 +161,14 @@ impl<'m> Recovery<'m> {
             let ended = occurrences[ordinal as usize].ended;
             ended.is_none_or(|end| loss.time <= end.saturating_add(HOLD))
         });
-        let mut ordinals = self.current.clone();
-        ordinals.extend(self.open[loss.workload].iter().map(|&at| self.accounts[at].occurrence));
+        let open = self.open[loss.workload].iter().map(|&at| &self.accounts[at]);
+        let known = open.clone().filter(|account| account.lost.contains(&loss.pod));
+        let mut ordinals: Vec<u32> = known.map(|account| account.occurrence).collect();
+        // The API server learning of a loss is no new loss, and none of another fault's doing.
+        if loss.kind != LossKind::Readiness || ordinals.is_empty() {
+            ordinals.extend(open.map(|account| account.occurrence));
+            ordinals.extend_from_slice(&self.current);
+        }
         ordinals.sort_unstable();
         ordinals.dedup();
         for ordinal in ordinals {

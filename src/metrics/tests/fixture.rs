@@ -316,8 +316,11 @@ pub(super) fn value(metrics: &RunMetrics, name: &str, labels: &[(&str, &str)]) -
     }
 }
 
+/// Name, labels and value of a metric.
+type Expected<'a> = (&'a str, &'a [(&'a str, &'a str)], f64);
+
 /// Checks metrics against values computed by hand.
-pub(super) fn check(metrics: &RunMetrics, expected: &[(&str, &[(&str, &str)], f64)]) {
+pub(super) fn check(metrics: &RunMetrics, expected: &[Expected<'_>]) {
     for &(name, labels, wanted) in expected {
         let got = value(metrics, name, labels);
         let close = got.is_some_and(|got| (got - wanted).abs() <= 1e-12 * wanted.abs().max(1.0));

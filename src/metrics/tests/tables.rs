@@ -36,14 +36,48 @@ fn steps(tables: &RunTables, metric: &str) -> String {
 #[test]
 fn series_step_when_something_changes() {
     let tables = tables(&model_with(300, vec![zone_a()]), &outage().facts, &[]);
-    insta::assert_snapshot!(steps(&tables, "pods"), @"");
-    insta::assert_snapshot!(steps(&tables, "pods_lost"), @"");
-    insta::assert_snapshot!(steps(&tables, "nodes"), @"");
-    insta::assert_snapshot!(steps(&tables, "workload_replicas_ready"), @"");
-    insta::assert_snapshot!(steps(&tables, "workload_replicas_desired"), @"");
-    insta::assert_snapshot!(steps(&tables, "scheduler_pending_pods"), @"");
-    insta::assert_snapshot!(steps(&tables, "cluster_allocated_ratio"), @"");
-    insta::assert_snapshot!(steps(&tables, "node_allocated_ratio"), @"");
+    insta::assert_snapshot!(steps(&tables, "pods"), @r#"
+    state="failed": 0s 0
+    state="ready": 0s 2 140s 1 211s 2
+    state="starting": 0s 0 203s 1 211s 0
+    state="succeeded": 0s 0
+    state="terminating": 0s 0 200s 1 250s 0
+    state="unready": 0s 0 140s 1 200s 0
+    state="unscheduled": 0s 0 201s 1 203s 0
+    "#);
+    insta::assert_snapshot!(steps(&tables, "pods_lost"), @r#"
+    : 0s 0 100s 1 140s 0
+    "#);
+    insta::assert_snapshot!(steps(&tables, "nodes"), @r#"
+    state="down": 0s 0 100s 1
+    state="not_ready": 0s 0 140s 1
+    state="ready": 0s 2 140s 1
+    "#);
+    insta::assert_snapshot!(steps(&tables, "workload_replicas_ready"), @r#"
+    workload="shop/tool": 0s 0
+    workload="shop/web": 0s 2 140s 1 211s 2
+    "#);
+    insta::assert_snapshot!(steps(&tables, "workload_replicas_desired"), @r#"
+    workload="shop/tool": 0s 0
+    workload="shop/web": 0s 2
+    "#);
+    insta::assert_snapshot!(steps(&tables, "scheduler_pending_pods"), @r#"
+    queue="active": 0s 0 201s 1 203s 0
+    queue="backoff": 0s 0
+    queue="unschedulable": 0s 0
+    "#);
+    insta::assert_snapshot!(steps(&tables, "cluster_allocated_ratio"), @r#"
+    resource="cpu": 0s 0.25 203s 0.375 250s 0.25
+    resource="example.com/gpu": 0s 1 203s 1.5 250s 1
+    resource="memory": 0s 0.48 203s 0.72 250s 0.48
+    resource="pods": 0s 0.01 203s 0.015 250s 0.01
+    "#);
+    insta::assert_snapshot!(steps(&tables, "node_allocated_ratio"), @r#"
+    node="n0",resource="cpu",zone="a": 0s 0.25 250s 0
+    node="n0",resource="memory",zone="a": 0s 0.48 250s 0
+    node="n1",resource="cpu",zone="b": 0s 0.25 203s 0.5
+    node="n1",resource="memory",zone="b": 0s 0.48 203s 0.96
+    "#);
 }
 
 #[test]
@@ -71,7 +105,7 @@ fn pods_are_listed_with_their_lives() {
             let times =
                 [p.scheduled_seconds, p.started_seconds, p.ready_seconds, p.deleted_seconds];
             format!(
-                "{}/{} of {} on {} in {}, {} {times:?} {} {}",
+                "{}/{} of {} on {} in {}, {} {times:?} {} ({})",
                 p.namespace,
                 p.name,
                 p.workload,
@@ -83,7 +117,11 @@ fn pods_are_listed_with_their_lives() {
             )
         })
         .collect();
-    insta::assert_snapshot!(lines.join("\n"), @"");
+    insta::assert_snapshot!(lines.join("\n"), @r#"
+    shop/web-hbbbbbbbb-bbbbb of shop/web on n0 in a, 0 [Some(0.0), Some(0.0), Some(0.0), Some(250.0)] Running ()
+    shop/web-hbbbbbbbb-cbbbb of shop/web on n1 in b, 0 [Some(0.0), Some(0.0), Some(0.0), None] Running ()
+    shop/web-hbbbbbbbb-dbbbb of shop/web on n1 in b, 201 [Some(203.0), Some(211.0), Some(211.0), None] Running (CrashLoopBackOff)
+    "#);
 }
 
 #[test]
