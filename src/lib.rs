@@ -8,6 +8,7 @@ pub mod engine;
 pub mod event;
 pub mod experiment;
 pub mod faults;
+pub mod metrics;
 pub mod model;
 pub mod record;
 pub mod registry;

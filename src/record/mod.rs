@@ -8,6 +8,8 @@ mod fact;
 
 pub use fact::{ExitCause, Fact, PodPlace, QueueName};
 
+pub use crate::state::{DeletionCause, Phase, PodReason};
+
 use crate::base::time::SimTime;
 use crate::model::{NodeId, PodId, WorkloadId};
 

@@ -1,0 +1,106 @@
+//! Replicas of one workload over time: desired, ready, serving, and how they spread over zones.
+
+use super::window::{Window, held};
+use crate::base::time::SimTime;
+use crate::model::ZoneId;
+
+/// Exact integrals over the window, in replicas × nanoseconds (or nanoseconds alone).
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct WorkloadSums {
+    /// ∫ desired.
+    pub(super) desired: u128,
+    /// ∫ min(ready, desired), as the API server knows it.
+    pub(super) ready: u128,
+    /// ∫ min(serving, desired), in truth.
+    pub(super) serving: u128,
+    /// ∫ (desired − ready)⁺.
+    pub(super) deficit: u128,
+    /// Time with ready < desired.
+    pub(super) outage_ns: u128,
+    /// ∫ (most − fewest placed pods of any zone).
+    pub(super) skew: u128,
+}
+
+/// One workload.
+#[derive(Clone, Debug)]
+pub(super) struct WorkloadTrack {
+    since: SimTime,
+    /// Desired replicas.
+    pub(super) desired: i64,
+    /// Ready replicas at the API server.
+    pub(super) ready: i64,
+    /// Pods that serve in truth.
+    pub(super) serving: i64,
+    /// Pods that are ready at the API server *and* serve in truth.
+    pub(super) sound: i64,
+    /// Pods placed and wanted: bound, not terminating, not finished.
+    pub(super) placed: i64,
+    zones: Vec<i64>,
+    whole_since: Option<SimTime>,
+    /// Integrals so far.
+    pub(super) sums: WorkloadSums,
+    /// Largest skew that lasted at all within the window.
+    pub(super) skew_max: i64,
+}
+
+impl WorkloadTrack {
+    /// A workload without pods, `desired` replicas wanted from time zero.
+    pub(super) fn new(desired: i32, zones: usize) -> Self {
+        Self {
+            since: SimTime::ZERO,
+            desired: i64::from(desired.max(0)),
+            ready: 0,
+            serving: 0,
+            sound: 0,
+            placed: 0,
+            zones: vec![0; zones],
+            whole_since: None,
+            sums: WorkloadSums::default(),
+            skew_max: 0,
+        }
+    }
+
+    /// Accounts for the time up to `now`. Call before every change, and once at the end.
+    pub(super) fn settle(&mut self, now: SimTime, window: Window) {
+        if now <= self.since {
+            return;
+        }
+        // What did not last is not seen: several changes of one instant are one change.
+        if self.sound < self.desired {
+            self.whole_since = None;
+        } else if self.whole_since.is_none() {
+            self.whole_since = Some(self.since);
+        }
+        let ns = window.overlap_ns(self.since, now);
+        if ns > 0 {
+            let missing = (self.desired - self.ready).max(0);
+            let skew = self.skew();
+            self.sums.desired += held(self.desired, ns);
+            self.sums.ready += held(self.ready.min(self.desired), ns);
+            self.sums.serving += held(self.serving.min(self.desired), ns);
+            self.sums.deficit += held(missing, ns);
+            self.sums.outage_ns += if missing > 0 { ns } else { 0 };
+            self.sums.skew += held(skew, ns);
+            self.skew_max = self.skew_max.max(skew);
+        }
+        self.since = now;
+    }
+
+    /// Since when at least the desired number of pods were ready at the API server and served in
+    /// truth, as of the last [`Self::settle`].
+    pub(super) fn whole_since(&self) -> Option<SimTime> {
+        self.whole_since
+    }
+
+    /// A pod is placed in a zone (`by` = 1) or no longer (−1).
+    pub(super) fn place(&mut self, zone: ZoneId, by: i64) {
+        self.placed += by;
+        self.zones[zone.index()] += by;
+    }
+
+    /// Most minus fewest placed pods of any zone.
+    fn skew(&self) -> i64 {
+        let most = self.zones.iter().max().copied().unwrap_or(0);
+        most - self.zones.iter().min().copied().unwrap_or(0)
+    }
+}
