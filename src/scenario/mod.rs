@@ -5,6 +5,9 @@
 
 pub mod de;
 pub mod defaults;
+pub mod file;
 pub mod manifest;
 pub mod node;
+pub mod read;
 pub mod source;
+pub mod spec;

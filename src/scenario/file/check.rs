@@ -1,0 +1,165 @@
+//! What fields of a scenario or policy must be together.
+
+use std::collections::BTreeSet;
+
+use crate::base::diag::{Diagnostic, Diagnostics, Span, codes, suggest};
+use crate::base::time::SimDuration;
+use crate::scenario::manifest::{Cursor, ManifestSet, Object, check_name};
+use crate::scenario::node::{Node, Step, short};
+use crate::scenario::read::Located;
+use crate::scenario::source::Rules;
+use crate::scenario::spec::{FaultKind, Occurrence, Policy, Scenario, Start, Target, check_pools};
+
+/// The label that names a node's zone.
+const ZONE_LABEL: &str = "topology.kubernetes.io/zone";
+
+/// Checks a scenario as far as it can be without the files that it names.
+pub(super) fn scenario(scenario: &Scenario, root: &Node, found: &mut Diagnostics) {
+    let at = Cursor::root(root, "");
+    let name_at = at.keys(&["metadata", "name"]);
+    check_name(&scenario.metadata.name, (63, true), &name_at, Rules::Strict, found);
+    let spec = &scenario.spec;
+    let spec_at = at.key("spec");
+    if spec.duration.value == SimDuration::ZERO {
+        let at = spec_at.key("duration");
+        let message = "a duration of zero simulates nothing";
+        found
+            .push(at.finding(Rules::Strict, codes::NEGATIVE, message).help("write for example 1h"));
+    }
+    match &spec.measure_from {
+        Some(from) if from.value >= spec.duration.value => {
+            let message = "measureFrom lies at or after the end";
+            let finding = Diagnostic::error(codes::OUT_OF_RANGE, from.span, message);
+            let finding = finding.at("spec.measureFrom").related(spec.duration.span, "the end");
+            found.push(finding.help("measure from before the end of the duration"));
+        }
+        None if spec.start == Start::Empty => {
+            let message = "start: empty needs measureFrom, so that the start-up is not measured";
+            let at = spec_at.key("start");
+            let help = "add measureFrom: 10m (or 0s to measure everything)";
+            found.push(at.finding(Rules::Strict, codes::MISSING_FIELD, message).help(help));
+        }
+        Some(_) | None => {}
+    }
+    if spec.replications.as_ref().is_some_and(|n| n.value == 0) {
+        let at = spec_at.key("replications");
+        let message = "0 replications simulate nothing";
+        found.push(at.finding(Rules::Strict, codes::NEGATIVE, message).help("write 1 or more"));
+    }
+    let pools_path = [Step::Key("spec"), Step::Key("cluster"), Step::Key("nodePools")];
+    if let Some(pools) = root.get("spec").and_then(|s| s.get("cluster")?.get("nodePools")) {
+        check_pools(&spec.cluster.node_pools, "spec.cluster.nodePools", pools, found);
+    } else if spec.cluster.nodes.is_empty() {
+        let message = "the cluster has neither nodePools nor nodes";
+        let span = root.locate(&pools_path);
+        let help = "add nodePools: [{name: general, count: 3, template: …}]";
+        let finding = Diagnostic::error(codes::MISSING_FIELD, span, message);
+        found.push(finding.at("spec.cluster").help(help));
+    }
+    for fault in &spec.faults {
+        if let Occurrence::At(at) = &fault.when
+            && at.value >= spec.duration.value
+        {
+            let message = "the fault lies at or after the end of the simulation";
+            let finding = Diagnostic::error(codes::OUT_OF_RANGE, at.span, message);
+            let finding = finding.related(spec.duration.span, "the end");
+            found.push(finding.help("let it happen earlier, or simulate longer"));
+        }
+    }
+}
+
+/// Checks that zones and nodes named by faults exist, once the nodes are known.
+pub(super) fn nodes(scenario: &Scenario, nodes: &ManifestSet, found: &mut Diagnostics) {
+    let pools = &scenario.spec.cluster.node_pools;
+    let mut zones: BTreeSet<&str> = BTreeSet::new();
+    let mut names: BTreeSet<String> = BTreeSet::new();
+    for pool in pools {
+        zones.extend(pool.zones.iter().map(|zone| zone.value.as_str()));
+        let labels = pool.template.0.metadata.labels.as_ref();
+        zones.extend(labels.and_then(|l| l.get(ZONE_LABEL)).map(String::as_str));
+        names
+            .extend((0..pool.count.value.min(100_000)).map(|i| format!("{}-{i}", pool.name.value)));
+    }
+    for manifest in &nodes.objects {
+        let metadata = manifest.object.metadata();
+        zones.extend(metadata.labels.as_ref().and_then(|l| l.get(ZONE_LABEL)).map(String::as_str));
+        names.insert(manifest.object.name().to_owned());
+        if !matches!(manifest.object, Object::Node(_)) {
+            let message = format!("{} among the nodes", manifest.object.title());
+            found.push(
+                Diagnostic::error(codes::BAD_KIND, manifest.span, message)
+                    .at("spec.cluster.nodes")
+                    .help("only Node objects belong here; others belong under workloads:"),
+            );
+        }
+    }
+    for fault in &scenario.spec.faults {
+        match &fault.kind {
+            FaultKind::ZoneOutage(outage) if !zones.contains(outage.zone.as_str()) => {
+                let known: Vec<&str> = zones.iter().copied().collect();
+                unresolved("zone", &outage.zone, &known, found);
+            }
+            FaultKind::NodeCrash(crash) => {
+                if let Target::Node(name) = &crash.target
+                    && !names.contains(name.as_str())
+                {
+                    let known: Vec<&str> = names.iter().map(String::as_str).collect();
+                    unresolved("node", name, &known, found);
+                }
+            }
+            FaultKind::ZoneOutage(_)
+            | FaultKind::SchedulerCrash(_)
+            | FaultKind::ControllerManagerCrash(_)
+            | FaultKind::ContainerFault(_) => {}
+        }
+    }
+}
+
+fn unresolved(what: &str, name: &Located<String>, known: &[&str], found: &mut Diagnostics) {
+    let message = format!("the cluster has no {what} \"{}\"", short(name));
+    let help =
+        suggest(name, known).unwrap_or_else(|| format!("{what}s are declared under spec.cluster"));
+    found.push(Diagnostic::error(codes::UNRESOLVED, name.span, message).help(help));
+}
+
+/// Checks a policy's own values.
+pub(super) fn policy(policy: &Policy, root: &Node, found: &mut Diagnostics) {
+    let at = Cursor::root(root, "");
+    let name_at = at.keys(&["metadata", "name"]);
+    check_name(&policy.metadata.name, (63, true), &name_at, Rules::Strict, found);
+    let Some(recovery) = &policy.spec.recovery else { return };
+    let mut bad = |span: Span, field: &str, message: String, help: &str| {
+        let path = format!("spec.recovery.{field}");
+        found.push(Diagnostic::error(codes::OUT_OF_RANGE, span, message).at(path).help(help));
+    };
+    for (field, rate) in [
+        ("nodeEvictionRate", &recovery.node_eviction_rate),
+        ("secondaryNodeEvictionRate", &recovery.secondary_node_eviction_rate),
+    ] {
+        if let Some(rate) = rate.as_ref().filter(|rate| rate.value < 0.0) {
+            let message = format!("{} nodes per second", rate.value);
+            bad(rate.span, field, message, "write 0 or more; 0.1 means one node in 10 s");
+        }
+    }
+    let threshold = recovery.unhealthy_zone_threshold.as_ref();
+    if let Some(share) = threshold.filter(|share| !(0.0..=1.0).contains(&share.value)) {
+        let message = format!("{} is not a share", share.value);
+        bad(share.span, "unhealthyZoneThreshold", message, "write a number from 0 to 1");
+    }
+    for (field, period) in [
+        ("nodeMonitorPeriod", &recovery.node_monitor_period),
+        ("nodeMonitorGracePeriod", &recovery.node_monitor_grace_period),
+    ] {
+        if let Some(period) = period.as_ref().filter(|period| period.value == SimDuration::ZERO) {
+            bad(period.span, field, "a period of zero".to_owned(), "write for example 5s");
+        }
+    }
+    let Some(back_off) = &recovery.crash_loop_back_off else { return };
+    if let (Some(initial), Some(longest)) =
+        (&back_off.initial, &back_off.max_container_restart_period)
+        && initial.value > longest.value
+    {
+        let message = "the first wait is longer than the longest".to_owned();
+        bad(initial.span, "crashLoopBackOff.initial", message, "let initial be the shorter one");
+    }
+}

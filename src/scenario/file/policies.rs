@@ -1,0 +1,224 @@
+//! Policies by name or path, and the scheduler configurations that they name.
+
+use std::path::Path;
+
+use super::{FileReader, Parsed, canonical, check, read_policy};
+use crate::base::diag::{Diagnostic, FileId, Span, codes, did_you_mean};
+use crate::scenario::node::short;
+use crate::scenario::read::{Located, Read};
+use crate::scenario::source::{Limits, LoadError, Rules, load, parse_all};
+use crate::scenario::spec::{Policy, Scenario, SchedulerConfig, SchedulerSource};
+
+/// A policy with the scheduler configuration it names.
+#[derive(Clone, Debug)]
+pub struct LoadedPolicy {
+    /// What was typed.
+    pub policy: Policy,
+    /// The scheduler's configuration, wherever it stood; `None` means Kubernetes' default.
+    pub scheduler: Option<SchedulerConfig>,
+    /// The file.
+    pub file: FileId,
+}
+
+impl LoadedPolicy {
+    /// The policy's name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.policy.metadata.name
+    }
+}
+
+impl FileReader<'_> {
+    /// Reads a policy by name or path, as the command line gives it.
+    ///
+    /// # Errors
+    /// When a file of that name cannot be opened or read.
+    pub fn policy(&mut self, name: &str) -> Result<Vec<LoadedPolicy>, LoadError> {
+        if let Some(policy) = self.built_in_policy(name) {
+            return Ok(vec![policy]);
+        }
+        self.policy_file(Path::new(name), name)
+    }
+
+    /// The policies among the documents of a file.
+    pub(super) fn policies_of(&mut self, parsed: &Parsed) -> Vec<LoadedPolicy> {
+        let mut policies: Vec<LoadedPolicy> = Vec::new();
+        for document in &parsed.documents {
+            let kind = document.root.get("kind").and_then(|kind| kind.scalar_text());
+            if kind != Some("Policy") {
+                continue;
+            }
+            // The kind is known; this looks at the apiVersion.
+            self.kind_of(&document.root, &["Policy"]);
+            let Some(policy) = read_policy(&document.root, &mut self.found) else { continue };
+            check::policy(&policy, &document.root, &mut self.found);
+            let folder = parsed.path.parent().unwrap_or(Path::new("")).to_owned();
+            let scheduler = self.scheduler_of(&policy, &folder);
+            let loaded = LoadedPolicy { policy, scheduler, file: parsed.file };
+            if let Some(first) = policies.iter().find(|p| p.name() == loaded.name()) {
+                let message = format!("two policies are named \"{}\"", short(loaded.name()));
+                let span = loaded.policy.metadata.name.span;
+                self.found.push(
+                    Diagnostic::error(codes::DUPLICATE_NAME, span, message)
+                        .related(first.policy.metadata.name.span, "first given here")
+                        .help("give each policy a name of its own"),
+                );
+                continue;
+            }
+            policies.push(loaded);
+        }
+        policies
+    }
+
+    fn scheduler_of(&mut self, policy: &Policy, folder: &Path) -> Option<SchedulerConfig> {
+        let config = match policy.spec.scheduler.as_ref()? {
+            SchedulerSource::Inline(config) => (**config).clone(),
+            SchedulerSource::File(name) => self.scheduler_file(name, folder)?,
+        };
+        config.check(&mut self.found);
+        config.check_plugins(self.built_in.plugins, &mut self.found);
+        Some(config)
+    }
+
+    fn scheduler_file(&mut self, name: &Located<String>, folder: &Path) -> Option<SchedulerConfig> {
+        let path = folder.join(name.as_str());
+        if self.is_open(&path, name.span, name) {
+            return None;
+        }
+        let into = (&mut self.sources, &mut self.found);
+        let file = match load(&path, name, &Limits::OURS, Rules::Strict, into) {
+            Ok(file) => file?,
+            Err(error) => {
+                self.unreadable(name, &error);
+                return None;
+            }
+        };
+        let text = self.sources.text(file);
+        let documents = parse_all((file, &text), &Limits::OURS, Rules::Strict, &mut self.found);
+        let root = &documents.first()?.root;
+        let kind = root.get("kind").and_then(|kind| kind.scalar_text()).unwrap_or_default();
+        if kind == "Policy" || kind == "Scenario" {
+            let message = format!("a {kind} where a KubeSchedulerConfiguration is expected");
+            self.found.push(
+                Diagnostic::error(codes::BAD_KIND, root.span, message)
+                    .related(name.span, "named here")
+                    .help("name the policy itself under policies:"),
+            );
+            return None;
+        }
+        SchedulerConfig::read(root, "", &mut self.found)
+    }
+
+    /// A finding when a file is being read already, further out.
+    fn is_open(&mut self, path: &Path, span: Span, name: &str) -> bool {
+        let open = self.open.contains(&canonical(path));
+        if open {
+            let message = format!("{} names itself, directly or in a circle", short(name));
+            self.found.push(
+                Diagnostic::error(codes::CYCLE, span, message)
+                    .help("a name under policies: means a Policy of this file first"),
+            );
+        }
+        open
+    }
+
+    fn built_in_policy(&mut self, name: &str) -> Option<LoadedPolicy> {
+        let (_, text) = self.built_in.policies.iter().find(|(known, _)| *known == name)?;
+        let file = self.sources.add(format!("built-in policy {name}"), *text);
+        let documents = parse_all((file, text), &Limits::OURS, Rules::Strict, &mut self.found);
+        let path = Path::new("").to_owned();
+        self.policies_of(&Parsed { file, path, documents }).into_iter().next()
+    }
+
+    fn policy_file(&mut self, path: &Path, name: &str) -> Result<Vec<LoadedPolicy>, LoadError> {
+        let Some(parsed) = self.parse(path, name)? else { return Ok(Vec::new()) };
+        self.open.push(canonical(path));
+        let policies = self.policies_of(&parsed);
+        self.open.pop();
+        if policies.is_empty() && !self.found.has_errors() {
+            let message = "the file holds no Policy";
+            let help = "a policy starts with apiVersion: wavetank/v1, kind: Policy";
+            let at = Span::of_file(parsed.file);
+            self.found.push(Diagnostic::error(codes::BAD_KIND, at, message).help(help));
+        }
+        Ok(policies)
+    }
+
+    /// The policies that a scenario names, or those asked for in their place. With none named,
+    /// the policies of the file, else the built-in `default`.
+    pub(super) fn chosen_policies(
+        &mut self,
+        scenario: &Scenario,
+        own: &[LoadedPolicy],
+        asked: &[String],
+        folder: &Path,
+    ) -> Vec<LoadedPolicy> {
+        let mut chosen = Vec::new();
+        if asked.is_empty() && scenario.spec.policies.is_empty() {
+            if own.is_empty() {
+                chosen.extend(self.built_in_policy("default"));
+            }
+            chosen.extend(own.iter().cloned());
+            return chosen;
+        }
+        let span = scenario.metadata.name.span;
+        let names: Vec<(Located<String>, bool)> = if asked.is_empty() {
+            scenario.spec.policies.iter().map(|name| (name.clone(), false)).collect()
+        } else {
+            asked.iter().map(|name| (Located { value: name.clone(), span }, true)).collect()
+        };
+        for (name, on_command_line) in &names {
+            if names
+                .iter()
+                .take_while(|(n, _)| !std::ptr::eq(n, name))
+                .any(|(n, _)| n.value == name.value)
+            {
+                let message = format!("the policy \"{}\" is named twice", short(name));
+                self.found.push(
+                    Diagnostic::error(codes::DUPLICATE_NAME, name.span, message)
+                        .help("name each policy once"),
+                );
+                continue;
+            }
+            if let Some(policy) = own.iter().find(|policy| policy.name() == name.value) {
+                chosen.push(policy.clone());
+            } else if let Some(policy) = self.built_in_policy(name) {
+                chosen.push(policy);
+            } else {
+                let base = if *on_command_line { Path::new("") } else { folder };
+                chosen.extend(self.named_file(name, own, base));
+            }
+        }
+        chosen
+    }
+
+    fn named_file(
+        &mut self,
+        name: &Located<String>,
+        own: &[LoadedPolicy],
+        folder: &Path,
+    ) -> Vec<LoadedPolicy> {
+        let path = folder.join(name.as_str());
+        if self.is_open(&path, name.span, name) {
+            return Vec::new();
+        }
+        if path.is_file() {
+            return self.policy_file(&path, name).unwrap_or_else(|error| {
+                self.unreadable(name, &error);
+                Vec::new()
+            });
+        }
+        let message = format!("no policy \"{}\"", short(name));
+        let known: Vec<&str> = own
+            .iter()
+            .map(LoadedPolicy::name)
+            .chain(self.built_in.policies.iter().map(|(name, _)| *name))
+            .collect();
+        let help = did_you_mean(name, known.iter().copied()).map_or_else(
+            || format!("known are {}; anything else is a path", known.join(", ")),
+            |near| format!("did you mean \"{near}\"?"),
+        );
+        self.found.push(Diagnostic::error(codes::UNRESOLVED, name.span, message).help(help));
+        Vec::new()
+    }
+}

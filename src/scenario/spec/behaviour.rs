@@ -1,0 +1,229 @@
+//! What manifests cannot say about an application: how it starts, stops and fails.
+
+use super::{RandomDuration, Selector};
+use crate::base::diag::{Diagnostics, Span, codes};
+use crate::base::quantity::Quantity;
+use crate::base::time::SimDuration;
+use crate::scenario::node::{Node, Value};
+use crate::scenario::read::{Fields, Located, Read, record, wrong};
+
+record! {
+    /// How the pods behave that a selector chooses. Later entries override field by field.
+    pub struct Behaviour {
+        /// Which pods, by their labels.
+        pub selector: Selector = required "selector",
+        /// Which namespace; all when absent.
+        pub namespace: Option<Located<String>> = optional "namespace",
+        /// Which namespaces, by their labels.
+        pub namespace_selector: Option<Selector> = optional "namespaceSelector",
+        /// Which container; all when absent.
+        pub container: Option<Located<String>> = optional "container",
+        /// Time from the start of the process until it serves.
+        pub startup: Option<RandomDuration> = optional "startup",
+        /// Time from SIGTERM until the process exits.
+        pub shutdown: Option<RandomDuration> = optional "shutdown",
+        /// Run time of a process that ends by itself.
+        pub run_time: Option<RandomDuration> = optional "runTime",
+        /// Size of the image.
+        pub image_size: Option<Located<Quantity>> = optional "imageSize",
+        /// Memory used while all is well.
+        pub memory: Option<Located<Quantity>> = optional "memory",
+        /// CPU used while all is well.
+        pub cpu: Option<Located<Quantity>> = optional "cpu",
+        /// What goes wrong.
+        pub failures: Vec<Failure> = defaulted "failures",
+        /// Pins the address of the entry's randomness across edits.
+        pub uid: Option<String> = optional "uid",
+    }
+}
+
+/// When something happens.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Occurrence {
+    /// Once, this long after the start: of the container for a failure, of the run for a fault.
+    At(Located<SimDuration>),
+    /// Again and again, with these waits between.
+    Every(RandomDuration),
+}
+
+/// What ends a failure.
+#[derive(Clone, Debug, PartialEq)]
+pub enum RecoveryRule {
+    /// Nothing.
+    Never,
+    /// A restart of the container.
+    OnRestart,
+    /// Time (a restart ends it too).
+    After(RandomDuration),
+}
+
+/// A failure mode with its parameters.
+#[derive(Clone, Debug, PartialEq)]
+pub enum FailureMode {
+    /// The process exits.
+    Crash {
+        /// Its exit code; 1 when not given.
+        exit_code: Option<u32>,
+    },
+    /// The event loop is stuck.
+    Hang,
+    /// Requests are stuck while a health thread still answers.
+    Deadlock,
+    /// Answers take longer.
+    Slow {
+        /// Time per answer.
+        latency: RandomDuration,
+    },
+    /// The listener is closed.
+    Refuse,
+    /// A share of the answers are errors.
+    ErrorRate {
+        /// The share, 0 to 1.
+        rate: f64,
+    },
+    /// Memory grows until the limit.
+    Leak {
+        /// Growth per minute.
+        per_minute: Quantity,
+    },
+    /// A dependency cannot be reached.
+    DependencyLost {
+        /// Whether the probed endpoint looks at the dependency; true when not given.
+        probed: Option<bool>,
+    },
+}
+
+/// The keys of the failure modes.
+pub(super) const MODES: &[&str] =
+    &["crash", "hang", "deadlock", "slow", "refuse", "errorRate", "leak", "dependencyLost"];
+
+/// One entry of `failures:`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Failure {
+    /// What goes wrong.
+    pub mode: FailureMode,
+    /// When.
+    pub when: Occurrence,
+    /// What ends it; for a crash always the restart.
+    pub recovers: Option<RecoveryRule>,
+    /// Where the entry stands.
+    pub span: Span,
+}
+
+impl Read for Failure {
+    fn read(node: &Node, path: &str, found: &mut Diagnostics) -> Option<Self> {
+        let mut outer = Fields::open(node, path, found)?;
+        let (key, _) = outer.one_of("the failure", MODES)?;
+        let inner_path = outer.path_of(key);
+        outer.finish();
+        let value = node.get(key)?;
+        if value.is_null() {
+            let message = format!("{key} does not say when");
+            let help = format!("write {key}: {{at: 10m}} or {{every: …}}");
+            found.push(wrong(codes::ONE_OF, node, &inner_path, message).help(help));
+            return None;
+        }
+        let mut fields = Fields::open(value, &inner_path, found)?;
+        let mode = read_mode(key, &mut fields);
+        let when = read_occurrence(&mut fields);
+        let recovers = fields.optional("recovers");
+        fields.finish();
+        Some(Self { mode: mode?, when: when?, recovers: recovers?, span: node.span })
+    }
+}
+
+/// Reads the parameters of a failure mode.
+pub(super) fn read_mode(key: &str, fields: &mut Fields<'_>) -> Option<FailureMode> {
+    Some(match key {
+        "crash" => FailureMode::Crash { exit_code: exit_code(fields)? },
+        "hang" => FailureMode::Hang,
+        "deadlock" => FailureMode::Deadlock,
+        "slow" => FailureMode::Slow { latency: fields.required("latency")? },
+        "refuse" => FailureMode::Refuse,
+        "errorRate" => FailureMode::ErrorRate { rate: share("rate", fields)?? },
+        "leak" => FailureMode::Leak { per_minute: fields.required("perMinute")? },
+        _ => FailureMode::DependencyLost { probed: fields.optional("probed")? },
+    })
+}
+
+fn exit_code(fields: &mut Fields<'_>) -> Option<Option<u32>> {
+    let node = fields.raw("exitCode");
+    let Some(node) = node else { return Some(None) };
+    let path = fields.path_of("exitCode");
+    let code = u32::read(node, &path, fields.found())?;
+    if code > 255 {
+        let message = format!("{code} is not an exit code");
+        fields
+            .found()
+            .push(wrong(codes::OUT_OF_RANGE, node, &path, message).help("write 0 to 255"));
+        return None;
+    }
+    Some(Some(code))
+}
+
+/// A required share from 0 to 1.
+pub(super) fn share(key: &'static str, fields: &mut Fields<'_>) -> Option<Option<f64>> {
+    let share: Located<f64> = fields.required(key)?;
+    let path = fields.path_of(key);
+    Some(check_share(&share, &path, fields.found()))
+}
+
+/// A finding when a share is outside 0 … 1.
+pub(super) fn check_share(
+    share: &Located<f64>,
+    path: &str,
+    found: &mut Diagnostics,
+) -> Option<f64> {
+    if (0.0..=1.0).contains(&share.value) {
+        return Some(share.value);
+    }
+    let message = format!("{} is not a share", share.value);
+    found.push(
+        crate::base::diag::Diagnostic::error(codes::OUT_OF_RANGE, share.span, message)
+            .at(path)
+            .help("write a number from 0 to 1"),
+    );
+    None
+}
+
+/// Reads `at` or `every`.
+pub(super) fn read_occurrence(fields: &mut Fields<'_>) -> Option<Occurrence> {
+    let (key, node) = fields.one_of("the entry", &["at", "every"])?;
+    let path = fields.path_of(key);
+    if key == "at" {
+        return Located::read(node, &path, fields.found()).map(Occurrence::At);
+    }
+    let every = RandomDuration::read(node, &path, fields.found())?;
+    if every.0.mean() <= 0.0 {
+        let message = "waits of zero would never let time pass";
+        let help = "write a wait longer than 0";
+        fields.found().push(wrong(codes::BAD_DISTRIBUTION, node, &path, message).help(help));
+        return None;
+    }
+    Some(Occurrence::Every(every))
+}
+
+impl Read for RecoveryRule {
+    fn read(node: &Node, path: &str, found: &mut Diagnostics) -> Option<Self> {
+        let words = [("never", Self::Never), ("onRestart", Self::OnRestart)];
+        if let Value::Str { text, .. } = &node.value {
+            if let Some((_, rule)) = words.iter().find(|(word, _)| *word == &**text) {
+                return Some(rule.clone());
+            }
+            if !text.starts_with(|c: char| c.is_ascii_digit()) {
+                let message = format!("unknown recovery \"{text}\"");
+                let help = crate::base::diag::did_you_mean(text, ["never", "onRestart"])
+                    .map(|near| format!("did you mean \"{near}\"?"));
+                let help = help.unwrap_or_else(|| {
+                    "write never, onRestart, a duration or a distribution".to_owned()
+                });
+                found.push(wrong(codes::UNKNOWN_WORD, node, path, message).help(help));
+                return None;
+            }
+        }
+        if let (Some(after), 1) = (node.get("after"), node.entries().len()) {
+            return RandomDuration::read(after, &format!("{path}.after"), found).map(Self::After);
+        }
+        RandomDuration::read(node, path, found).map(Self::After)
+    }
+}
