@@ -17,7 +17,7 @@ mod workloads;
 
 pub use app::{AppBehaviour, FailureMode, FailureProcess, Onset, Recovers};
 pub use faults::{Fault, FaultKind, FaultTiming, Share};
-pub use labels::{Labels, LabelSelector, Operator, Requirement};
+pub use labels::{LabelSelector, Labels, Operator, Requirement};
 pub use nodes::{NodeSpec, Pool, Taint, TaintEffect, Zone};
 pub use pods::{
     AffinityTerm, ContainerSpec, HostPort, Image, InclusionPolicy, NodeSelectorTerm, PodAffinity,
@@ -179,6 +179,14 @@ impl Model {
             WorkloadKind::ReplicaSet | WorkloadKind::Pod => workload.name.clone(),
         }
     }
+}
+
+/// The address of a pod in the random streams: its workload's address, replica ordinal and
+/// incarnation, never its name. 24 + 20 + 20 bits; what exceeds them wraps within its field.
+#[must_use]
+pub fn pod_address(workload: u64, replica: u32, incarnation: u32) -> u64 {
+    const FIELD: u64 = (1 << 20) - 1;
+    workload << 40 | (u64::from(replica) & FIELD) << 20 | (u64::from(incarnation) & FIELD)
 }
 
 /// `len` characters of Kubernetes' name alphabet (no vowels, no look-alikes), from `bits`.
