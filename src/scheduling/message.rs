@@ -30,11 +30,16 @@ pub(crate) fn reason_texts(model: &Model, template: TemplateId, reason: Reason) 
 }
 
 fn insufficient(model: &Model, template: TemplateId, bits: u64) -> Vec<String> {
-    const FIXED: [&str; 4] =
-        ["Too many pods", "Insufficient cpu", "Insufficient memory", "Insufficient ephemeral-storage"];
+    const FIXED: [&str; 4] = [
+        "Too many pods",
+        "Insufficient cpu",
+        "Insufficient memory",
+        "Insufficient ephemeral-storage",
+    ];
     let has = |bit: usize| bits & (1 << bit) != 0;
     let scalars = &model.templates[template].requests.scalars;
-    let fixed = FIXED.iter().enumerate().filter(|&(bit, _)| has(bit)).map(|(_, text)| (*text).into());
+    let fixed =
+        FIXED.iter().enumerate().filter(|&(bit, _)| has(bit)).map(|(_, text)| (*text).into());
     let scalar = scalars.iter().enumerate().filter(|&(at, _)| has(at + FIXED.len()));
     let mut texts: Vec<String> = scalar
         .map(|(_, &(id, _))| format!("Insufficient {}", model.scalar_resources[id]))

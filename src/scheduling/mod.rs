@@ -27,8 +27,8 @@ mod topology;
 pub use decision::{Decision, NodeExplanation, Outcome, PluginScore, ReasonCount, TieBreak};
 pub use events::{ClusterEvent, NodeAspect, WakeSet};
 pub use framework::{
-    BuildCx, CycleCx, Dependency, Plugin, PluginDef, PluginId, PluginSet, Point, PreFilter,
-    PreScore, Reason, Rejection, Verdict,
+    BuildCx, BuildPlugin, CycleCx, Dependency, Plugin, PluginDef, PluginId, PluginSet, Point,
+    PreFilter, PreScore, Reason, Rejection, Verdict,
 };
 pub use message::unschedulable_message;
 pub use profile::{Framework, Query};

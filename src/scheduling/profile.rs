@@ -85,7 +85,8 @@ impl Framework {
             ties: Vec::new(),
             detail: None,
         };
-        let args = |name: &str| profile.args.iter().find(|(of, _)| of == name).map(|(_, args)| args);
+        let args =
+            |name: &str| profile.args.iter().find(|(of, _)| of == name).map(|(_, args)| args);
         let mut list = |names: &[String]| -> Vec<usize> {
             names.iter().filter_map(|name| framework.instance(model, name, args(name))).collect()
         };
@@ -117,7 +118,11 @@ impl Framework {
 
     /// The first plugin that keeps pods of a class out of the queue, and why.
     #[must_use]
-    pub fn pre_enqueue(&self, model: &Model, template: TemplateId) -> Option<(PluginId, &'static str)> {
+    pub fn pre_enqueue(
+        &self,
+        model: &Model,
+        template: TemplateId,
+    ) -> Option<(PluginId, &'static str)> {
         let spec = &model.templates[template];
         self.pre_enqueue
             .iter()

@@ -231,8 +231,7 @@ impl Snapshot {
     pub fn mark_terminating(&mut self, pod: PodId) {
         let Some(node) = self.node_of(pod) else { return };
         let row = &mut self.rows[node];
-        let bound =
-            row.pods.iter_mut().find(|bound| bound.pod == pod).expect("its node lists it");
+        let bound = row.pods.iter_mut().find(|bound| bound.pod == pod).expect("its node lists it");
         if bound.terminating {
             return;
         }

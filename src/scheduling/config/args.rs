@@ -1,15 +1,15 @@
 //! Arguments of plugins: defaults and the ranges that Kubernetes allows.
 
 use super::ConfigProblem;
-use crate::model::{FitStrategy, PluginArgs, ResourceWeight, ShapePoint, SpreadConstraint, SpreadDefaults};
+use crate::model::{
+    FitStrategy, PluginArgs, ResourceWeight, ShapePoint, SpreadConstraint, SpreadDefaults,
+};
 
 /// The arguments that a plugin has where a profile gives none; `None` for plugins without.
 #[must_use]
 pub fn default_args(plugin: &str) -> Option<PluginArgs> {
     let resources = || {
-        ["cpu", "memory"]
-            .map(|name| ResourceWeight { name: name.to_owned(), weight: 1 })
-            .to_vec()
+        ["cpu", "memory"].map(|name| ResourceWeight { name: name.to_owned(), weight: 1 }).to_vec()
     };
     Some(match plugin {
         "NodeResourcesFit" => PluginArgs::NodeResourcesFit {
@@ -38,9 +38,8 @@ pub fn default_args(plugin: &str) -> Option<PluginArgs> {
 /// Whether a resource name is an extended one: it has a domain that is not Kubernetes' own.
 #[must_use]
 pub fn is_extended_resource(name: &str) -> bool {
-    name.split_once('/').is_some_and(|(domain, _)| {
-        domain != "kubernetes.io" && !domain.ends_with(".kubernetes.io")
-    })
+    name.split_once('/')
+        .is_some_and(|(domain, _)| domain != "kubernetes.io" && !domain.ends_with(".kubernetes.io"))
 }
 
 /// Collects problems below one path.
@@ -160,11 +159,7 @@ fn check_shape(check: &mut Checker<'_>, shape: &[ShapePoint]) {
         if i > 0 && point.utilization <= shape[i - 1].utilization {
             check.report(
                 &format!("{FIELD}[{i}].utilization"),
-                format!(
-                    "{} does not rise above {}",
-                    point.utilization,
-                    shape[i - 1].utilization
-                ),
+                format!("{} does not rise above {}", point.utilization, shape[i - 1].utilization),
             );
         }
     }

@@ -175,7 +175,7 @@ fn merged_multi_point(custom: &RawPoint) -> Vec<(String, i64)> {
 
 fn implements(name: &str, point: Point) -> bool {
     plugins::find(name).is_ok_and(|def| def.points.contains(&point))
-        // Scores only behind the feature gate StorageCapacityScoring, but stands in the lists.
+    // Scores only behind the feature gate StorageCapacityScoring, but stands in the lists.
 }
 
 /// The plugins of one extension point in execution order: those of `multiPoint` that the point
@@ -250,12 +250,7 @@ fn check_names(raw: &RawProfile, problems: &mut Vec<ConfigProblem>) {
     }
 }
 
-fn check_name(
-    name: &str,
-    point: Option<Point>,
-    path: String,
-    problems: &mut Vec<ConfigProblem>,
-) {
+fn check_name(name: &str, point: Option<Point>, path: String, problems: &mut Vec<ConfigProblem>) {
     match plugins::find(name) {
         Ok(def) => {
             if let Some(point) = point.filter(|point| !def.points.contains(point)) {

@@ -5,8 +5,7 @@ use crate::base::map::LookupMap;
 use crate::model::{AffinityTerm, NodeId, PluginArgs, PodTemplate, TemplateId};
 use crate::registry::{Descriptor, Field};
 use crate::scheduling::framework::{
-    BuildCx, CycleCx, Dependency, Plugin, PluginDef, Point, PreFilter, PreScore, Rejection,
-    Verdict,
+    BuildCx, CycleCx, Dependency, Plugin, PluginDef, Point, PreFilter, PreScore, Rejection, Verdict,
 };
 use crate::scheduling::topology::TopologyIndex;
 use crate::scheduling::{ClusterEvent, WakeSet};
@@ -251,9 +250,7 @@ impl Plugin for InterPodAffinity {
         };
         match event {
             ClusterEvent::AssignedPodAdd { template, .. } => all(&own.required, *template),
-            ClusterEvent::AssignedPodDelete { template, .. } => {
-                all(&own.anti_required, *template)
-            }
+            ClusterEvent::AssignedPodDelete { template, .. } => all(&own.anti_required, *template),
             ClusterEvent::NodeAdd { node, .. } => {
                 let labels = &cx.model.nodes[*node].labels;
                 !own.anti_required.is_empty()

@@ -2,17 +2,13 @@
 //! simulation yet.
 
 use crate::registry::Descriptor;
-use crate::scheduling::framework::{PluginDef, Point};
 use crate::scheduling::WakeSet;
+use crate::scheduling::framework::{PluginDef, Point};
 
 const HELP: &str = "Known by name, so that configurations are read as Kubernetes reads them. It \
 has no effect in a simulation yet.";
 
-const fn known(
-    name: &'static str,
-    summary: &'static str,
-    points: &'static [Point],
-) -> PluginDef {
+const fn known(name: &'static str, summary: &'static str, points: &'static [Point]) -> PluginDef {
     PluginDef {
         descriptor: Descriptor { name, summary, help: HELP, fields: &[] },
         points,
@@ -87,8 +83,5 @@ pub(super) const IMAGE_LOCALITY: PluginDef = known(
 );
 
 /// DefaultBinder.
-pub(super) const DEFAULT_BINDER: PluginDef = known(
-    "DefaultBinder",
-    "Writes the binding to the API server (always done)",
-    &[Point::Bind],
-);
+pub(super) const DEFAULT_BINDER: PluginDef =
+    known("DefaultBinder", "Writes the binding to the API server (always done)", &[Point::Bind]);

@@ -39,7 +39,10 @@ pub(super) const DEF: PluginDef = PluginDef {
 /// Whether a node matches one term; an empty term matches nothing.
 fn matches_term(model: &Model, node: &NodeSpec, term: &NodeSelectorTerm) -> bool {
     (!term.expressions.is_empty() || !term.names.is_empty())
-        && term.expressions.iter().all(|requirement| requirement.matches(&node.labels, &model.symbols))
+        && term
+            .expressions
+            .iter()
+            .all(|requirement| requirement.matches(&node.labels, &model.symbols))
         && term.names.iter().all(|(within, names)| names.contains(&node.name_symbol) == *within)
 }
 
@@ -134,8 +137,12 @@ fn named_nodes(model: &Model, terms: &[NodeSelectorTerm]) -> Option<Vec<NodeId>>
         if !term.names.iter().any(|&(within, _)| within) {
             return None;
         }
-        let named = |name| term.names.iter().filter(|(within, _)| *within).all(|(_, names)| names.contains(&name));
-        nodes.extend(model.nodes.iter().filter(|(_, spec)| named(spec.name_symbol)).map(|(id, _)| id));
+        let named = |name| {
+            term.names.iter().filter(|(within, _)| *within).all(|(_, names)| names.contains(&name))
+        };
+        nodes.extend(
+            model.nodes.iter().filter(|(_, spec)| named(spec.name_symbol)).map(|(id, _)| id),
+        );
     }
     nodes.sort_unstable();
     nodes.dedup();
@@ -189,7 +196,9 @@ impl Plugin for NodeAffinity {
             weighted.term.expressions.iter().any(|r| r.operator == Operator::Invalid)
         };
         if self.preferred(cx.spec).any(invalid) {
-            return PreScore::Error("running PreScore plugin \"NodeAffinity\": a preferred term does not parse");
+            return PreScore::Error(
+                "running PreScore plugin \"NodeAffinity\": a preferred term does not parse",
+            );
         }
         if cx.spec.node_affinity_preferred.is_empty() && self.added_preferred.is_empty() {
             return PreScore::Skip;

@@ -29,9 +29,9 @@ struct NodeName;
 impl Plugin for NodeName {
     fn filter(&self, cx: &CycleCx<'_>, node: NodeId) -> Verdict {
         match cx.spec.node_name {
-            Some(name) if name != cx.model.nodes[node].name_symbol => Err(
-                Rejection::unresolvable("node(s) didn't match the requested node name"),
-            ),
+            Some(name) if name != cx.model.nodes[node].name_symbol => {
+                Err(Rejection::unresolvable("node(s) didn't match the requested node name"))
+            }
             _ => Ok(()),
         }
     }

@@ -104,12 +104,8 @@ mod tests {
 
     #[test]
     fn balance_falls_with_the_deviation() {
-        let table: [(&[f64], i64); 4] = [
-            (&[0.5, 0.3125], 90),
-            (&[0.5, 0.25, 0.125], 84),
-            (&[0.25, 0.8125], 71),
-            (&[0.4], 100),
-        ];
+        let table: [(&[f64], i64); 4] =
+            [(&[0.5, 0.3125], 90), (&[0.5, 0.25, 0.125], 84), (&[0.25, 0.8125], 71), (&[0.4], 100)];
         for (shares, expected) in table {
             assert_eq!(balance(shares.iter().copied()), expected, "{shares:?}");
         }

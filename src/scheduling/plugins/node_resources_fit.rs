@@ -166,7 +166,12 @@ fn broken_line(shape: &[ShapePoint], x: i64) -> i64 {
 
 /// Checks one resource: sets its bit if it does not suffice, and notes if it never can.
 #[inline]
-fn check(bits: &mut u64, never: &mut bool, bit: u64, (requested, allocatable, used): (i64, i64, i64)) {
+fn check(
+    bits: &mut u64,
+    never: &mut bool,
+    bit: u64,
+    (requested, allocatable, used): (i64, i64, i64),
+) {
     if requested > 0 && requested > allocatable - used {
         *bits |= bit;
         *never |= requested > allocatable;

@@ -33,9 +33,10 @@ struct NodeUnschedulable {
 impl NodeUnschedulable {
     fn new(cx: &BuildCx<'_>) -> Self {
         let symbols = &cx.model.symbols;
-        let taint = symbols.get("node.kubernetes.io/unschedulable").zip(symbols.get("")).map(
-            |(key, value)| Taint { key, value, effect: TaintEffect::NoSchedule },
-        );
+        let taint = symbols
+            .get("node.kubernetes.io/unschedulable")
+            .zip(symbols.get(""))
+            .map(|(key, value)| Taint { key, value, effect: TaintEffect::NoSchedule });
         Self { taint }
     }
 

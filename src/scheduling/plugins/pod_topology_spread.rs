@@ -7,8 +7,7 @@ use crate::base::map::LookupMap;
 use crate::model::{NodeId, PluginArgs, SpreadDefaults, TemplateId};
 use crate::registry::{Descriptor, Field};
 use crate::scheduling::framework::{
-    BuildCx, CycleCx, Dependency, Plugin, PluginDef, Point, PreFilter, PreScore, Rejection,
-    Verdict,
+    BuildCx, CycleCx, Dependency, Plugin, PluginDef, Point, PreFilter, PreScore, Rejection, Verdict,
 };
 use crate::scheduling::topology::TopologyIndex;
 use crate::scheduling::{ClusterEvent, NodeRow, WakeSet};

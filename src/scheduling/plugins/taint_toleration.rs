@@ -39,10 +39,9 @@ impl Plugin for TaintToleration {
     fn filter(&self, cx: &CycleCx<'_>, node: NodeId) -> Verdict {
         match first_untolerated(cx.spec, &cx.snapshot.row(node).taints) {
             None => Ok(()),
-            Some(taint) => Err(Rejection {
-                unresolvable: true,
-                reason: Reason::UntoleratedTaint(taint),
-            }),
+            Some(taint) => {
+                Err(Rejection { unresolvable: true, reason: Reason::UntoleratedTaint(taint) })
+            }
         }
     }
 
@@ -50,12 +49,13 @@ impl Plugin for TaintToleration {
         let preferred = |effect: Option<TaintEffect>| {
             effect.is_none_or(|effect| effect == TaintEffect::PreferNoSchedule)
         };
-        let intolerable = cx.snapshot.row(node).taints.iter().filter(|taint| {
-            taint.effect == TaintEffect::PreferNoSchedule
-                && !cx.spec.tolerations.iter().any(|toleration| {
-                    preferred(toleration.effect) && toleration.tolerates(taint)
-                })
-        });
+        let intolerable =
+            cx.snapshot.row(node).taints.iter().filter(|taint| {
+                taint.effect == TaintEffect::PreferNoSchedule
+                    && !cx.spec.tolerations.iter().any(|toleration| {
+                        preferred(toleration.effect) && toleration.tolerates(taint)
+                    })
+            });
         i64::try_from(intolerable.count()).expect("few taints")
     }
 
