@@ -15,5 +15,7 @@ pub mod registry;
 pub mod report;
 pub mod rng;
 pub mod scenario;
+pub mod scheduler;
+pub mod scheduling;
 pub mod state;
 pub mod tables;

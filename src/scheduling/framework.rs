@@ -1,0 +1,309 @@
+//! What a scheduling plugin is: the extension points of kube-scheduler 1.34 as far as a
+//! simulation has use for them, and the answers a plugin gives at each.
+//!
+//! A plugin instance belongs to one profile. What it computes for one pod ([`Plugin::pre_filter`],
+//! [`Plugin::pre_score`]) it keeps in fields of its own until the next pod, so that buffers are
+//! used again; the answers for single nodes only read them.
+
+use std::fmt;
+
+use super::{ClusterEvent, Snapshot, WakeSet};
+use crate::model::{Model, NodeId, PluginArgs, PodTemplate, Taint, TemplateId};
+use crate::registry::{Described, Descriptor};
+
+/// An extension point of the scheduling framework.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Point {
+    /// Before a pod enters the queue.
+    PreEnqueue,
+    /// Order of the queue.
+    QueueSort,
+    /// Once per pod, before nodes are looked at.
+    PreFilter,
+    /// Per node: may the pod go there?
+    Filter,
+    /// When no node passed.
+    PostFilter,
+    /// Once per pod, before scores.
+    PreScore,
+    /// Per feasible node: how good is it?
+    Score,
+    /// A node was chosen.
+    Reserve,
+    /// May the binding go ahead?
+    Permit,
+    /// Before the binding is written.
+    PreBind,
+    /// Writes the binding.
+    Bind,
+    /// After the binding.
+    PostBind,
+}
+
+impl Point {
+    /// All points, in the order of a pod's way.
+    pub const ALL: [Self; 12] = [
+        Self::PreEnqueue,
+        Self::QueueSort,
+        Self::PreFilter,
+        Self::Filter,
+        Self::PostFilter,
+        Self::PreScore,
+        Self::Score,
+        Self::Reserve,
+        Self::Permit,
+        Self::PreBind,
+        Self::Bind,
+        Self::PostBind,
+    ];
+
+    /// The field name below `plugins` in a configuration file.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::PreEnqueue => "preEnqueue",
+            Self::QueueSort => "queueSort",
+            Self::PreFilter => "preFilter",
+            Self::Filter => "filter",
+            Self::PostFilter => "postFilter",
+            Self::PreScore => "preScore",
+            Self::Score => "score",
+            Self::Reserve => "reserve",
+            Self::Permit => "permit",
+            Self::PreBind => "preBind",
+            Self::Bind => "bind",
+            Self::PostBind => "postBind",
+        }
+    }
+}
+
+/// What a plugin's answer for one node depends on, besides the pod's class.
+///
+/// The full scan asks for every answer anew; an incremental evaluation refreshes only what the
+/// declaration says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Dependency {
+    /// The node alone.
+    NodeLocal,
+    /// Counts per value of topology keys.
+    Domain,
+    /// Anything in the cluster.
+    Cluster,
+    /// Which nodes are feasible.
+    FeasibleSet,
+}
+
+/// A plugin by its place in [`super::plugins::ALL`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct PluginId(pub(crate) u8);
+
+impl PluginId {
+    /// The plugin's entry.
+    #[must_use]
+    pub fn def(self) -> &'static PluginDef {
+        super::plugins::ALL[usize::from(self.0)]
+    }
+
+    /// The plugin's name.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        self.def().descriptor.name
+    }
+}
+
+/// A set of plugins.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PluginSet(u64);
+
+impl PluginSet {
+    /// Adds a plugin.
+    pub fn insert(&mut self, plugin: PluginId) {
+        self.0 |= 1 << plugin.0;
+    }
+
+    /// Whether it holds a plugin.
+    #[must_use]
+    pub fn contains(self, plugin: PluginId) -> bool {
+        self.0 & (1 << plugin.0) != 0
+    }
+
+    /// Whether it holds none.
+    #[must_use]
+    pub fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
+    /// Its plugins, in the order of the table.
+    pub fn iter(self) -> impl Iterator<Item = PluginId> {
+        (0..64).map(PluginId).filter(move |&plugin| self.contains(plugin))
+    }
+}
+
+/// Why a node or a pod was rejected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reason {
+    /// A fixed text.
+    Text(&'static str),
+    /// A taint that the pod does not tolerate.
+    UntoleratedTaint(Taint),
+    /// Resources that do not suffice, one bit each: 0 pods, 1 cpu, 2 memory, 3 ephemeral storage,
+    /// then the scalar resources in the order of the pod's requests.
+    Insufficient(u64),
+    /// The node lies outside those that the pre-filters of these plugins left.
+    OutsidePreFilter(PluginSet),
+}
+
+/// A rejection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rejection {
+    /// `UnschedulableAndUnresolvable`: no eviction on the node would help.
+    pub unresolvable: bool,
+    /// Why.
+    pub reason: Reason,
+}
+
+impl Rejection {
+    /// `Unschedulable` with a fixed text.
+    #[must_use]
+    pub const fn unschedulable(text: &'static str) -> Self {
+        Self { unresolvable: false, reason: Reason::Text(text) }
+    }
+
+    /// `UnschedulableAndUnresolvable` with a fixed text.
+    #[must_use]
+    pub const fn unresolvable(text: &'static str) -> Self {
+        Self { unresolvable: true, reason: Reason::Text(text) }
+    }
+}
+
+/// A filter's answer for one node.
+pub type Verdict = Result<(), Rejection>;
+
+/// A plugin's answer before nodes are filtered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PreFilter {
+    /// Filter nodes.
+    Run,
+    /// Every node passes: the filter need not be asked.
+    Skip,
+    /// Only these nodes can pass; sorted, without duplicates.
+    Restrict(Vec<NodeId>),
+    /// No node can pass.
+    Reject(Rejection),
+}
+
+/// A plugin's answer before feasible nodes are scored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PreScore {
+    /// Score nodes.
+    Run,
+    /// The plugin has nothing to say: it adds 0 everywhere.
+    Skip,
+    /// The attempt ends in an error.
+    Error(&'static str),
+}
+
+/// What a plugin sees of one scheduling cycle.
+#[derive(Clone, Copy, Debug)]
+pub struct CycleCx<'a> {
+    /// The immutable input.
+    pub model: &'a Model,
+    /// Nodes and bound pods.
+    pub snapshot: &'a Snapshot,
+    /// The pod's class.
+    pub template: TemplateId,
+    /// The pod's specification.
+    pub spec: &'a PodTemplate,
+}
+
+/// What a plugin is built from.
+#[derive(Clone, Copy, Debug)]
+pub struct BuildCx<'a> {
+    /// The immutable input.
+    pub model: &'a Model,
+    /// The plugin's arguments, if the profile gives any.
+    pub args: Option<&'a PluginArgs>,
+}
+
+/// A plugin of one profile. Every method has the answer of a plugin that does not take part.
+pub trait Plugin: fmt::Debug + Send {
+    /// PreEnqueue: why a pod of this class may not enter the queue yet.
+    fn pre_enqueue(&self, _spec: &PodTemplate) -> Option<&'static str> {
+        None
+    }
+
+    /// PreFilter: prepares for the pod.
+    fn pre_filter(&mut self, _cx: &CycleCx<'_>) -> PreFilter {
+        PreFilter::Run
+    }
+
+    /// Filter: may the pod go to this node?
+    ///
+    /// # Errors
+    /// The reason why not.
+    fn filter(&self, _cx: &CycleCx<'_>, _node: NodeId) -> Verdict {
+        Ok(())
+    }
+
+    /// PreScore: prepares for the feasible nodes.
+    fn pre_score(&mut self, _cx: &CycleCx<'_>, _feasible: &[NodeId]) -> PreScore {
+        PreScore::Run
+    }
+
+    /// Score: the raw score of a feasible node.
+    fn score(&self, _cx: &CycleCx<'_>, _node: NodeId) -> i64 {
+        0
+    }
+
+    /// Score of all feasible nodes, into `scores` (emptied before).
+    fn score_all(&self, cx: &CycleCx<'_>, feasible: &[NodeId], scores: &mut Vec<i64>) {
+        scores.clear();
+        scores.extend(feasible.iter().map(|&node| self.score(cx, node)));
+    }
+
+    /// NormalizeScore: brings raw scores to 0–100.
+    fn normalize(&self, _cx: &CycleCx<'_>, _feasible: &[NodeId], _scores: &mut [i64]) {}
+
+    /// Queueing hint: whether the event, of a kind the plugin registered for, may make a pod of
+    /// this class schedulable that the plugin rejected.
+    fn hint(&mut self, _cx: &CycleCx<'_>, _event: &ClusterEvent) -> bool {
+        true
+    }
+}
+
+/// Makes a plugin instance; arguments were checked before.
+pub type BuildPlugin = fn(&BuildCx<'_>) -> Box<dyn Plugin>;
+
+/// A plugin's entry in the table.
+#[derive(Debug)]
+pub struct PluginDef {
+    /// Name, help, parameters.
+    pub descriptor: Descriptor,
+    /// Extension points that Kubernetes' plugin implements.
+    pub points: &'static [Point],
+    /// What the filter's verdict depends on, if it filters.
+    pub filter_depends: Option<Dependency>,
+    /// What the raw score depends on, if it scores.
+    pub score_depends: Option<Dependency>,
+    /// Cluster events that may make a pod it rejected schedulable.
+    pub wakes_on: WakeSet,
+    /// Makes an instance; `None` if the plugin has no effect in a simulation yet.
+    pub build: Option<BuildPlugin>,
+}
+
+impl Described for PluginDef {
+    fn descriptor(&self) -> &Descriptor {
+        &self.descriptor
+    }
+}
+
+/// Brings scores to 0–100 by their maximum; reversed, the highest becomes 0.
+///
+/// Kubernetes' default normalisation: without any positive score all become 0, or 100 reversed.
+pub(crate) fn normalize_by_max(scores: &mut [i64], reverse: bool) {
+    let max = scores.iter().copied().max().unwrap_or(0);
+    for score in scores {
+        let share = if max == 0 { 0 } else { 100 * *score / max };
+        *score = if reverse { 100 - share } else { share };
+    }
+}

@@ -1,0 +1,35 @@
+//! Where a pod goes: the decisions of kube-scheduler 1.34 as a pure library.
+//!
+//! Same snapshot, same pod, same tie key: same answer. Here stand the scheduler's view of nodes
+//! and bound pods ([`Snapshot`]), the plugin framework and its plugins ([`plugins`]), the
+//! configuration that puts plugins into profiles ([`config`]) and one scheduling decision
+//! ([`Framework::schedule`]).
+//!
+//! It knows the model and nothing that changes with time: no clock, no queue, no API server. The
+//! scheduler component, preemption, `explain`, conformance replays and what-ifs call the same
+//! code.
+
+pub mod config;
+mod decision;
+mod events;
+mod framework;
+mod message;
+mod node_tree;
+pub mod plugins;
+mod profile;
+mod snapshot;
+#[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
+mod tests;
+mod topology;
+
+pub use decision::{Decision, NodeExplanation, Outcome, PluginScore, ReasonCount, TieBreak};
+pub use events::{ClusterEvent, NodeAspect, WakeSet};
+pub use framework::{
+    BuildCx, BuildPlugin, CycleCx, Dependency, Plugin, PluginDef, PluginId, PluginSet, Point,
+    PreFilter, PreScore, Reason, Rejection, Verdict,
+};
+pub use message::unschedulable_message;
+pub use profile::{Framework, Query};
+pub use snapshot::{BoundPod, ClassCount, NodeLoad, NodeRow, Snapshot};

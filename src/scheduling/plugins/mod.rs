@@ -1,0 +1,62 @@
+//! The scheduling plugins: one file and one line of [`ALL`] each.
+//!
+//! From the table come validation of configurations, suggestions, the listing of policies and the
+//! tests. Kubernetes' default plugins that have no effect in a simulation yet are in the table
+//! too, so that configurations that name them are merged as Kubernetes merges them.
+
+mod inter_pod_affinity;
+mod inter_pod_affinity_class;
+mod no_effect;
+mod node_affinity;
+mod node_name;
+mod node_ports;
+mod node_resources;
+mod node_resources_balanced_allocation;
+mod node_resources_fit;
+mod node_unschedulable;
+mod pod_topology_spread;
+mod pod_topology_spread_class;
+mod priority_sort;
+mod scheduling_gates;
+mod taint_toleration;
+
+use super::framework::{PluginDef, PluginId};
+use crate::registry::{self, Unknown};
+
+/// All plugins. The position of an entry is its [`PluginId`].
+pub const ALL: &[&PluginDef] = &[
+    &scheduling_gates::DEF,
+    &priority_sort::DEF,
+    &node_unschedulable::DEF,
+    &node_name::DEF,
+    &taint_toleration::DEF,
+    &node_affinity::DEF,
+    &node_ports::DEF,
+    &node_resources_fit::DEF,
+    &no_effect::VOLUME_RESTRICTIONS,
+    &no_effect::NODE_VOLUME_LIMITS,
+    &no_effect::VOLUME_BINDING,
+    &no_effect::VOLUME_ZONE,
+    &pod_topology_spread::DEF,
+    &inter_pod_affinity::DEF,
+    &no_effect::DYNAMIC_RESOURCES,
+    &no_effect::DEFAULT_PREEMPTION,
+    &node_resources_balanced_allocation::DEF,
+    &no_effect::IMAGE_LOCALITY,
+    &no_effect::DEFAULT_BINDER,
+];
+
+/// The place of a plugin in the table.
+#[must_use]
+pub fn id_of(name: &str) -> Option<PluginId> {
+    let at = ALL.iter().position(|def| def.descriptor.name == name)?;
+    u8::try_from(at).ok().map(PluginId)
+}
+
+/// The entry of a plugin.
+///
+/// # Errors
+/// If there is none of that name; the error suggests the nearest.
+pub fn find(name: &str) -> Result<&'static PluginDef, Unknown> {
+    registry::find_by_name(ALL, name).copied()
+}

@@ -1,0 +1,87 @@
+//! Default plugins of Kubernetes 1.34 that configurations may name, without effect in a
+//! simulation yet.
+
+use crate::registry::Descriptor;
+use crate::scheduling::WakeSet;
+use crate::scheduling::framework::{PluginDef, Point};
+
+const HELP: &str = "Known by name, so that configurations are read as Kubernetes reads them. It \
+has no effect in a simulation yet.";
+
+const fn known(name: &'static str, summary: &'static str, points: &'static [Point]) -> PluginDef {
+    PluginDef {
+        descriptor: Descriptor { name, summary, help: HELP, fields: &[] },
+        points,
+        filter_depends: None,
+        score_depends: None,
+        wakes_on: WakeSet::NONE,
+        build: None,
+    }
+}
+
+/// VolumeRestrictions.
+pub(super) const VOLUME_RESTRICTIONS: PluginDef = known(
+    "VolumeRestrictions",
+    "Keeps pods apart that may not share a volume (no effect yet)",
+    &[Point::PreFilter, Point::Filter],
+);
+
+/// NodeVolumeLimits.
+pub(super) const NODE_VOLUME_LIMITS: PluginDef = known(
+    "NodeVolumeLimits",
+    "Limits attached CSI volumes per node (no effect yet)",
+    &[Point::PreFilter, Point::Filter],
+);
+
+/// VolumeBinding.
+pub(super) const VOLUME_BINDING: PluginDef = known(
+    "VolumeBinding",
+    "Finds or provisions volumes for claims (no effect yet)",
+    &[
+        Point::PreFilter,
+        Point::Filter,
+        Point::PreScore,
+        Point::Score,
+        Point::Reserve,
+        Point::PreBind,
+    ],
+);
+
+/// VolumeZone.
+pub(super) const VOLUME_ZONE: PluginDef = known(
+    "VolumeZone",
+    "Keeps pods in the zones of their volumes (no effect yet)",
+    &[Point::PreFilter, Point::Filter],
+);
+
+/// DynamicResources.
+pub(super) const DYNAMIC_RESOURCES: PluginDef = known(
+    "DynamicResources",
+    "Allocates devices for resource claims (no effect yet)",
+    &[
+        Point::PreEnqueue,
+        Point::PreFilter,
+        Point::Filter,
+        Point::PostFilter,
+        Point::Reserve,
+        Point::PreBind,
+    ],
+);
+
+/// DefaultPreemption.
+pub(super) const DEFAULT_PREEMPTION: PluginDef = known(
+    "DefaultPreemption",
+    "Evicts pods of lower priority to make room (no effect yet)",
+    &[Point::PreEnqueue, Point::PostFilter],
+);
+
+/// ImageLocality.
+pub(super) const IMAGE_LOCALITY: PluginDef = known(
+    "ImageLocality",
+    "Prefers nodes that have the pod's images (no effect yet)",
+    &[Point::Score],
+);
+
+/// DefaultBinder.
+pub(super) const DEFAULT_BINDER: PluginDef =
+    known("DefaultBinder", "Writes the binding to the API server (always done)", &[Point::Bind]);

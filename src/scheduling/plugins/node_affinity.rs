@@ -1,0 +1,233 @@
+//! NodeAffinity: node selectors, required and preferred node affinity, and the profile's own.
+
+use crate::base::id::IdSet;
+use crate::base::map::LookupMap;
+use crate::model::{
+    Model, NodeId, NodeSelectorTerm, NodeSpec, Operator, PluginArgs, PodTemplate, TemplateId,
+    Weighted,
+};
+use crate::registry::{Descriptor, Field};
+use crate::scheduling::framework::{
+    BuildCx, CycleCx, Dependency, Plugin, PluginDef, Point, PreFilter, PreScore, Rejection,
+    Verdict, normalize_by_max,
+};
+use crate::scheduling::{ClusterEvent, WakeSet};
+
+/// The table's entry.
+pub(super) const DEF: PluginDef = PluginDef {
+    descriptor: Descriptor {
+        name: "NodeAffinity",
+        summary: "Honours node selectors and node affinity",
+        help: "Required terms filter nodes; preferred terms add their weights to the score of \
+               nodes that match. `addedAffinity` holds for all pods of the profile, besides their \
+               own.",
+        fields: &[Field {
+            name: "addedAffinity",
+            unit: "NodeAffinity",
+            default: "none",
+            range: "",
+            help: "node affinity that every pod of the profile has as well",
+        }],
+    },
+    points: &[Point::PreFilter, Point::Filter, Point::PreScore, Point::Score],
+    filter_depends: Some(Dependency::NodeLocal),
+    score_depends: Some(Dependency::NodeLocal),
+    wakes_on: WakeSet::NODE_ADD.with(WakeSet::NODE_TAINT),
+    build: Some(|cx| Box::new(NodeAffinity::new(cx))),
+};
+
+/// Whether a node matches one term; an empty term matches nothing.
+fn matches_term(model: &Model, node: &NodeSpec, term: &NodeSelectorTerm) -> bool {
+    (!term.expressions.is_empty() || !term.names.is_empty())
+        && term
+            .expressions
+            .iter()
+            .all(|requirement| requirement.matches(&node.labels, &model.symbols))
+        && term.names.iter().all(|(within, names)| names.contains(&node.name_symbol) == *within)
+}
+
+fn matches_any(model: &Model, node: &NodeSpec, terms: &[NodeSelectorTerm]) -> bool {
+    terms.iter().any(|term| matches_term(model, node, term))
+}
+
+/// Whether a node matches the selector and the required affinity of a class.
+pub(super) fn matches_required(model: &Model, spec: &PodTemplate, node: NodeId) -> bool {
+    let node = &model.nodes[node];
+    spec.node_selector.iter().all(|&(key, value)| node.labels.get(key) == Some(value))
+        && spec.node_affinity.as_ref().is_none_or(|terms| matches_any(model, node, terms))
+}
+
+/// Whether a class restricts its nodes at all.
+pub(super) fn restricts(spec: &PodTemplate) -> bool {
+    !spec.node_selector.is_empty() || spec.node_affinity.is_some()
+}
+
+/// Which nodes match the required affinity of which class. Node labels do not change while a
+/// model lives, so each class is looked at once.
+#[derive(Debug, Default)]
+pub(super) struct RequiredNodes {
+    of_class: LookupMap<TemplateId, IdSet<NodeId>>,
+}
+
+impl RequiredNodes {
+    /// Makes sure that the class is known.
+    pub(super) fn prepare(&mut self, model: &Model, template: TemplateId) {
+        self.of_class.get_or_insert_with(template, || {
+            let spec = &model.templates[template];
+            let mut nodes = IdSet::with_capacity(model.nodes.len());
+            for node in model.nodes.ids().filter(|&node| matches_required(model, spec, node)) {
+                nodes.insert(node);
+            }
+            nodes
+        });
+    }
+
+    /// Whether the node matches; the class was prepared.
+    #[inline]
+    pub(super) fn contains(&self, template: TemplateId, node: NodeId) -> bool {
+        self.of_class.get(&template).is_some_and(|nodes| nodes.contains(node))
+    }
+}
+
+#[derive(Debug)]
+struct NodeAffinity {
+    added_required: Option<Vec<NodeSelectorTerm>>,
+    added_preferred: Vec<Weighted<NodeSelectorTerm>>,
+    /// Nodes that match the added required terms.
+    added_nodes: Option<IdSet<NodeId>>,
+    required: RequiredNodes,
+}
+
+impl NodeAffinity {
+    fn new(cx: &BuildCx<'_>) -> Self {
+        let (added_required, added_preferred) = match cx.args {
+            Some(PluginArgs::NodeAffinity { required, preferred }) => {
+                (required.clone(), preferred.clone())
+            }
+            _ => (None, Vec::new()),
+        };
+        let added_nodes = added_required.as_ref().map(|terms| {
+            let mut nodes = IdSet::with_capacity(cx.model.nodes.len());
+            for (node, spec) in cx.model.nodes.iter() {
+                if matches_any(cx.model, spec, terms) {
+                    nodes.insert(node);
+                }
+            }
+            nodes
+        });
+        Self { added_required, added_preferred, added_nodes, required: RequiredNodes::default() }
+    }
+
+    /// The preferred terms of pod and profile that are not empty.
+    fn preferred<'a>(
+        &'a self,
+        spec: &'a PodTemplate,
+    ) -> impl Iterator<Item = &'a Weighted<NodeSelectorTerm>> {
+        let not_empty = |weighted: &&Weighted<NodeSelectorTerm>| {
+            !weighted.term.expressions.is_empty() || !weighted.term.names.is_empty()
+        };
+        self.added_preferred.iter().chain(&spec.node_affinity_preferred).filter(not_empty)
+    }
+}
+
+/// The nodes that terms leave by name alone: known only if every term names nodes.
+fn named_nodes(model: &Model, terms: &[NodeSelectorTerm]) -> Option<Vec<NodeId>> {
+    let mut nodes: Vec<NodeId> = Vec::new();
+    for term in terms {
+        if !term.names.iter().any(|&(within, _)| within) {
+            return None;
+        }
+        let named = |name| {
+            term.names.iter().filter(|(within, _)| *within).all(|(_, names)| names.contains(&name))
+        };
+        nodes.extend(
+            model.nodes.iter().filter(|(_, spec)| named(spec.name_symbol)).map(|(id, _)| id),
+        );
+    }
+    nodes.sort_unstable();
+    nodes.dedup();
+    Some(nodes)
+}
+
+/// Whether every set of names that a term asks for at once is contradictory, in all terms.
+fn conflicting(terms: &[NodeSelectorTerm]) -> bool {
+    terms.iter().all(|term| {
+        let mut within = term.names.iter().filter(|(within, _)| *within).map(|(_, names)| names);
+        let Some(first) = within.next() else { return false };
+        let rest: Vec<_> = within.collect();
+        !first.iter().any(|name| rest.iter().all(|names| names.contains(name)))
+    })
+}
+
+impl Plugin for NodeAffinity {
+    fn pre_filter(&mut self, cx: &CycleCx<'_>) -> PreFilter {
+        if !restricts(cx.spec) {
+            return if self.added_required.is_none() { PreFilter::Skip } else { PreFilter::Run };
+        }
+        self.required.prepare(cx.model, cx.template);
+        match cx.spec.node_affinity.as_deref() {
+            Some(terms) if !terms.is_empty() => match named_nodes(cx.model, terms) {
+                Some(_) if conflicting(terms) => {
+                    PreFilter::Reject(Rejection::unresolvable("pod affinity terms conflict"))
+                }
+                Some(nodes) => PreFilter::Restrict(nodes),
+                None => PreFilter::Run,
+            },
+            _ => PreFilter::Run,
+        }
+    }
+
+    fn filter(&self, cx: &CycleCx<'_>, node: NodeId) -> Verdict {
+        if self.added_nodes.as_ref().is_some_and(|nodes| !nodes.contains(node)) {
+            return Err(Rejection::unresolvable(
+                "node(s) didn't match scheduler-enforced node affinity",
+            ));
+        }
+        if restricts(cx.spec) && !self.required.contains(cx.template, node) {
+            return Err(Rejection::unresolvable(
+                "node(s) didn't match Pod's node affinity/selector",
+            ));
+        }
+        Ok(())
+    }
+
+    fn pre_score(&mut self, cx: &CycleCx<'_>, _feasible: &[NodeId]) -> PreScore {
+        let invalid = |weighted: &Weighted<NodeSelectorTerm>| {
+            weighted.term.expressions.iter().any(|r| r.operator == Operator::Invalid)
+        };
+        if self.preferred(cx.spec).any(invalid) {
+            return PreScore::Error(
+                "running PreScore plugin \"NodeAffinity\": a preferred term does not parse",
+            );
+        }
+        if cx.spec.node_affinity_preferred.is_empty() && self.added_preferred.is_empty() {
+            return PreScore::Skip;
+        }
+        PreScore::Run
+    }
+
+    fn score(&self, cx: &CycleCx<'_>, node: NodeId) -> i64 {
+        let node = &cx.model.nodes[node];
+        self.preferred(cx.spec)
+            .filter(|weighted| matches_term(cx.model, node, &weighted.term))
+            .map(|weighted| weighted.weight)
+            .sum()
+    }
+
+    fn normalize(&self, _cx: &CycleCx<'_>, _feasible: &[NodeId], scores: &mut [i64]) {
+        normalize_by_max(scores, false);
+    }
+
+    fn hint(&mut self, cx: &CycleCx<'_>, event: &ClusterEvent) -> bool {
+        match event {
+            ClusterEvent::NodeAdd { node, .. } => {
+                self.added_nodes.as_ref().is_none_or(|nodes| nodes.contains(*node))
+                    && matches_required(cx.model, cx.spec, *node)
+            }
+            ClusterEvent::NodeTaint { .. } => true,
+            ClusterEvent::NodeDelete { .. }
+            | ClusterEvent::AssignedPodAdd { .. }
+            | ClusterEvent::AssignedPodDelete { .. } => false,
+        }
+    }
+}

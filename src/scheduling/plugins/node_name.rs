@@ -1,0 +1,38 @@
+//! NodeName: a pod that names its node goes nowhere else.
+
+use crate::model::NodeId;
+use crate::registry::Descriptor;
+use crate::scheduling::WakeSet;
+use crate::scheduling::framework::{
+    CycleCx, Dependency, Plugin, PluginDef, Point, Rejection, Verdict,
+};
+
+/// The table's entry.
+pub(super) const DEF: PluginDef = PluginDef {
+    descriptor: Descriptor {
+        name: "NodeName",
+        summary: "Honours `spec.nodeName`",
+        help: "Pods that name their node bypass the scheduler; the filter matters where one is \
+               tried nevertheless.",
+        fields: &[],
+    },
+    points: &[Point::Filter],
+    filter_depends: Some(Dependency::NodeLocal),
+    score_depends: None,
+    wakes_on: WakeSet::NODE_ADD.with(WakeSet::NODE_TAINT),
+    build: Some(|_| Box::new(NodeName)),
+};
+
+#[derive(Debug)]
+struct NodeName;
+
+impl Plugin for NodeName {
+    fn filter(&self, cx: &CycleCx<'_>, node: NodeId) -> Verdict {
+        match cx.spec.node_name {
+            Some(name) if name != cx.model.nodes[node].name_symbol => {
+                Err(Rejection::unresolvable("node(s) didn't match the requested node name"))
+            }
+            _ => Ok(()),
+        }
+    }
+}

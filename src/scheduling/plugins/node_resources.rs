@@ -1,0 +1,107 @@
+//! The resources that scores look at, compiled from their names.
+
+use crate::model::{Model, NodeId, ResourceId, ResourceWeight};
+use crate::scheduling::framework::CycleCx;
+
+/// A resource by where its amounts stand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum ResourceRef {
+    /// CPU, milli-cores.
+    Cpu,
+    /// Memory, bytes.
+    Memory,
+    /// Ephemeral storage, bytes.
+    Ephemeral,
+    /// An extended resource or a hugepage size.
+    Scalar(ResourceId),
+}
+
+/// A resource that a score looks at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct ScoredResource {
+    /// Which.
+    pub(super) resource: ResourceRef,
+    /// Its weight.
+    pub(super) weight: i64,
+}
+
+/// Compiles names. Resources that no node and no pod of the model has are left out: they are
+/// absent everywhere, which takes them out of every score.
+pub(super) fn compile(model: &Model, resources: &[ResourceWeight]) -> Vec<ScoredResource> {
+    let find = |name: &str| match name {
+        "cpu" => Some(ResourceRef::Cpu),
+        "memory" => Some(ResourceRef::Memory),
+        "ephemeral-storage" => Some(ResourceRef::Ephemeral),
+        _ => model
+            .scalar_resources
+            .iter()
+            .find(|(_, known)| *known == name)
+            .map(|(id, _)| ResourceRef::Scalar(id)),
+    };
+    resources
+        .iter()
+        .filter_map(|entry| {
+            Some(ScoredResource { resource: find(&entry.name)?, weight: entry.weight })
+        })
+        .collect()
+}
+
+/// Kubernetes' default: CPU and memory, weight 1 each.
+pub(super) fn cpu_and_memory() -> Vec<ResourceWeight> {
+    ["cpu", "memory"]
+        .into_iter()
+        .map(|name| ResourceWeight { name: name.to_owned(), weight: 1 })
+        .collect()
+}
+
+/// Whose amounts a score adds up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Amounts {
+    /// With 100m CPU and 200 MiB for containers that name none.
+    NonZero,
+    /// As requested.
+    True,
+}
+
+/// What a node has of a resource and what would be taken of it with the pod there; `None` if the
+/// resource does not count: the node has none, or it is a scalar that the pod does not request.
+#[inline]
+pub(super) fn allocatable_and_taken(
+    cx: &CycleCx<'_>,
+    node: NodeId,
+    resource: ResourceRef,
+    amounts: Amounts,
+) -> Option<(i64, i64)> {
+    let load = cx.snapshot.load(node);
+    let spec = cx.spec;
+    let (allocatable, taken) = match (resource, amounts) {
+        (ResourceRef::Cpu, Amounts::NonZero) => {
+            (load.allocatable_cpu_milli, load.score_cpu_milli + spec.score_cpu_milli)
+        }
+        (ResourceRef::Cpu, Amounts::True) => {
+            (load.allocatable_cpu_milli, load.requested_cpu_milli + spec.requests.cpu_milli)
+        }
+        (ResourceRef::Memory, Amounts::NonZero) => {
+            (load.allocatable_memory_bytes, load.score_memory_bytes + spec.score_memory_bytes)
+        }
+        (ResourceRef::Memory, Amounts::True) => (
+            load.allocatable_memory_bytes,
+            load.requested_memory_bytes + spec.requests.memory_bytes,
+        ),
+        (ResourceRef::Ephemeral, _) => (
+            load.allocatable_ephemeral_bytes,
+            load.requested_ephemeral_bytes + spec.requests.ephemeral_bytes,
+        ),
+        (ResourceRef::Scalar(id), _) => {
+            let requested = spec.requests.scalar(id);
+            if requested == 0 {
+                return None;
+            }
+            (
+                cx.model.nodes[node].allocatable.scalar(id),
+                cx.snapshot.row(node).requested_scalar(id) + requested,
+            )
+        }
+    };
+    (allocatable != 0).then_some((allocatable, taken))
+}

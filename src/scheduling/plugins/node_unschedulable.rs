@@ -1,0 +1,74 @@
+//! NodeUnschedulable: cordoned nodes take no pods.
+
+use crate::model::{NodeId, Taint, TaintEffect};
+use crate::registry::Descriptor;
+use crate::scheduling::framework::{
+    BuildCx, CycleCx, Dependency, Plugin, PluginDef, Point, Rejection, Verdict,
+};
+use crate::scheduling::{ClusterEvent, WakeSet};
+
+/// The table's entry.
+pub(super) const DEF: PluginDef = PluginDef {
+    descriptor: Descriptor {
+        name: "NodeUnschedulable",
+        summary: "Keeps pods off cordoned nodes",
+        help: "A node with `spec.unschedulable` takes only pods that tolerate the taint \
+               `node.kubernetes.io/unschedulable:NoSchedule`.",
+        fields: &[],
+    },
+    points: &[Point::Filter],
+    filter_depends: Some(Dependency::NodeLocal),
+    score_depends: None,
+    wakes_on: WakeSet::NODE_ADD.with(WakeSet::NODE_TAINT),
+    build: Some(|cx| Box::new(NodeUnschedulable::new(cx))),
+};
+
+#[derive(Debug)]
+struct NodeUnschedulable {
+    /// The taint that stands for a cordon; `None` if no text of the model names it, so that only
+    /// a toleration of everything can match.
+    taint: Option<Taint>,
+}
+
+impl NodeUnschedulable {
+    fn new(cx: &BuildCx<'_>) -> Self {
+        let symbols = &cx.model.symbols;
+        let taint = symbols
+            .get("node.kubernetes.io/unschedulable")
+            .zip(symbols.get(""))
+            .map(|(key, value)| Taint { key, value, effect: TaintEffect::NoSchedule });
+        Self { taint }
+    }
+
+    fn tolerates(&self, cx: &CycleCx<'_>) -> bool {
+        cx.spec.tolerations.iter().any(|toleration| match &self.taint {
+            Some(taint) => toleration.tolerates(taint),
+            None => {
+                toleration.key.is_none()
+                    && toleration.operator == crate::model::TolerationOperator::Exists
+                    && toleration.effect.is_none_or(|effect| effect == TaintEffect::NoSchedule)
+            }
+        })
+    }
+}
+
+impl Plugin for NodeUnschedulable {
+    fn filter(&self, cx: &CycleCx<'_>, node: NodeId) -> Verdict {
+        if !cx.snapshot.row(node).unschedulable || self.tolerates(cx) {
+            return Ok(());
+        }
+        Err(Rejection::unresolvable("node(s) were unschedulable"))
+    }
+
+    fn hint(&mut self, _cx: &CycleCx<'_>, event: &ClusterEvent) -> bool {
+        match event {
+            ClusterEvent::NodeAdd { after, .. } => !after.unschedulable,
+            ClusterEvent::NodeTaint { before, after, .. } => {
+                before.unschedulable && !after.unschedulable
+            }
+            ClusterEvent::NodeDelete { .. }
+            | ClusterEvent::AssignedPodAdd { .. }
+            | ClusterEvent::AssignedPodDelete { .. } => false,
+        }
+    }
+}

@@ -1,0 +1,286 @@
+//! PodTopologySpread: pods of a kind in equal numbers over zones, nodes or other domains.
+
+use super::node_affinity::RequiredNodes;
+use super::pod_topology_spread_class::{ClassSpread, Constraint, domain_weight, weighted_count};
+use super::taint_toleration::first_untolerated;
+use crate::base::map::LookupMap;
+use crate::model::{NodeId, PluginArgs, SpreadDefaults, TemplateId};
+use crate::registry::{Descriptor, Field};
+use crate::scheduling::framework::{
+    BuildCx, CycleCx, Dependency, Plugin, PluginDef, Point, PreFilter, PreScore, Rejection, Verdict,
+};
+use crate::scheduling::topology::TopologyIndex;
+use crate::scheduling::{ClusterEvent, NodeRow, WakeSet};
+
+/// The table's entry.
+pub(super) const DEF: PluginDef = PluginDef {
+    descriptor: Descriptor {
+        name: "PodTopologySpread",
+        summary: "Spreads pods evenly over zones, nodes or other domains",
+        help: "Honours `topologySpreadConstraints`: DoNotSchedule filters nodes by the skew their \
+               domain would have, ScheduleAnyway prefers domains with fewer matching pods. Pods \
+               without constraints get the default ones.",
+        fields: &[
+            Field {
+                name: "defaultingType",
+                unit: "name",
+                default: "System",
+                range: "System or List",
+                help: "whether pods without constraints get Kubernetes' own or those listed",
+            },
+            Field {
+                name: "defaultConstraints",
+                unit: "[TopologySpreadConstraint]",
+                default: "none",
+                range: "",
+                help: "constraints for pods that have none, with defaultingType List",
+            },
+        ],
+    },
+    points: &[Point::PreFilter, Point::Filter, Point::PreScore, Point::Score],
+    filter_depends: Some(Dependency::Domain),
+    score_depends: Some(Dependency::FeasibleSet),
+    wakes_on: WakeSet::POD_ADD
+        .with(WakeSet::POD_DELETE)
+        .with(WakeSet::NODE_ADD)
+        .with(WakeSet::NODE_DELETE)
+        .with(WakeSet::NODE_TAINT),
+    build: Some(|cx| Box::new(PodTopologySpread::new(cx))),
+};
+
+/// Pods per domain of one constraint; `None` where no node of the domain counts.
+#[derive(Debug, Default)]
+struct Counts {
+    of_domain: Vec<Option<i64>>,
+    /// Hard: the smallest count. Unused for soft constraints.
+    minimum: i64,
+    /// Soft: the weight of the constraint's counts.
+    weight: f64,
+}
+
+impl Counts {
+    fn reset(&mut self, domains: usize) {
+        self.of_domain.clear();
+        self.of_domain.resize(domains, None);
+    }
+}
+
+#[derive(Debug)]
+struct PodTopologySpread {
+    defaults: SpreadDefaults,
+    topology: TopologyIndex,
+    classes: LookupMap<TemplateId, ClassSpread>,
+    required: RequiredNodes,
+    /// Per constraint of the pod, hard while filtering, soft while scoring.
+    hard: Vec<Counts>,
+    soft: Vec<Counts>,
+}
+
+/// The pods on a node that a constraint counts.
+#[inline]
+fn matching_pods(row: &NodeRow, constraint: &Constraint) -> i64 {
+    let counted = row.classes.iter().filter(|class| constraint.counted.contains(class.template));
+    counted.map(|class| i64::from(class.live)).sum()
+}
+
+impl PodTopologySpread {
+    fn new(cx: &BuildCx<'_>) -> Self {
+        let defaults = match cx.args {
+            Some(PluginArgs::PodTopologySpread { defaults }) => defaults.clone(),
+            _ => SpreadDefaults::System,
+        };
+        Self {
+            defaults,
+            topology: TopologyIndex::default(),
+            classes: LookupMap::new(),
+            required: RequiredNodes::default(),
+            hard: Vec::new(),
+            soft: Vec::new(),
+        }
+    }
+
+    fn prepare(&mut self, cx: &CycleCx<'_>) {
+        self.required.prepare(cx.model, cx.template);
+        let (topology, defaults) = (&mut self.topology, &self.defaults);
+        self.classes.get_or_insert_with(cx.template, || {
+            ClassSpread::new(cx.model, cx.template, defaults, topology)
+        });
+    }
+
+    fn class(&self, template: TemplateId) -> &ClassSpread {
+        self.classes.get(&template).expect("the class was prepared")
+    }
+
+    /// Whether the constraint's inclusion policies let a node count.
+    #[inline]
+    fn includes(&self, cx: &CycleCx<'_>, constraint: &Constraint, node: NodeId) -> bool {
+        (!constraint.honors_affinity || self.required.contains(cx.template, node))
+            && (!constraint.honors_taints
+                || first_untolerated(cx.spec, &cx.snapshot.row(node).taints).is_none())
+    }
+
+    /// Whether a node has the keys of all constraints.
+    #[inline]
+    fn has_keys(&self, constraints: &[Constraint], node: NodeId) -> bool {
+        constraints.iter().all(|c| self.topology.get(c.column).of(node).is_some())
+    }
+
+    fn count_hard(&self, cx: &CycleCx<'_>, counts: &mut Vec<Counts>) {
+        let constraints = &self.class(cx.template).hard;
+        counts.resize_with(constraints.len(), Counts::default);
+        for (count, constraint) in counts.iter_mut().zip(constraints) {
+            count.reset(self.topology.get(constraint.column).count());
+        }
+        for &node in cx.snapshot.node_list() {
+            if !self.has_keys(constraints, node) {
+                continue;
+            }
+            let row = cx.snapshot.row(node);
+            for (count, constraint) in counts.iter_mut().zip(constraints) {
+                if !self.includes(cx, constraint, node) {
+                    continue;
+                }
+                if let Some(domain) = self.topology.get(constraint.column).of(node) {
+                    *count.of_domain[domain].get_or_insert(0) += matching_pods(row, constraint);
+                }
+            }
+        }
+        for (count, constraint) in counts.iter_mut().zip(constraints) {
+            let domains = count.of_domain.iter().flatten().count();
+            let least = count.of_domain.iter().flatten().copied().min();
+            let enough = i64::try_from(domains).is_ok_and(|n| n >= constraint.min_domains);
+            count.minimum = if enough { least.unwrap_or(i64::from(i32::MAX)) } else { 0 };
+        }
+    }
+
+    fn count_soft(&self, cx: &CycleCx<'_>, feasible: &[NodeId], counts: &mut Vec<Counts>) {
+        let class = self.class(cx.template);
+        let constraints = &class.soft;
+        let scored = |node: NodeId| !class.require_all || self.has_keys(constraints, node);
+        counts.resize_with(constraints.len(), Counts::default);
+        let scored_nodes = feasible.iter().filter(|&&node| scored(node)).count();
+        for (count, constraint) in counts.iter_mut().zip(constraints) {
+            let domains = self.topology.get(constraint.column);
+            count.reset(domains.count());
+            let mut size = 0;
+            if constraint.is_hostname {
+                size = scored_nodes;
+            } else {
+                for &node in feasible.iter().filter(|&&node| scored(node)) {
+                    let pods = &mut count.of_domain[domains.of_or_empty(node)];
+                    size += usize::from(pods.is_none());
+                    *pods = Some(0);
+                }
+            }
+            count.weight = domain_weight(size);
+        }
+        for &node in cx.snapshot.node_list() {
+            if !scored(node) {
+                continue;
+            }
+            let row = cx.snapshot.row(node);
+            for (count, constraint) in counts.iter_mut().zip(constraints) {
+                let domain = self.topology.get(constraint.column).of_or_empty(node);
+                if let Some(pods) = &mut count.of_domain[domain]
+                    && self.includes(cx, constraint, node)
+                {
+                    *pods += matching_pods(row, constraint);
+                }
+            }
+        }
+    }
+}
+
+impl Plugin for PodTopologySpread {
+    fn pre_filter(&mut self, cx: &CycleCx<'_>) -> PreFilter {
+        self.prepare(cx);
+        if self.class(cx.template).hard.is_empty() {
+            return PreFilter::Skip;
+        }
+        let mut counts = std::mem::take(&mut self.hard);
+        self.count_hard(cx, &mut counts);
+        self.hard = counts;
+        PreFilter::Run
+    }
+
+    fn filter(&self, cx: &CycleCx<'_>, node: NodeId) -> Verdict {
+        for (count, constraint) in self.hard.iter().zip(&self.class(cx.template).hard) {
+            let Some(domain) = self.topology.get(constraint.column).of(node) else {
+                return Err(Rejection::unresolvable(
+                    "node(s) didn't match pod topology spread constraints (missing required label)",
+                ));
+            };
+            let pods = count.of_domain[domain].unwrap_or(0);
+            if pods + constraint.own - count.minimum > constraint.max_skew {
+                return Err(Rejection::unschedulable(
+                    "node(s) didn't match pod topology spread constraints",
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    fn pre_score(&mut self, cx: &CycleCx<'_>, feasible: &[NodeId]) -> PreScore {
+        self.prepare(cx);
+        if self.class(cx.template).soft.is_empty() {
+            return PreScore::Skip;
+        }
+        let mut counts = std::mem::take(&mut self.soft);
+        self.count_soft(cx, feasible, &mut counts);
+        self.soft = counts;
+        PreScore::Run
+    }
+
+    #[expect(clippy::cast_possible_truncation, reason = "a sum of counts of pods")]
+    fn score(&self, cx: &CycleCx<'_>, node: NodeId) -> i64 {
+        let class = self.class(cx.template);
+        if class.require_all && !self.has_keys(&class.soft, node) {
+            return IGNORED;
+        }
+        let mut score = 0.0;
+        for (count, constraint) in self.soft.iter().zip(&class.soft) {
+            let Some(domain) = self.topology.get(constraint.column).of(node) else { continue };
+            let pods = if constraint.is_hostname {
+                matching_pods(cx.snapshot.row(node), constraint)
+            } else {
+                count.of_domain[domain].unwrap_or(0)
+            };
+            score += weighted_count(pods, count.weight, constraint.max_skew);
+        }
+        score.round() as i64
+    }
+
+    fn normalize(&self, _cx: &CycleCx<'_>, _feasible: &[NodeId], scores: &mut [i64]) {
+        let scored = || scores.iter().copied().filter(|&score| score != IGNORED);
+        let (min, max) = (scored().min().unwrap_or(0), scored().max().unwrap_or(0));
+        for score in scores {
+            *score = match (*score, max) {
+                (IGNORED, _) => 0,
+                (_, 0) => 100,
+                (raw, _) => 100 * (max + min - raw) / max,
+            };
+        }
+    }
+
+    fn hint(&mut self, cx: &CycleCx<'_>, event: &ClusterEvent) -> bool {
+        self.prepare(cx);
+        let hard = &self.class(cx.template).hard;
+        match event {
+            ClusterEvent::AssignedPodAdd { template, .. }
+            | ClusterEvent::AssignedPodDelete { template, .. } => {
+                let other = &cx.model.templates[*template];
+                other.namespace == cx.spec.namespace
+                    && hard.iter().any(|c| c.selector.matches(&other.labels, &cx.model.symbols))
+            }
+            ClusterEvent::NodeAdd { node, .. } | ClusterEvent::NodeDelete { node } => {
+                self.has_keys(hard, *node)
+            }
+            ClusterEvent::NodeTaint { node, before, after } => {
+                before.taints != after.taints && self.has_keys(hard, *node)
+            }
+        }
+    }
+}
+
+/// Raw score of a node that lacks a topology key.
+const IGNORED: i64 = -1;

@@ -1,0 +1,31 @@
+//! SchedulingGates: pods with gates wait outside the queue.
+
+use crate::model::PodTemplate;
+use crate::registry::Descriptor;
+use crate::scheduling::WakeSet;
+use crate::scheduling::framework::{Plugin, PluginDef, Point};
+
+/// The table's entry.
+pub(super) const DEF: PluginDef = PluginDef {
+    descriptor: Descriptor {
+        name: "SchedulingGates",
+        summary: "Holds pods back while they have scheduling gates",
+        help: "A pod whose `spec.schedulingGates` is not empty is not tried before its gates are \
+               removed. Nothing removes gates in a simulation.",
+        fields: &[],
+    },
+    points: &[Point::PreEnqueue],
+    filter_depends: None,
+    score_depends: None,
+    wakes_on: WakeSet::NONE,
+    build: Some(|_| Box::new(SchedulingGates)),
+};
+
+#[derive(Debug)]
+struct SchedulingGates;
+
+impl Plugin for SchedulingGates {
+    fn pre_enqueue(&self, spec: &PodTemplate) -> Option<&'static str> {
+        spec.flags.gated.then_some("waiting for scheduling gates")
+    }
+}

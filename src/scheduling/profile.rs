@@ -1,0 +1,379 @@
+//! One profile at work: its plugins in order, and the scheduling cycle over them.
+
+use super::decision::{Decision, NodeExplanation, Outcome, PluginScore, ReasonCount, TieBreak};
+use super::framework::{
+    BuildCx, CycleCx, Plugin, PluginId, PluginSet, PreFilter, PreScore, Rejection,
+};
+use super::{ClusterEvent, Snapshot, plugins};
+use crate::model::{Model, NodeId, PluginArgs, Profile, TemplateId};
+
+/// A scheduling question.
+#[derive(Clone, Copy, Debug)]
+pub struct Query<'a> {
+    /// The immutable input.
+    pub model: &'a Model,
+    /// Nodes and bound pods; [`Snapshot::refresh`]ed.
+    pub snapshot: &'a Snapshot,
+    /// The pod's class.
+    pub template: TemplateId,
+    /// Where the search in the node list starts.
+    pub start: usize,
+    /// How ties are broken.
+    pub tie_break: TieBreak<'a>,
+}
+
+/// Score and weight of one plugin.
+#[derive(Clone, Copy, Debug)]
+struct Scorer {
+    plugin: usize,
+    weight: i64,
+}
+
+/// A node that was rejected.
+#[derive(Clone, Copy, Debug)]
+struct Rejected {
+    node: NodeId,
+    plugin: PluginId,
+    rejection: Rejection,
+}
+
+/// The plugins of one profile, ready to decide.
+///
+/// It keeps nothing from one decision to the next but buffers and what follows from the model
+/// alone, so the same question always has the same answer.
+#[derive(Debug)]
+pub struct Framework {
+    percentage_of_nodes_to_score: i64,
+    ids: Vec<PluginId>,
+    instances: Vec<Box<dyn Plugin>>,
+    pre_enqueue: Vec<usize>,
+    pre_filter: Vec<usize>,
+    filter: Vec<usize>,
+    pre_score: Vec<usize>,
+    score: Vec<Scorer>,
+    // Buffers of one decision.
+    active_filters: Vec<usize>,
+    active_scorers: Vec<Scorer>,
+    feasible: Vec<NodeId>,
+    rejected: Vec<Rejected>,
+    scores: Vec<i64>,
+    totals: Vec<i64>,
+    ties: Vec<NodeId>,
+    /// Raw and normalised scores per plugin, kept only while explaining.
+    detail: Option<Vec<(Scorer, Vec<i64>, Vec<i64>)>>,
+}
+
+impl Framework {
+    /// Builds the plugins of a profile that [`super::config`] made.
+    #[must_use]
+    pub fn new(model: &Model, profile: &Profile) -> Self {
+        let mut framework = Self {
+            percentage_of_nodes_to_score: profile.percentage_of_nodes_to_score,
+            ids: Vec::new(),
+            instances: Vec::new(),
+            pre_enqueue: Vec::new(),
+            pre_filter: Vec::new(),
+            filter: Vec::new(),
+            pre_score: Vec::new(),
+            score: Vec::new(),
+            active_filters: Vec::new(),
+            active_scorers: Vec::new(),
+            feasible: Vec::new(),
+            rejected: Vec::new(),
+            scores: Vec::new(),
+            totals: Vec::new(),
+            ties: Vec::new(),
+            detail: None,
+        };
+        let args =
+            |name: &str| profile.args.iter().find(|(of, _)| of == name).map(|(_, args)| args);
+        let mut list = |names: &[String]| -> Vec<usize> {
+            names.iter().filter_map(|name| framework.instance(model, name, args(name))).collect()
+        };
+        let pre_enqueue = list(&profile.pre_enqueue);
+        let pre_filter = list(&profile.pre_filter);
+        let filter = list(&profile.filter);
+        let pre_score = list(&profile.pre_score);
+        let score = profile
+            .score
+            .iter()
+            .filter_map(|entry| {
+                let plugin = framework.instance(model, &entry.plugin, args(&entry.plugin))?;
+                Some(Scorer { plugin, weight: entry.weight })
+            })
+            .collect();
+        Self { pre_enqueue, pre_filter, filter, pre_score, score, ..framework }
+    }
+
+    /// The instance of a plugin, made if need be; `None` if the plugin has no effect here.
+    fn instance(&mut self, model: &Model, name: &str, args: Option<&PluginArgs>) -> Option<usize> {
+        let id = plugins::id_of(name)?;
+        if let Some(at) = self.ids.iter().position(|&known| known == id) {
+            return Some(at);
+        }
+        self.instances.push(id.def().build?(&BuildCx { model, args }));
+        self.ids.push(id);
+        Some(self.ids.len() - 1)
+    }
+
+    /// The first plugin that keeps pods of a class out of the queue, and why.
+    #[must_use]
+    pub fn pre_enqueue(
+        &self,
+        model: &Model,
+        template: TemplateId,
+    ) -> Option<(PluginId, &'static str)> {
+        let spec = &model.templates[template];
+        self.pre_enqueue
+            .iter()
+            .find_map(|&at| Some((self.ids[at], self.instances[at].pre_enqueue(spec)?)))
+    }
+
+    /// Whether `event` may make a pod of a class schedulable that `rejected_by` rejected.
+    pub fn hint(
+        &mut self,
+        query: (&Model, &Snapshot, TemplateId),
+        rejected_by: PluginSet,
+        event: &ClusterEvent,
+    ) -> bool {
+        let (model, snapshot, template) = query;
+        let cx = CycleCx { model, snapshot, template, spec: &model.templates[template] };
+        let kind = event.kind();
+        self.ids.iter().zip(&mut self.instances).any(|(&id, plugin)| {
+            rejected_by.contains(id)
+                && id.def().wakes_on.intersects(kind)
+                && plugin.hint(&cx, event)
+        })
+    }
+
+    /// Decides where a pod goes.
+    pub fn schedule(&mut self, query: &Query<'_>) -> Decision {
+        let Query { model, snapshot, template, .. } = *query;
+        let cx = CycleCx { model, snapshot, template, spec: &model.templates[template] };
+        let nodes = snapshot.node_list().len();
+        let mut decision = Decision {
+            outcome: Outcome::Unschedulable,
+            next_start: query.start,
+            evaluated: 0,
+            feasible: 0,
+            nodes: u32::try_from(nodes).expect("node ids have 32 bits"),
+            rejected_by: PluginSet::default(),
+            pre_filter: None,
+            reasons: Vec::new(),
+            outside: None,
+        };
+        self.feasible.clear();
+        self.rejected.clear();
+        if nodes == 0 {
+            decision.outcome = Outcome::Error("no nodes available to schedule pods");
+            return decision;
+        }
+        let Some(restricted) = self.run_pre_filters(&cx, &mut decision) else {
+            return decision;
+        };
+        self.search(&cx, query.start, restricted.as_ref().map(|(list, _)| list.as_slice()));
+        let evaluated = self.feasible.len() + self.rejected.len();
+        decision.evaluated = u32::try_from(evaluated).expect("node ids have 32 bits");
+        decision.feasible = u32::try_from(self.feasible.len()).expect("node ids have 32 bits");
+        decision.next_start = (query.start + evaluated) % nodes;
+        match self.feasible[..] {
+            [] => self.diagnose(restricted, &mut decision),
+            [only] if self.detail.is_none() => decision.outcome = Outcome::Place(only),
+            _ => decision.outcome = self.score_and_choose(&cx, query.tie_break),
+        }
+        decision
+    }
+
+    /// Decides, and tells everything that was said of every node on the way. Scores are computed
+    /// even if one node only is feasible.
+    pub fn explain(&mut self, query: &Query<'_>) -> (Decision, Vec<NodeExplanation>) {
+        self.detail = Some(Vec::new());
+        let decision = self.schedule(query);
+        let detail = self.detail.take().unwrap_or_default();
+        let mut explanations: Vec<NodeExplanation> = Vec::new();
+        for rejected in &self.rejected {
+            explanations.push(NodeExplanation {
+                node: rejected.node,
+                rejected: Some((rejected.plugin, rejected.rejection)),
+                scores: Vec::new(),
+                total: 0,
+            });
+        }
+        for (at, &node) in self.feasible.iter().enumerate() {
+            let scores: Vec<PluginScore> = detail
+                .iter()
+                .map(|(scorer, raw, normalized)| PluginScore {
+                    plugin: self.ids[scorer.plugin],
+                    raw: raw[at],
+                    normalized: normalized[at],
+                    weighted: normalized[at] * scorer.weight,
+                })
+                .collect();
+            let total = scores.iter().map(|score| score.weighted).sum();
+            explanations.push(NodeExplanation { node, rejected: None, scores, total });
+        }
+        explanations.sort_by_key(|explanation| explanation.node);
+        (decision, explanations)
+    }
+
+    /// The feasible nodes of the last decision, in the order in which they were found.
+    #[must_use]
+    pub fn feasible(&self) -> &[NodeId] {
+        &self.feasible
+    }
+
+    /// The nodes that the last decision rejected: node, first rejecting plugin, why.
+    pub fn rejected(&self) -> impl Iterator<Item = (NodeId, PluginId, Rejection)> {
+        self.rejected.iter().map(|entry| (entry.node, entry.plugin, entry.rejection))
+    }
+
+    /// PreFilter of all plugins. `None` if the pod is rejected as a whole; otherwise the nodes
+    /// that are left, if there is a restriction, and the plugins that made it.
+    #[expect(clippy::type_complexity, reason = "three states of one answer, used once")]
+    fn run_pre_filters(
+        &mut self,
+        cx: &CycleCx<'_>,
+        decision: &mut Decision,
+    ) -> Option<Option<(Vec<NodeId>, PluginSet)>> {
+        self.active_filters.clone_from(&self.filter);
+        let mut restricted: Option<(Vec<NodeId>, PluginSet)> = None;
+        for &at in &self.pre_filter {
+            match self.instances[at].pre_filter(cx) {
+                PreFilter::Run => {}
+                PreFilter::Skip => self.active_filters.retain(|&active| active != at),
+                PreFilter::Restrict(nodes) => {
+                    let (list, plugins) =
+                        restricted.get_or_insert_with(|| (nodes.clone(), PluginSet::default()));
+                    list.retain(|node| nodes.binary_search(node).is_ok());
+                    plugins.insert(self.ids[at]);
+                }
+                PreFilter::Reject(rejection) => {
+                    decision.rejected_by.insert(self.ids[at]);
+                    decision.pre_filter.get_or_insert((self.ids[at], rejection));
+                    if rejection.unresolvable {
+                        return None;
+                    }
+                }
+            }
+        }
+        if decision.pre_filter.is_some() { None } else { Some(restricted) }
+    }
+
+    /// Filters nodes from `start` on, all round, until enough are feasible.
+    ///
+    /// The search ends at the feasible node after the last one wanted, where the next search
+    /// begins; that node counts neither as feasible nor as evaluated.
+    fn search(&mut self, cx: &CycleCx<'_>, start: usize, restricted: Option<&[NodeId]>) {
+        let mut narrowed;
+        let list = match restricted {
+            None => cx.snapshot.node_list(),
+            Some(nodes) => {
+                narrowed = nodes.to_vec();
+                narrowed.retain(|&node| cx.snapshot.is_present(node));
+                narrowed.sort_by_key(|&node| cx.snapshot.position(node));
+                &narrowed
+            }
+        };
+        let wanted = self.wanted_nodes(list.len());
+        // The start is a place in the full list; a restricted list is shorter.
+        let start = if list.is_empty() { 0 } else { start % list.len() };
+        let (behind, ahead) = list.split_at(start);
+        for &node in ahead.iter().chain(behind) {
+            match self.check(cx, node) {
+                None if self.feasible.len() == wanted => break,
+                None => self.feasible.push(node),
+                Some((plugin, rejection)) => {
+                    self.rejected.push(Rejected { node, plugin, rejection });
+                }
+            }
+        }
+    }
+
+    /// The first filter that rejects a node.
+    #[inline]
+    fn check(&self, cx: &CycleCx<'_>, node: NodeId) -> Option<(PluginId, Rejection)> {
+        self.active_filters.iter().find_map(|&at| {
+            let rejection = self.instances[at].filter(cx, node).err()?;
+            Some((self.ids[at], rejection))
+        })
+    }
+
+    /// How many feasible nodes are enough among `nodes`.
+    fn wanted_nodes(&self, nodes: usize) -> usize {
+        const ENOUGH: usize = 100;
+        if self.score.is_empty() {
+            return 1;
+        }
+        if nodes < ENOUGH {
+            return nodes;
+        }
+        let percentage = match usize::try_from(self.percentage_of_nodes_to_score) {
+            Ok(0) | Err(_) => 50_usize.saturating_sub(nodes / 125).max(5),
+            Ok(percentage) => percentage.min(100),
+        };
+        (nodes * percentage / 100).max(ENOUGH)
+    }
+
+    /// Why no node was feasible.
+    fn diagnose(&self, restricted: Option<(Vec<NodeId>, PluginSet)>, decision: &mut Decision) {
+        for entry in &self.rejected {
+            decision.rejected_by.insert(entry.plugin);
+            let known = decision
+                .reasons
+                .iter_mut()
+                .find(|r| r.plugin == entry.plugin && r.rejection == entry.rejection);
+            match known {
+                Some(reason) => reason.nodes += 1,
+                None => decision.reasons.push(ReasonCount {
+                    plugin: entry.plugin,
+                    rejection: entry.rejection,
+                    nodes: 1,
+                }),
+            }
+        }
+        if let Some((_, plugins)) = restricted {
+            for plugin in plugins.iter() {
+                decision.rejected_by.insert(plugin);
+            }
+            decision.outside = Some((decision.nodes - decision.evaluated, plugins));
+        }
+    }
+
+    /// PreScore, Score, NormalizeScore, weights; then the best node.
+    fn score_and_choose(&mut self, cx: &CycleCx<'_>, tie_break: TieBreak<'_>) -> Outcome {
+        self.active_scorers.clone_from(&self.score);
+        for &at in &self.pre_score {
+            match self.instances[at].pre_score(cx, &self.feasible) {
+                PreScore::Run => {}
+                PreScore::Skip => self.active_scorers.retain(|scorer| scorer.plugin != at),
+                PreScore::Error(text) => return Outcome::Error(text),
+            }
+        }
+        self.totals.clear();
+        self.totals.resize(self.feasible.len(), 0);
+        for scorer in &self.active_scorers {
+            let plugin = &self.instances[scorer.plugin];
+            plugin.score_all(cx, &self.feasible, &mut self.scores);
+            let raw = self.detail.is_some().then(|| self.scores.clone());
+            plugin.normalize(cx, &self.feasible, &mut self.scores);
+            for (total, score) in self.totals.iter_mut().zip(&self.scores) {
+                *total += score * scorer.weight;
+            }
+            if let (Some(raw), Some(detail)) = (raw, &mut self.detail) {
+                detail.push((*scorer, raw, self.scores.clone()));
+            }
+        }
+        let best = self.totals.iter().copied().max().expect("a feasible node exists");
+        self.ties.clear();
+        let tied = self.feasible.iter().zip(&self.totals).filter(|&(_, &total)| total == best);
+        self.ties.extend(tied.map(|(&node, _)| node));
+        Outcome::Place(match self.ties[..] {
+            [only] => only,
+            _ => tie_break.choose(
+                &mut self.ties,
+                |node| cx.snapshot.position(node),
+                |node| cx.snapshot.name_rank(node),
+            ),
+        })
+    }
+}

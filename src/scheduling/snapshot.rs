@@ -1,0 +1,330 @@
+//! What the scheduler knows of nodes and of the pods that are bound (or assumed) to them.
+//!
+//! Amounts that every decision reads stand in dense rows of integers ([`NodeLoad`]); pods on a
+//! node are also counted by class, so that rules over pods cost the number of classes, not of
+//! pods.
+
+use super::node_tree::NodeTree;
+use crate::base::id::{IdSet, IdVec};
+use crate::model::{HostPort, Model, NodeId, PodId, ResourceId, Taint, TemplateId};
+
+/// The amounts of one node that almost every decision reads.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct NodeLoad {
+    /// Allocatable CPU, milli-cores.
+    pub allocatable_cpu_milli: i64,
+    /// Allocatable memory, bytes.
+    pub allocatable_memory_bytes: i64,
+    /// Allocatable ephemeral storage, bytes.
+    pub allocatable_ephemeral_bytes: i64,
+    /// Allocatable number of pods.
+    pub allocatable_pods: i64,
+    /// CPU requested by the node's pods, milli-cores.
+    pub requested_cpu_milli: i64,
+    /// Memory requested, bytes.
+    pub requested_memory_bytes: i64,
+    /// Ephemeral storage requested, bytes.
+    pub requested_ephemeral_bytes: i64,
+    /// Number of pods.
+    pub pods: i64,
+    /// CPU sum with 100m for each container that names none, milli-cores (scores only).
+    pub score_cpu_milli: i64,
+    /// Memory sum with 200 MiB likewise, bytes (scores only).
+    pub score_memory_bytes: i64,
+}
+
+/// A pod on a node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BoundPod {
+    /// The pod.
+    pub pod: PodId,
+    /// Its class.
+    pub template: TemplateId,
+    /// Its priority.
+    pub priority: i32,
+    /// It is being deleted but still holds its room.
+    pub terminating: bool,
+}
+
+/// Pods of one class on one node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ClassCount {
+    /// The class.
+    pub template: TemplateId,
+    /// Pods, terminating ones included.
+    pub pods: u32,
+    /// Pods that are not terminating.
+    pub live: u32,
+}
+
+/// The rest of what is known of one node.
+#[derive(Clone, Debug, Default)]
+pub struct NodeRow {
+    /// Scalar resources requested by the node's pods, sorted by id.
+    pub requested_scalars: Vec<(ResourceId, i64)>,
+    /// Its pods in the order in which they came.
+    pub pods: Vec<BoundPod>,
+    /// Its pods by class, sorted by class.
+    pub classes: Vec<ClassCount>,
+    /// Host ports in use, with the number of pods that hold each.
+    pub ports: Vec<(HostPort, u32)>,
+    /// Taints, the declared ones first.
+    pub taints: Vec<Taint>,
+    /// `spec.unschedulable`.
+    pub unschedulable: bool,
+    /// Moves on at every change of the node or its pods.
+    pub generation: u64,
+}
+
+impl NodeRow {
+    /// How much of a scalar resource the node's pods request.
+    #[must_use]
+    pub fn requested_scalar(&self, id: ResourceId) -> i64 {
+        match self.requested_scalars.binary_search_by_key(&id, |entry| entry.0) {
+            Ok(at) => self.requested_scalars[at].1,
+            Err(_) => 0,
+        }
+    }
+}
+
+const NOWHERE: u32 = u32::MAX;
+
+/// The scheduler's view of the cluster.
+#[derive(Clone, Debug)]
+pub struct Snapshot {
+    loads: IdVec<NodeId, NodeLoad>,
+    rows: IdVec<NodeId, NodeRow>,
+    present: IdSet<NodeId>,
+    tree: NodeTree,
+    /// Place of each present node in the node list.
+    positions: IdVec<NodeId, u32>,
+    /// Place of each node among all nodes sorted by name.
+    name_ranks: IdVec<NodeId, u32>,
+    /// Node of each pod, by pod id.
+    node_of: Vec<u32>,
+    /// Pods of each class on all nodes, terminating ones included.
+    totals: IdVec<TemplateId, u32>,
+    generation: u64,
+}
+
+impl Snapshot {
+    /// A snapshot in which no node is present yet.
+    #[must_use]
+    pub fn new(model: &Model) -> Self {
+        let load = |spec: &crate::model::NodeSpec| NodeLoad {
+            allocatable_cpu_milli: spec.allocatable.cpu_milli,
+            allocatable_memory_bytes: spec.allocatable.memory_bytes,
+            allocatable_ephemeral_bytes: spec.allocatable.ephemeral_bytes,
+            allocatable_pods: spec.allocatable.pods,
+            ..NodeLoad::default()
+        };
+        let mut by_name: Vec<NodeId> = model.nodes.ids().collect();
+        by_name.sort_by(|&a, &b| {
+            model.nodes[a].name.as_bytes().cmp(model.nodes[b].name.as_bytes()).then(a.cmp(&b))
+        });
+        let mut name_ranks: IdVec<NodeId, u32> = model.nodes.ids().map(|_| 0).collect();
+        for (rank, &node) in (0..).zip(&by_name) {
+            name_ranks[node] = rank;
+        }
+        Self {
+            loads: model.nodes.values().map(load).collect(),
+            rows: model.nodes.ids().map(|_| NodeRow::default()).collect(),
+            present: IdSet::with_capacity(model.nodes.len()),
+            tree: NodeTree::default(),
+            positions: model.nodes.ids().map(|_| NOWHERE).collect(),
+            name_ranks,
+            node_of: Vec::new(),
+            totals: model.templates.ids().map(|_| 0).collect(),
+            generation: 0,
+        }
+    }
+
+    /// Adds a node as it is now; pods already placed there count from now on.
+    pub fn add_node(&mut self, model: &Model, node: NodeId, taints: &[Taint], unschedulable: bool) {
+        if self.present.insert(node) {
+            self.tree.add(model, node);
+        }
+        self.update_node(node, taints, unschedulable);
+    }
+
+    /// Removes a node from the list. What is known of its pods stays until they go.
+    pub fn remove_node(&mut self, model: &Model, node: NodeId) {
+        if self.present.remove(node) {
+            self.tree.remove(model, node);
+            self.touch(node);
+        }
+    }
+
+    /// Replaces a node's taints and `spec.unschedulable`.
+    pub fn update_node(&mut self, node: NodeId, taints: &[Taint], unschedulable: bool) {
+        let row = &mut self.rows[node];
+        if row.taints != taints {
+            row.taints.clear();
+            row.taints.extend_from_slice(taints);
+        }
+        row.unschedulable = unschedulable;
+        self.touch(node);
+    }
+
+    /// Puts a pod onto a node.
+    ///
+    /// # Panics
+    /// If the pod is on a node already.
+    pub fn add_pod(&mut self, model: &Model, node: NodeId, pod: PodId, template: TemplateId) {
+        let spec = &model.templates[template];
+        if self.node_of.len() <= pod.index() {
+            self.node_of.resize(pod.index() + 1, NOWHERE);
+        }
+        assert_eq!(self.node_of[pod.index()], NOWHERE, "{pod:?} is on a node already");
+        self.node_of[pod.index()] =
+            u32::try_from(node.index()).expect("ids are numbers of 32 bits");
+        let row = &mut self.rows[node];
+        row.pods.push(BoundPod { pod, template, priority: spec.priority, terminating: false });
+        match row.classes.binary_search_by_key(&template, |class| class.template) {
+            Ok(at) => {
+                row.classes[at].pods += 1;
+                row.classes[at].live += 1;
+            }
+            Err(at) => row.classes.insert(at, ClassCount { template, pods: 1, live: 1 }),
+        }
+        for port in &spec.host_ports {
+            match row.ports.iter_mut().find(|used| used.0 == *port) {
+                Some(used) => used.1 += 1,
+                None => row.ports.push((*port, 1)),
+            }
+        }
+        self.totals[template] += 1;
+        self.account(model, node, template, 1);
+    }
+
+    /// Takes a pod off its node; tells which it was.
+    pub fn remove_pod(&mut self, model: &Model, pod: PodId) -> Option<NodeId> {
+        let node = self.node_of(pod)?;
+        self.node_of[pod.index()] = NOWHERE;
+        let row = &mut self.rows[node];
+        let at = row.pods.iter().position(|bound| bound.pod == pod).expect("its node lists it");
+        let bound = row.pods.remove(at);
+        let at = row
+            .classes
+            .binary_search_by_key(&bound.template, |class| class.template)
+            .expect("a pod's class is counted on its node");
+        let class = &mut row.classes[at];
+        class.pods -= 1;
+        class.live -= u32::from(!bound.terminating);
+        if class.pods == 0 {
+            row.classes.remove(at);
+        }
+        for port in &model.templates[bound.template].host_ports {
+            if let Some(at) = row.ports.iter().position(|used| used.0 == *port) {
+                row.ports[at].1 -= 1;
+                if row.ports[at].1 == 0 {
+                    row.ports.remove(at);
+                }
+            }
+        }
+        self.totals[bound.template] -= 1;
+        self.account(model, node, bound.template, -1);
+        Some(node)
+    }
+
+    /// Notes that a bound pod is being deleted.
+    pub fn mark_terminating(&mut self, pod: PodId) {
+        let Some(node) = self.node_of(pod) else { return };
+        let row = &mut self.rows[node];
+        let bound = row.pods.iter_mut().find(|bound| bound.pod == pod).expect("its node lists it");
+        if bound.terminating {
+            return;
+        }
+        bound.terminating = true;
+        let at = row
+            .classes
+            .binary_search_by_key(&bound.template, |class| class.template)
+            .expect("a pod's class is counted on its node");
+        row.classes[at].live -= 1;
+        self.touch(node);
+    }
+
+    /// Rebuilds the node list if nodes came or went. To be called before a decision.
+    pub fn refresh(&mut self) {
+        if self.tree.refresh() {
+            for (position, &node) in (0..).zip(self.tree.order()) {
+                self.positions[node] = position;
+            }
+        }
+    }
+
+    /// The node list, in the order in which a search visits it.
+    #[must_use]
+    pub fn node_list(&self) -> &[NodeId] {
+        self.tree.order()
+    }
+
+    /// Place of a present node in the node list.
+    #[must_use]
+    pub fn position(&self, node: NodeId) -> u32 {
+        self.positions[node]
+    }
+
+    /// Place of a node among all nodes sorted by name.
+    #[must_use]
+    pub fn name_rank(&self, node: NodeId) -> u32 {
+        self.name_ranks[node]
+    }
+
+    /// Whether a node is present.
+    #[must_use]
+    pub fn is_present(&self, node: NodeId) -> bool {
+        self.present.contains(node)
+    }
+
+    /// The amounts of a node.
+    #[must_use]
+    #[inline]
+    pub fn load(&self, node: NodeId) -> &NodeLoad {
+        &self.loads[node]
+    }
+
+    /// The rest of what is known of a node.
+    #[must_use]
+    #[inline]
+    pub fn row(&self, node: NodeId) -> &NodeRow {
+        &self.rows[node]
+    }
+
+    /// The node a pod is on.
+    #[must_use]
+    pub fn node_of(&self, pod: PodId) -> Option<NodeId> {
+        let raw = *self.node_of.get(pod.index())?;
+        (raw != NOWHERE).then(|| NodeId::from_index(raw as usize))
+    }
+
+    /// Pods of a class on all nodes, terminating ones included.
+    #[must_use]
+    pub fn class_total(&self, template: TemplateId) -> u32 {
+        self.totals[template]
+    }
+
+    fn touch(&mut self, node: NodeId) {
+        self.generation += 1;
+        self.rows[node].generation = self.generation;
+    }
+
+    fn account(&mut self, model: &Model, node: NodeId, template: TemplateId, sign: i64) {
+        let spec = &model.templates[template];
+        let load = &mut self.loads[node];
+        load.requested_cpu_milli += sign * spec.requests.cpu_milli;
+        load.requested_memory_bytes += sign * spec.requests.memory_bytes;
+        load.requested_ephemeral_bytes += sign * spec.requests.ephemeral_bytes;
+        load.pods += sign;
+        load.score_cpu_milli += sign * spec.node_cpu_milli;
+        load.score_memory_bytes += sign * spec.node_memory_bytes;
+        let scalars = &mut self.rows[node].requested_scalars;
+        for &(id, amount) in &spec.requests.scalars {
+            match scalars.binary_search_by_key(&id, |entry| entry.0) {
+                Ok(at) => scalars[at].1 += sign * amount,
+                Err(at) => scalars.insert(at, (id, sign * amount)),
+            }
+        }
+        self.touch(node);
+    }
+}

@@ -1,0 +1,1 @@
+//! Small models and snapshots for tests: nodes in zones, templates with requests and labels.
