@@ -13,7 +13,9 @@
 
 pub mod bootstrap;
 pub mod compare;
+pub mod replicate;
 pub mod stats;
 pub mod student;
 
 pub use compare::{Better, CompareError, MetricSpec, Unpaired, Verdict, compare, unpaired};
+pub use replicate::{Outcome, Replications, UnpairedStorm, replicate};

@@ -203,8 +203,6 @@ pub struct ControlPlane {
     pub api_latency_s: Distribution,
     /// Commit to delivery on a watch.
     pub watch_latency_s: Distribution,
-    /// kube-proxy: endpoint change seen to rules programmed.
-    pub proxy_sync_s: Distribution,
     /// Fixed cost of one scheduling cycle.
     pub scheduling_cycle: SimDuration,
     /// Cost per node examined in a cycle.

@@ -260,8 +260,8 @@ pub fn probe(probe: &mut Probe) {
 }
 
 /// What the admission plugin DefaultTolerationSeconds adds to a pod (not to a template): it
-/// tolerates `not-ready` and `unreachable` for 300 s unless it says otherwise itself.
-pub fn add_default_tolerations(spec: &mut PodSpec) {
+/// tolerates `not-ready` and `unreachable` for so many seconds unless it says otherwise itself.
+pub fn add_default_tolerations(spec: &mut PodSpec, seconds: i64) {
     let tolerations = spec.tolerations.get_or_insert_default();
     for key in ["node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable"] {
         let tolerated = tolerations.iter().any(|toleration| {
@@ -274,7 +274,7 @@ pub fn add_default_tolerations(spec: &mut PodSpec) {
                 key: Some(key.to_owned()),
                 operator: Some("Exists".to_owned()),
                 effect: Some("NoExecute".to_owned()),
-                toleration_seconds: Some(NODE_FAILURE_TOLERATION_SECONDS),
+                toleration_seconds: Some(seconds),
                 value: None,
             });
         }
@@ -302,11 +302,11 @@ mod tests {
     #[test]
     fn a_pod_tolerates_failed_nodes_for_five_minutes_unless_it_says_otherwise() {
         let mut spec = PodSpec::default();
-        add_default_tolerations(&mut spec);
+        add_default_tolerations(&mut spec, NODE_FAILURE_TOLERATION_SECONDS);
         assert_eq!(spec.tolerations.as_ref().unwrap().len(), 2);
         let everything = Toleration { operator: Some("Exists".to_owned()), ..Default::default() };
         let mut spec = PodSpec { tolerations: Some(vec![everything]), ..Default::default() };
-        add_default_tolerations(&mut spec);
+        add_default_tolerations(&mut spec, NODE_FAILURE_TOLERATION_SECONDS);
         assert_eq!(spec.tolerations.unwrap().len(), 1);
     }
 

@@ -372,16 +372,17 @@ kubernetes! {
 macro_rules! record {
     (
         $(#[$about:meta])*
-        pub struct $name:ident {
-            $($(#[$doc:meta])* pub $field:ident: $type:ty = $mode:ident $key:literal,)*
+        $vis:vis struct $name:ident {
+            $($(#[$doc:meta])* $field_vis:vis $field:ident: $type:ty = $mode:ident $key:literal,)*
         }
     ) => {
         $(#[$about])*
         #[derive(Clone, Debug)]
-        pub struct $name {
-            $($(#[$doc])* pub $field: $type,)*
+        $vis struct $name {
+            $($(#[$doc])* $field_vis $field: $type,)*
             /// Where the object starts.
-            pub span: $crate::base::diag::Span,
+            #[allow(dead_code, reason = "not every reader reports on the whole object")]
+            $vis span: $crate::base::diag::Span,
         }
 
         impl $crate::scenario::read::Read for $name {

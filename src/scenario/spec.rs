@@ -9,6 +9,7 @@ mod control_plane;
 mod distribution;
 mod expect;
 mod fault;
+mod operation;
 mod policy;
 mod recovery;
 mod scheduler_config;
@@ -22,6 +23,7 @@ pub use control_plane::{ControlPlane, ControllerManagerTiming, SchedulerTiming};
 pub use distribution::RandomDuration;
 pub use expect::{Comparison, Expectation, Over, parse_expectation};
 pub use fault::{ComponentCrash, ContainerFault, Fault, FaultKind, NodeCrash, Target, ZoneOutage};
+pub use operation::{Operation, OperationKind};
 pub use policy::{Policy, PolicySpec, SchedulerSource};
 pub use recovery::{CrashLoopBackOff, ProbeOverride, Recovery};
 pub use scheduler_config::{
@@ -85,6 +87,8 @@ record! {
         pub behaviour: Vec<Behaviour> = defaulted "behaviour",
         /// What breaks, and when.
         pub faults: Vec<Fault> = defaulted "faults",
+        /// What operators do, and when.
+        pub operations: Vec<Operation> = defaulted "operations",
         /// Timing of the control plane.
         pub control_plane: Option<ControlPlane> = optional "controlPlane",
         /// Names or paths of the policies compared.

@@ -107,7 +107,6 @@ fn control_plane() -> ControlPlane {
     ControlPlane {
         api_latency_s: constant(),
         watch_latency_s: constant(),
-        proxy_sync_s: constant(),
         scheduling_cycle: SimDuration::ZERO,
         scheduling_per_node: SimDuration::ZERO,
         scheduler_election: election,

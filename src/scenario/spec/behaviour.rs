@@ -22,25 +22,21 @@ record! {
         pub startup: Option<RandomDuration> = optional "startup",
         /// Time from SIGTERM until the process exits.
         pub shutdown: Option<RandomDuration> = optional "shutdown",
-        /// Run time of a process that ends by itself.
-        pub run_time: Option<RandomDuration> = optional "runTime",
+        /// Response time while all is well.
+        pub latency: Option<Located<SimDuration>> = optional "latency",
         /// Size of the image.
         pub image_size: Option<Located<Quantity>> = optional "imageSize",
         /// Memory used while all is well.
         pub memory: Option<Located<Quantity>> = optional "memory",
-        /// CPU used while all is well.
-        pub cpu: Option<Located<Quantity>> = optional "cpu",
         /// What goes wrong.
         pub failures: Vec<Failure> = defaulted "failures",
-        /// Pins the address of the entry's randomness across edits.
-        pub uid: Option<String> = optional "uid",
     }
 }
 
 /// When something happens.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Occurrence {
-    /// Once, this long after the start: of the container for a failure, of the run for a fault.
+    /// Once, this long after the start of the run.
     At(Located<SimDuration>),
     /// Again and again, with these waits between.
     Every(RandomDuration),
@@ -72,7 +68,7 @@ pub enum FailureMode {
     /// Answers take longer.
     Slow {
         /// Time per answer.
-        latency: RandomDuration,
+        latency: Located<SimDuration>,
     },
     /// The listener is closed.
     Refuse,
@@ -85,6 +81,11 @@ pub enum FailureMode {
     Leak {
         /// Growth per minute.
         per_minute: Quantity,
+    },
+    /// CPU is short.
+    Starve {
+        /// How many times as long everything takes; more than 1.
+        factor: f64,
     },
     /// A dependency cannot be reached.
     DependencyLost {
@@ -142,6 +143,7 @@ pub(super) fn read_mode(key: &str, fields: &mut Fields<'_>) -> Option<FailureMod
         "refuse" => FailureMode::Refuse,
         "errorRate" => FailureMode::ErrorRate { rate: share("rate", fields)?? },
         "leak" => FailureMode::Leak { per_minute: fields.required("perMinute")? },
+        "starve" => FailureMode::Starve { factor: factor(fields)? },
         _ => FailureMode::DependencyLost { probed: fields.optional("probed")? },
     })
 }
@@ -159,6 +161,22 @@ fn exit_code(fields: &mut Fields<'_>) -> Option<Option<u32>> {
         return None;
     }
     Some(Some(code))
+}
+
+/// A required factor above 1.
+fn factor(fields: &mut Fields<'_>) -> Option<f64> {
+    let factor: Located<f64> = fields.required("factor")?;
+    if factor.value > 1.0 {
+        return Some(factor.value);
+    }
+    let path = fields.path_of("factor");
+    let message = format!("{} does not slow anything down", factor.value);
+    fields.found().push(
+        crate::base::diag::Diagnostic::error(codes::OUT_OF_RANGE, factor.span, message)
+            .at(path)
+            .help("write a factor greater than 1"),
+    );
+    None
 }
 
 /// A required share from 0 to 1.

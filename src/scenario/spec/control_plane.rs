@@ -11,6 +11,8 @@ record! {
         pub api_latency: Option<RandomDuration> = optional "apiLatency",
         /// Delay until a change reaches a watcher.
         pub watch_latency: Option<RandomDuration> = optional "watchLatency",
+        /// Time that a new leader needs to list everything.
+        pub relist: Option<RandomDuration> = optional "relist",
         /// The scheduler.
         pub scheduler: Option<SchedulerTiming> = optional "scheduler",
         /// The controller manager.
@@ -21,18 +23,14 @@ record! {
 record! {
     /// Timing of the scheduler.
     pub struct SchedulerTiming {
-        /// Simulated time of one scheduling decision.
-        pub cycle_time: Option<RandomDuration> = optional "cycleTime",
-        /// Simulated time of one binding cycle beyond its API requests.
-        pub binding_time: Option<RandomDuration> = optional "bindingTime",
+        /// Simulated time of one scheduling decision, whatever the number of nodes.
+        pub cycle_time: Option<Located<SimDuration>> = optional "cycleTime",
         /// Replicas, of which one leads.
         pub replicas: Option<Located<u32>> = optional "replicas",
         /// How long a lease lasts after its holder died.
         pub lease_duration: Option<Located<SimDuration>> = optional "leaseDuration",
         /// How often a candidate looks at the lease.
         pub retry_period: Option<Located<SimDuration>> = optional "retryPeriod",
-        /// Time from the start of the process until it takes part.
-        pub startup: Option<RandomDuration> = optional "startup",
     }
 }
 
@@ -41,13 +39,9 @@ record! {
     pub struct ControllerManagerTiming {
         /// Replicas, of which one leads.
         pub replicas: Option<Located<u32>> = optional "replicas",
-        /// Simulated time of one reconciliation beyond its API requests.
-        pub sync_time: Option<RandomDuration> = optional "syncTime",
         /// How long a lease lasts after its holder died.
         pub lease_duration: Option<Located<SimDuration>> = optional "leaseDuration",
         /// How often a candidate looks at the lease.
         pub retry_period: Option<Located<SimDuration>> = optional "retryPeriod",
-        /// Time from the start of the process until it takes part.
-        pub startup: Option<RandomDuration> = optional "startup",
     }
 }

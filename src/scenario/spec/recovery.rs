@@ -13,8 +13,6 @@ record! {
         pub node_monitor_grace_period: Option<Located<SimDuration>> = optional "nodeMonitorGracePeriod",
         /// How often nodes are looked at.
         pub node_monitor_period: Option<Located<SimDuration>> = optional "nodeMonitorPeriod",
-        /// Silence allowed to a node that has just registered.
-        pub node_startup_grace_period: Option<Located<SimDuration>> = optional "nodeStartupGracePeriod",
         /// `tolerationSeconds` of the default tolerations for not-ready and unreachable nodes.
         pub toleration_seconds: Option<Located<u32>> = optional "tolerationSeconds",
         /// Nodes tainted for eviction per second in a healthy zone.
@@ -41,6 +39,8 @@ record! {
         pub initial: Option<Located<SimDuration>> = optional "initial",
         /// The longest wait.
         pub max_container_restart_period: Option<Located<SimDuration>> = optional "maxContainerRestartPeriod",
+        /// By which share at most the kubelet is late with a restart: 0.5 is up to half as long again.
+        pub jitter: Option<Located<f64>> = optional "jitter",
     }
 }
 

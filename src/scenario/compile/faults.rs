@@ -1,0 +1,256 @@
+//! Faults and operations: what they name is found among nodes and workloads.
+
+use super::behaviour::{self, Surround};
+use super::nodes::Machines;
+use super::symbols::Symbols;
+use super::workloads::Collected;
+use crate::base::diag::{Diagnostic, Diagnostics, Span, codes, suggest};
+use crate::base::id::IdVec;
+use crate::base::time::SimTime;
+use crate::model::{
+    Fault, FaultId, FaultKind, FaultTiming, NodeId, Operation, OperationKind, Share, TemplateId,
+    WorkloadId, WorkloadKind, ZoneId,
+};
+use crate::rng::Distribution;
+use crate::scenario::file::LoadedScenario;
+use crate::scenario::read::Located;
+use crate::scenario::spec::{self, Occurrence, RandomDuration, Target};
+
+/// Compiles `faults:`.
+pub(super) fn compile(
+    loaded: &LoadedScenario,
+    machines: &Machines,
+    collected: &Collected,
+    symbols: &mut Symbols,
+    found: &mut Diagnostics,
+) -> IdVec<FaultId, Fault> {
+    let mut out = IdVec::new();
+    for fault in &loaded.scenario.spec.faults {
+        let compiled = match &fault.kind {
+            spec::FaultKind::ZoneOutage(outage) => zone(machines, &outage.zone).map(|zone| {
+                let kind = FaultKind::ZoneOutage { zone };
+                (kind, outage.zone.value.clone(), lasts(outage.lasts.as_ref()))
+            }),
+            spec::FaultKind::NodeCrash(crash) => {
+                let (nodes, target) = nodes(machines, symbols, &crash.target, found);
+                Some((FaultKind::NodeCrash { nodes }, target, lasts(crash.lasts.as_ref())))
+            }
+            spec::FaultKind::SchedulerCrash(crash) => Some((
+                FaultKind::SchedulerCrash,
+                "kube-scheduler".to_owned(),
+                lasts(crash.lasts.as_ref()),
+            )),
+            spec::FaultKind::ControllerManagerCrash(crash) => Some((
+                FaultKind::ControllerManagerCrash,
+                "kube-controller-manager".to_owned(),
+                lasts(crash.lasts.as_ref()),
+            )),
+            spec::FaultKind::ContainerFault(container) => {
+                let (kind, target) = container_fault((container, fault.span), collected, symbols, found);
+                Some((kind, target, lasts(container.lasts.as_ref())))
+            }
+        };
+        // A zone that does not exist was reported when the file was read.
+        let Some((kind, target, lasts_s)) = compiled else { continue };
+        let timing = match &fault.when {
+            Occurrence::At(at) => FaultTiming::At(SimTime::ZERO.saturating_add(at.value)),
+            Occurrence::Every(gap) => FaultTiming::Every(gap.0.clone()),
+        };
+        out.push(Fault { kind, target, timing, lasts_s });
+    }
+    out
+}
+
+fn lasts(lasts: Option<&RandomDuration>) -> Option<Distribution> {
+    lasts.map(|lasts| lasts.0.clone())
+}
+
+fn zone(machines: &Machines, name: &str) -> Option<ZoneId> {
+    machines.zones.iter().find(|(_, zone)| zone.name == name).map(|(id, _)| id)
+}
+
+fn nodes(
+    machines: &Machines,
+    symbols: &mut Symbols,
+    target: &Target,
+    found: &mut Diagnostics,
+) -> (Vec<NodeId>, String) {
+    match target {
+        Target::Node(name) => {
+            let chosen = machines.nodes.iter().filter(|(_, node)| node.name == name.value);
+            (chosen.map(|(id, _)| id).collect(), name.value.clone())
+        }
+        Target::Labels(labels) => {
+            let wanted = symbols.labels(Some(&labels.value));
+            let chosen: Vec<NodeId> = machines
+                .nodes
+                .iter()
+                .filter(|(_, node)| wanted.iter().all(|(k, v)| node.labels.get(k) == Some(v)))
+                .map(|(id, _)| id)
+                .collect();
+            if chosen.is_empty() {
+                let message = "no node has these labels";
+                found.push(
+                    Diagnostic::error(codes::UNRESOLVED, labels.span, message)
+                        .help("labels of nodes stand in the pools' templates"),
+                );
+            }
+            let words: Vec<String> =
+                labels.value.iter().map(|(key, value)| format!("{key}={value}")).collect();
+            (chosen, words.join(","))
+        }
+        Target::Count(count) => {
+            let nodes = machines.nodes.len();
+            if count.value as usize > nodes {
+                let message = format!("{} nodes of {nodes}", count.value);
+                found.push(
+                    Diagnostic::error(codes::OUT_OF_RANGE, count.span, message)
+                        .help(format!("write {nodes} or less")),
+                );
+            }
+            let chosen = machines.nodes.ids().take(count.value as usize).collect();
+            (chosen, format!("{} nodes", count.value))
+        }
+    }
+}
+
+fn container_fault(
+    (fault, span): (&spec::ContainerFault, Span),
+    collected: &Collected,
+    symbols: &mut Symbols,
+    found: &mut Diagnostics,
+) -> (FaultKind, String) {
+    let mut templates: Vec<TemplateId> = Vec::new();
+    let mut container = None;
+    let mut limit = None;
+    let selector = symbols.selector(Some(&fault.selector.0));
+    let mut target = String::new();
+    for (id, template) in collected.templates.iter() {
+        let namespace = &symbols.namespaces[template.namespace].name;
+        let in_namespace = fault.namespace.as_ref().is_none_or(|n| n.value == *namespace);
+        if !in_namespace || !selector.matches(&template.labels, &symbols.interner) {
+            continue;
+        }
+        let mut all = template.init_containers.iter().chain(&template.containers);
+        if let Some(name) = &fault.container {
+            let Some(at) = all.position(|c| c.name == name.value) else { continue };
+            container = u32::try_from(at).ok();
+        }
+        limit = limit.or(template.containers.first().and_then(|c| c.memory_limit_bytes));
+        if target.is_empty() {
+            let workload = &collected.workloads[template.workload];
+            target = format!("{namespace}/{}", workload.name);
+        } else if !target.ends_with('…') {
+            target.push('…');
+        }
+        templates.push(id);
+    }
+    if templates.is_empty() {
+        let message = "the containerFault selects no container of any workload";
+        let place = fault.container.as_ref().map_or(span, |name| name.span);
+        found.push(
+            Diagnostic::error(codes::UNRESOLVED, place, message)
+                .help("selector, namespace and container must match a workload's pod template"),
+        );
+    }
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a share was checked to lie between 0 and 1"
+    )]
+    let share = Share((fault.share.unwrap_or(1.0) * 1000.0).round() as u32);
+    let mode = behaviour::mode(&fault.mode, limit.unwrap_or(0) / 2, limit);
+    (FaultKind::ContainerFault { templates, container, mode, share }, target)
+}
+
+/// Compiles `operations:`, sorted by time.
+pub(super) fn operations(
+    loaded: &LoadedScenario,
+    (machines, collected, symbols): (&Machines, &mut Collected, &mut Symbols),
+    around: &Surround<'_>,
+    found: &mut Diagnostics,
+) -> Vec<Operation> {
+    let mut out = Vec::new();
+    let mut revisions: Vec<u32> = vec![0; collected.workloads.len()];
+    for operation in &loaded.scenario.spec.operations {
+        let kind = match &operation.kind {
+            spec::OperationKind::Scale { workload, replicas } => {
+                find(collected, symbols, workload, found).map(|workload| OperationKind::Scale {
+                    workload,
+                    replicas: i32::try_from(replicas.value).unwrap_or(i32::MAX),
+                })
+            }
+            spec::OperationKind::RolloutRestart { workload } => {
+                find(collected, symbols, workload, found)
+                    .filter(|id| is_deployment(collected, *id, workload, found))
+                    .map(|id| {
+                        revisions[id.index()] += 1;
+                        let revision = revisions[id.index()];
+                        let template = collected.revision(symbols, id, revision, around);
+                        OperationKind::Rollout { workload: id, template }
+                    })
+            }
+            spec::OperationKind::Cordon { node, unschedulable } => {
+                let id = machines.nodes.iter().find(|(_, n)| n.name == node.value);
+                if id.is_none() {
+                    let names: Vec<&str> =
+                        machines.nodes.values().map(|n| n.name.as_str()).collect();
+                    found.push(unknown("node", node, &names));
+                }
+                id.map(|(node, _)| OperationKind::SetUnschedulable {
+                    node,
+                    unschedulable: *unschedulable,
+                })
+            }
+            spec::OperationKind::DeletePod { workload, replica } => {
+                find(collected, symbols, workload, found)
+                    .map(|workload| OperationKind::DeletePod { workload, replica: replica.value })
+            }
+        };
+        if let Some(kind) = kind {
+            out.push(Operation { at: SimTime::ZERO.saturating_add(operation.at.value), kind });
+        }
+    }
+    out.sort_by_key(|operation| operation.at);
+    out
+}
+
+fn find(
+    collected: &Collected,
+    symbols: &Symbols,
+    name: &Located<String>,
+    found: &mut Diagnostics,
+) -> Option<WorkloadId> {
+    let full = |id: WorkloadId| {
+        let workload = &collected.workloads[id];
+        format!("{}/{}", symbols.namespaces[workload.namespace].name, workload.name)
+    };
+    let id = collected.workloads.ids().find(|id| full(*id) == name.value);
+    if id.is_none() {
+        let names: Vec<String> = collected.workloads.ids().map(full).collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        found.push(unknown("workload", name, &names));
+    }
+    id
+}
+
+fn is_deployment(
+    collected: &Collected,
+    id: WorkloadId,
+    name: &Located<String>,
+    found: &mut Diagnostics,
+) -> bool {
+    let kind = collected.workloads[id].kind;
+    if kind != WorkloadKind::Deployment {
+        let message = format!("{} is a {}: only Deployments roll out", name.value, kind.name());
+        found.push(Diagnostic::error(codes::UNRESOLVED, name.span, message));
+    }
+    kind == WorkloadKind::Deployment
+}
+
+fn unknown(what: &str, name: &Located<String>, known: &[&str]) -> Diagnostic {
+    let message = format!("there is no {what} \"{}\"", name.value);
+    let help = suggest(&name.value, known)
+        .unwrap_or_else(|| format!("write a {what} of the scenario as it is declared"));
+    Diagnostic::error(codes::UNRESOLVED, name.span, message).help(help)
+}

@@ -1,0 +1,241 @@
+//! Spec to model: what was typed, read together with its manifests and one policy, becomes the
+//! immutable input of a run.
+//!
+//! Reading has checked each field; here is checked what only shows when everything is together.
+//! One scenario under two policies compiles to two models with the same ids and addresses.
+
+mod behaviour;
+mod control_plane;
+mod faults;
+mod nodes;
+mod overlay;
+mod pods;
+mod scheduler;
+mod symbols;
+mod workloads;
+
+use std::collections::BTreeMap;
+
+use self::behaviour::Surround;
+use self::nodes::{Machines, Place};
+use self::symbols::Symbols;
+use self::workloads::Collected;
+use crate::base::diag::{Diagnostic, Diagnostics, FileId, codes};
+use crate::base::id::IdVec;
+use crate::base::time::SimTime;
+use crate::model::{Model, Pool, PoolId, Service, ServiceId, Start};
+use crate::rng::Distribution;
+use crate::scenario::file::{LoadedPolicy, LoadedScenario};
+use crate::scenario::manifest::{Manifest, Object, Origin};
+use crate::scenario::spec;
+
+/// Seed of scenarios that name none.
+pub const DEFAULT_SEED: u64 = 1;
+/// `spec.startTime` where none is given: 2025-01-01T00:00:00Z.
+const DEFAULT_START_UNIX_S: i64 = 1_735_689_600;
+/// Median and 99th percentile of a node's boot where the pool says nothing, seconds.
+const DEFAULT_BOOT_S: (f64, f64) = (45.0, 120.0);
+
+/// Strings that components look up: taints and labels that Kubernetes itself sets.
+const WELL_KNOWN: &[&str] = &[
+    "",
+    "node.kubernetes.io/not-ready",
+    "node.kubernetes.io/unreachable",
+    "node.kubernetes.io/unschedulable",
+    "node.kubernetes.io/memory-pressure",
+    "node.kubernetes.io/disk-pressure",
+    "node.kubernetes.io/pid-pressure",
+    "node.kubernetes.io/network-unavailable",
+    "node.kubernetes.io/out-of-service",
+    "node.kubernetes.io/exclude-disruption",
+    "kubernetes.io/hostname",
+    "topology.kubernetes.io/zone",
+    "topology.kubernetes.io/region",
+    "failure-domain.beta.kubernetes.io/zone",
+    "failure-domain.beta.kubernetes.io/region",
+];
+
+/// Compiles a scenario under one policy. `None` means that `found` holds the errors.
+pub fn compile(
+    loaded: &LoadedScenario,
+    policy: &LoadedPolicy,
+    found: &mut Diagnostics,
+) -> Option<Model> {
+    let before = found.error_count();
+    let spec = &loaded.scenario.spec;
+    let mut symbols = Symbols::default();
+    for word in WELL_KNOWN {
+        symbols.intern(word);
+    }
+    let (pools, machines) = machines(loaded, &mut symbols);
+    let around = Surround::new(loaded, policy, found);
+    let (mut collected, services) = workloads(loaded, &around, &mut symbols, found);
+    namespaces(loaded, &mut symbols);
+    behaviour::image_sizes(&spec.behaviour, &collected, &mut symbols);
+    let scheduler = scheduler::compile(policy, &mut symbols, found);
+    let faults = faults::compile(loaded, &machines, &collected, &mut symbols, found);
+    let world = (&machines, &mut collected, &mut symbols);
+    let operations = faults::operations(loaded, world, &around, found);
+    if found.error_count() > before {
+        return None;
+    }
+    Some(Model {
+        scenario: loaded.scenario.metadata.name.value.clone(),
+        description: description(&loaded.scenario.metadata),
+        policy: policy.name().to_owned(),
+        start_unix_s: spec
+            .start_time
+            .as_ref()
+            .map_or(DEFAULT_START_UNIX_S, |start| start.value.0.as_second()),
+        duration: spec.duration.value,
+        measure_from: spec
+            .measure_from
+            .as_ref()
+            .map_or(SimTime::ZERO, |from| SimTime::ZERO.saturating_add(from.value)),
+        start: match spec.start {
+            spec::Start::Settled => Start::Settled,
+            spec::Start::Empty => Start::Empty,
+        },
+        symbols: symbols.interner,
+        namespaces: symbols.namespaces,
+        scalar_resources: symbols.scalars,
+        images: symbols.images,
+        zones: machines.zones,
+        pools,
+        nodes: machines.nodes,
+        templates: collected.templates,
+        workloads: collected.workloads,
+        services,
+        faults,
+        operations,
+        control_plane: control_plane::compile(spec.control_plane.as_ref()),
+        scheduler: scheduler?,
+        recovery: overlay::recovery(policy.policy.spec.recovery.as_ref()),
+    })
+}
+
+/// The question that a scenario asks, or what it says of itself.
+fn description(metadata: &spec::Metadata) -> String {
+    let text = metadata.question.as_ref().or(metadata.description.as_ref());
+    text.cloned().unwrap_or_default()
+}
+
+/// Workloads and services, in order of declaration.
+fn workloads(
+    loaded: &LoadedScenario,
+    around: &Surround<'_>,
+    symbols: &mut Symbols,
+    found: &mut Diagnostics,
+) -> (Collected, IdVec<ServiceId, Service>) {
+    let mut collected = Collected::default();
+    let mut services: IdVec<ServiceId, Service> = IdVec::new();
+    for (address, manifest) in addressed(&loaded.workloads.objects) {
+        around.check(manifest, found);
+        #[expect(clippy::wildcard_enum_match_arm, reason = "other kinds have no part in a run")]
+        match &manifest.object {
+            Object::Deployment(o) => collected.deployment(symbols, address, o, around),
+            Object::ReplicaSet(o) => collected.replica_set(symbols, address, o, around),
+            Object::Pod(o) => collected.pod(symbols, address, o, around),
+            Object::Service(o) => {
+                services.push(workloads::service(symbols, o));
+            }
+            _ => {}
+        }
+    }
+    (collected, services)
+}
+
+/// The cluster's pools and nodes, pools first, in order of declaration.
+fn machines(loaded: &LoadedScenario, symbols: &mut Symbols) -> (IdVec<PoolId, Pool>, Machines) {
+    let default_boot = Distribution::log_normal_from_p99(DEFAULT_BOOT_S.0, DEFAULT_BOOT_S.1)
+        .unwrap_or(Distribution::Constant(DEFAULT_BOOT_S.0));
+    let mut pools: IdVec<PoolId, Pool> = IdVec::new();
+    let mut machines = Machines::default();
+    for pool in &loaded.scenario.spec.cluster.node_pools {
+        #[expect(clippy::cast_precision_loss, reason = "a price, for reports")]
+        let price = pool.price.map(|price| price.nanos_per_hour as f64 / 1e9);
+        let id = pools.push(Pool {
+            name: pool.name.value.clone(),
+            price_per_hour: price,
+            boot_s: pool.boot.as_ref().map_or_else(|| default_boot.clone(), |b| b.0.clone()),
+        });
+        for ordinal in 0..pool.count.value {
+            let zone = pool.zones.get(ordinal as usize % pool.zones.len().max(1));
+            let place = Place {
+                name: &format!("{}-{ordinal}", pool.name.value),
+                pool: id,
+                address: node_address(pool.uid.as_deref(), id, ordinal),
+                zone: zone.map(|zone| zone.value.as_str()),
+                region: pool.region.as_ref().map(|region| region.value.as_str()),
+            };
+            machines.add(symbols, &pool.template.value.0, place);
+        }
+    }
+    if !loaded.nodes.objects.is_empty() {
+        let name = "nodes".to_owned();
+        let pool = pools.push(Pool { name, price_per_hour: None, boot_s: default_boot });
+        for (ordinal, manifest) in (0u32..).zip(&loaded.nodes.objects) {
+            let Object::Node(node) = &manifest.object else { continue };
+            let place = Place {
+                name: manifest.object.name(),
+                pool,
+                address: node_address(None, pool, ordinal),
+                zone: None,
+                region: None,
+            };
+            machines.add(symbols, node, place);
+        }
+    }
+    (pools, machines)
+}
+
+/// Address of a node: its pool's ordinal, or the pool's `uid:`, and its ordinal in the pool.
+fn node_address(uid: Option<&str>, pool: PoolId, ordinal: u32) -> u64 {
+    let high = uid.map_or(u64::from(pool.raw()), pinned) & 0xffff_ffff;
+    high << 32 | u64::from(ordinal)
+}
+
+/// The address that a `uid:` pins.
+fn pinned(uid: &str) -> u64 {
+    let hash = blake3::hash(uid.as_bytes());
+    u64::from_le_bytes(hash.as_bytes()[..8].try_into().expect("eight bytes"))
+}
+
+/// Every object with its address: the ordinal of its file and its ordinal within the file. So an
+/// object added at the end of a file leaves all others where they were.
+fn addressed(objects: &[Manifest]) -> Vec<(u64, &Manifest)> {
+    const PER_FILE_BITS: u32 = 14;
+    let mut files: Vec<FileId> = Vec::new();
+    let mut counts: BTreeMap<FileId, u64> = BTreeMap::new();
+    let mut out = Vec::with_capacity(objects.len());
+    for manifest in objects {
+        let Origin { file, .. } = manifest.origin;
+        let ordinal = files.iter().position(|known| *known == file).unwrap_or_else(|| {
+            files.push(file);
+            files.len() - 1
+        });
+        let count = counts.entry(file).or_default();
+        let address = (ordinal as u64) << PER_FILE_BITS | (*count & ((1 << PER_FILE_BITS) - 1));
+        *count += 1;
+        out.push((address, manifest));
+    }
+    out
+}
+
+/// Labels of namespaces that have objects of their own.
+fn namespaces(loaded: &LoadedScenario, symbols: &mut Symbols) {
+    for manifest in &loaded.workloads.objects {
+        if let Object::Namespace(namespace) = &manifest.object {
+            let id = symbols.namespace(manifest.object.name());
+            let labels = symbols.labels(namespace.metadata.labels.as_ref());
+            for (key, value) in labels.iter() {
+                symbols.namespaces[id].labels.set(key, value);
+            }
+        }
+    }
+}
+
+/// An error about an object of the workloads.
+fn refuse(manifest: &Manifest, path: &str, message: String, help: &str) -> Diagnostic {
+    Diagnostic::error(codes::UNRESOLVED, manifest.span, message).at(path).help(help)
+}

@@ -1,0 +1,93 @@
+//! Machines: `Node` objects and pool templates to nodes of the model.
+
+use k8s_openapi::api::core::v1::Node as KubeNode;
+
+use super::pods::compile_taint;
+use super::symbols::Symbols;
+use crate::base::id::IdVec;
+use crate::model::{NodeId, NodeSpec, PoolId, Zone, ZoneId};
+
+/// Label of a node's zone.
+pub(super) const ZONE_LABEL: &str = "topology.kubernetes.io/zone";
+/// Label of a node's region.
+pub(super) const REGION_LABEL: &str = "topology.kubernetes.io/region";
+/// Label of a node's host name.
+const HOSTNAME_LABEL: &str = "kubernetes.io/hostname";
+/// Pods per node where the template does not say (kubelet's `maxPods`).
+const MAX_PODS: i64 = 110;
+
+/// Nodes and zones as they are collected.
+#[derive(Debug, Default)]
+pub(super) struct Machines {
+    pub(super) nodes: IdVec<NodeId, NodeSpec>,
+    pub(super) zones: IdVec<ZoneId, Zone>,
+}
+
+/// Where a node belongs and what it is called.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Place<'a> {
+    pub(super) name: &'a str,
+    pub(super) pool: PoolId,
+    pub(super) address: u64,
+    /// Zone and region given by the pool, over what the template's labels say.
+    pub(super) zone: Option<&'a str>,
+    pub(super) region: Option<&'a str>,
+}
+
+impl Machines {
+    /// Adds one node.
+    pub(super) fn add(&mut self, symbols: &mut Symbols, template: &KubeNode, place: Place<'_>) {
+        let mut labels = symbols.labels(template.metadata.labels.as_ref());
+        let mut set = |symbols: &mut Symbols, key: &str, value: &str| {
+            labels.set(symbols.intern(key), symbols.intern(value));
+        };
+        set(symbols, HOSTNAME_LABEL, place.name);
+        if let Some(zone) = place.zone {
+            set(symbols, ZONE_LABEL, zone);
+        }
+        if let Some(region) = place.region {
+            set(symbols, REGION_LABEL, region);
+        }
+        for (key, value) in [("kubernetes.io/os", "linux"), ("kubernetes.io/arch", "amd64")] {
+            let key = symbols.intern(key);
+            if labels.get(key).is_none() {
+                labels.set(key, symbols.intern(value));
+            }
+        }
+        let label = |symbols: &Symbols, key: &str| {
+            let value = labels.get(symbols.interner.get(key)?)?;
+            Some(symbols.interner.resolve(value).to_owned())
+        };
+        let zone = label(symbols, ZONE_LABEL).unwrap_or_default();
+        let region = label(symbols, REGION_LABEL).unwrap_or_default();
+        let zone = self.zone(&zone, &region);
+        let spec = template.spec.as_ref();
+        let status = template.status.as_ref();
+        let offered = status.and_then(|s| s.allocatable.as_ref().or(s.capacity.as_ref()));
+        let mut allocatable = symbols.resources(offered);
+        if !offered.is_some_and(|list| list.contains_key("pods")) {
+            allocatable.pods = MAX_PODS;
+        }
+        let taints = spec.and_then(|s| s.taints.as_deref()).unwrap_or_default();
+        let taints = taints.iter().filter_map(|taint| compile_taint(symbols, taint)).collect();
+        self.nodes.push(NodeSpec {
+            name: place.name.to_owned(),
+            name_symbol: symbols.intern(place.name),
+            pool: place.pool,
+            address: place.address,
+            zone,
+            labels,
+            taints,
+            unschedulable: spec.and_then(|s| s.unschedulable).unwrap_or(false),
+            allocatable,
+        });
+    }
+
+    fn zone(&mut self, name: &str, region: &str) -> ZoneId {
+        let known = self.zones.iter().find(|(_, zone)| zone.name == name && zone.region == region);
+        if let Some((id, _)) = known {
+            return id;
+        }
+        self.zones.push(Zone { name: name.to_owned(), region: region.to_owned() })
+    }
+}

@@ -1,0 +1,480 @@
+//! Pod templates: `PodTemplateSpec`s, defaulted and checked, to pod classes of the model.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::api::core::v1::{
+    Affinity, Container, PodAffinityTerm, PodSpec, Probe, Taint as KubeTaint,
+    Toleration as KubeToleration, TopologySpreadConstraint, WeightedPodAffinityTerm,
+};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+
+use super::symbols::Symbols;
+use crate::base::time::SimDuration;
+use crate::model::{
+    AffinityTerm, AppBehaviour, ContainerSpec, HostPort, InclusionPolicy, NamespaceId, Operator,
+    PodAffinity, PodTemplate, PodTemplateFlags, PreStop, ProbeHandler, ProbeSpec, Protocol,
+    PullPolicy, Requirement, Resources, RestartPolicy, SpreadConstraint, Taint, TaintEffect,
+    Toleration, TolerationOperator, Weighted, WorkloadId,
+};
+
+/// CPU that scoring assumes for a container that names none, milli-cores.
+const DEFAULT_CPU_MILLI: i64 = 100;
+/// Memory likewise, bytes.
+const DEFAULT_MEMORY_BYTES: i64 = 200 * 1024 * 1024;
+/// A preStop hook of unknown length (exec, HTTP) takes this long.
+const PRE_STOP_HOOK: SimDuration = SimDuration::from_secs(1);
+
+/// Whose template it is.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Identity {
+    pub(super) workload: WorkloadId,
+    pub(super) revision: u32,
+    pub(super) hash: u64,
+    pub(super) namespace: NamespaceId,
+}
+
+/// What surrounds a template: priority classes, and what applications do by themselves.
+pub(super) trait Surroundings {
+    /// Resolved priority and whether the class says `preemptionPolicy: Never`.
+    fn priority(&self, class: Option<&str>) -> (i32, bool);
+    /// Behaviour of a container.
+    fn behaviour(
+        &self,
+        metadata: &ObjectMeta,
+        namespace: &str,
+        container: &Container,
+    ) -> AppBehaviour;
+    /// Admission: default tolerations, and what the policy lays over the specification.
+    fn admit(&self, metadata: &ObjectMeta, spec: &mut PodSpec);
+}
+
+/// Compiles one template.
+pub(super) fn compile(
+    symbols: &mut Symbols,
+    identity: Identity,
+    metadata: &ObjectMeta,
+    mut spec: PodSpec,
+    around: &dyn Surroundings,
+) -> PodTemplate {
+    around.admit(metadata, &mut spec);
+    let spec = &spec;
+    let namespace = symbols.namespaces[identity.namespace].name.clone();
+    let (class_priority, class_never) = around.priority(spec.priority_class_name.as_deref());
+    let never = spec.preemption_policy.as_deref().map_or(class_never, |p| p == "Never");
+    let mut build = |container: &Container, sidecar: bool| {
+        let behaviour = around.behaviour(metadata, &namespace, container);
+        compile_container(symbols, container, sidecar, behaviour)
+    };
+    let init_containers: Vec<_> = spec
+        .init_containers
+        .iter()
+        .flatten()
+        .map(|c| build(c, c.restart_policy.as_deref() == Some("Always")))
+        .collect();
+    let containers: Vec<_> = spec.containers.iter().map(|c| build(c, false)).collect();
+    let requests = requests(symbols, spec);
+    let affinity = spec.affinity.as_ref();
+    let (node_affinity, node_affinity_preferred) = node_affinity(symbols, affinity);
+    let grace = seconds(spec.termination_grace_period_seconds.unwrap_or(30));
+    PodTemplate {
+        workload: identity.workload,
+        revision: identity.revision,
+        hash: identity.hash,
+        namespace: identity.namespace,
+        labels: symbols.labels(metadata.labels.as_ref()),
+        scheduler_name: spec
+            .scheduler_name
+            .clone()
+            .unwrap_or_else(|| "default-scheduler".to_owned()),
+        node_name: spec.node_name.as_deref().map(|name| symbols.intern(name)),
+        priority: spec.priority.unwrap_or(class_priority),
+        flags: PodTemplateFlags {
+            never_preempts: never,
+            gated: spec.scheduling_gates.as_ref().is_some_and(|gates| !gates.is_empty()),
+        },
+        requests: requests.real,
+        score_cpu_milli: requests.score_cpu_milli,
+        score_memory_bytes: requests.score_memory_bytes,
+        node_cpu_milli: requests.node_cpu_milli,
+        node_memory_bytes: requests.node_memory_bytes,
+        node_selector: node_selector(symbols, spec.node_selector.as_ref()),
+        node_affinity,
+        node_affinity_preferred,
+        tolerations: spec
+            .tolerations
+            .iter()
+            .flatten()
+            .map(|toleration| compile_toleration(symbols, toleration))
+            .collect(),
+        spread: spec
+            .topology_spread_constraints
+            .iter()
+            .flatten()
+            .map(|constraint| spread_constraint(symbols, constraint, metadata))
+            .collect(),
+        pod_affinity: pod_affinity(symbols, affinity, identity.namespace),
+        host_ports: host_ports(symbols, spec),
+        restart_policy: match spec.restart_policy.as_deref() {
+            Some("OnFailure") => RestartPolicy::OnFailure,
+            Some("Never") => RestartPolicy::Never,
+            _ => RestartPolicy::Always,
+        },
+        termination_grace: grace,
+        init_containers,
+        containers,
+    }
+}
+
+fn compile_container(
+    symbols: &mut Symbols,
+    container: &Container,
+    sidecar: bool,
+    behaviour: AppBehaviour,
+) -> ContainerSpec {
+    let limits = container.resources.as_ref().and_then(|r| r.limits.as_ref());
+    let memory = symbols.resources(limits).memory_bytes;
+    let image = container.image.as_deref().unwrap_or_default();
+    let hook = container.lifecycle.as_ref().and_then(|l| l.pre_stop.as_ref());
+    let pre_stop = match hook {
+        None => PreStop::None,
+        Some(handler) => match &handler.sleep {
+            Some(sleep) => PreStop::Takes(seconds(sleep.seconds)),
+            None => PreStop::Takes(
+                handler
+                    .exec
+                    .as_ref()
+                    .and_then(|exec| slept(exec.command.as_deref().unwrap_or_default()))
+                    .unwrap_or(PRE_STOP_HOOK),
+            ),
+        },
+    };
+    ContainerSpec {
+        name: container.name.clone(),
+        image: symbols.image(image),
+        pull_policy: match container.image_pull_policy.as_deref() {
+            Some("Always") => PullPolicy::Always,
+            Some("Never") => PullPolicy::Never,
+            _ => PullPolicy::IfNotPresent,
+        },
+        sidecar,
+        memory_limit_bytes: (memory > 0).then_some(memory),
+        startup: container.startup_probe.as_ref().and_then(compile_probe),
+        liveness: container.liveness_probe.as_ref().and_then(compile_probe),
+        readiness: container.readiness_probe.as_ref().and_then(compile_probe),
+        pre_stop,
+        behaviour,
+    }
+}
+
+/// The length of a hook that only sleeps: `sleep 10`, or a shell running just that.
+fn slept(command: &[String]) -> Option<SimDuration> {
+    let words: Vec<&str> = command.iter().flat_map(|part| part.split_whitespace()).collect();
+    let at = words.iter().position(|word| *word == "sleep" || word.ends_with("/sleep"))?;
+    let amount = words.get(at + 1)?.trim_end_matches([';', 's']);
+    amount.parse().ok().and_then(SimDuration::from_secs_f64)
+}
+
+/// A probe, defaults applied before; `None` if it has no handler.
+pub(super) fn compile_probe(probe: &Probe) -> Option<ProbeSpec> {
+    let handler = if probe.exec.is_some() {
+        ProbeHandler::Exec
+    } else if probe.http_get.is_some() {
+        ProbeHandler::HttpGet
+    } else if probe.tcp_socket.is_some() {
+        ProbeHandler::TcpSocket
+    } else if probe.grpc.is_some() {
+        ProbeHandler::Grpc
+    } else {
+        return None;
+    };
+    let time = |value: Option<i32>, default: i64| seconds(value.map_or(default, i64::from));
+    let count = |value: Option<i32>, default: u32| {
+        value.and_then(|v| u32::try_from(v).ok()).unwrap_or(default).max(1)
+    };
+    Some(ProbeSpec {
+        handler,
+        initial_delay: time(probe.initial_delay_seconds, 0),
+        period: time(probe.period_seconds, 10).max(SimDuration::from_secs(1)),
+        timeout: time(probe.timeout_seconds, 1).max(SimDuration::from_secs(1)),
+        success_threshold: count(probe.success_threshold, 1),
+        failure_threshold: count(probe.failure_threshold, 3),
+        termination_grace: probe.termination_grace_period_seconds.map(seconds),
+    })
+}
+
+/// Seconds of an API field; negative ones were refused before and count as zero.
+fn seconds(value: i64) -> SimDuration {
+    SimDuration::from_secs(u64::try_from(value).unwrap_or(0))
+}
+
+/// The four faces of a pod's requests.
+struct Requests {
+    real: Resources,
+    score_cpu_milli: i64,
+    score_memory_bytes: i64,
+    node_cpu_milli: i64,
+    node_memory_bytes: i64,
+}
+
+/// Effective requests: kubernetes-behaviour §1.8, and for the scoring sums conformance facts 10–14.
+fn requests(symbols: &mut Symbols, spec: &PodSpec) -> Requests {
+    let (mut running, mut peak) = (Resources::default(), Resources::default());
+    let (mut running_score, mut peak_score) = (Resources::default(), Resources::default());
+    for container in spec.init_containers.iter().flatten() {
+        let (real, score) = container_requests(symbols, container);
+        if container.restart_policy.as_deref() == Some("Always") {
+            running.add(&real);
+            running_score.add(&score);
+            peak.max_with(&running);
+            peak_score.max_with(&running_score);
+        } else {
+            let mut step = running.clone();
+            step.add(&real);
+            peak.max_with(&step);
+            let mut step = running_score.clone();
+            step.add(&score);
+            peak_score.max_with(&step);
+        }
+    }
+    for container in &spec.containers {
+        let (real, score) = container_requests(symbols, container);
+        running.add(&real);
+        running_score.add(&score);
+    }
+    running.max_with(&peak);
+    running_score.max_with(&peak_score);
+    let mut node_score = running_score.clone();
+    let pod_level = spec.resources.as_ref().and_then(|r| r.requests.as_ref());
+    let stated = symbols.resources(pod_level);
+    for name in pod_level.into_iter().flatten().map(|(name, _)| name.as_str()) {
+        match name {
+            "cpu" => {
+                running.cpu_milli = stated.cpu_milli;
+                node_score.cpu_milli = stated.cpu_milli;
+            }
+            "memory" => {
+                running.memory_bytes = stated.memory_bytes;
+                node_score.memory_bytes = stated.memory_bytes;
+            }
+            _ => {}
+        }
+    }
+    for &(id, amount) in &stated.scalars {
+        running.set_scalar(id, amount);
+    }
+    let overhead = symbols.resources(spec.overhead.as_ref());
+    running.add(&overhead);
+    Requests {
+        real: running,
+        score_cpu_milli: running_score.cpu_milli + overhead.cpu_milli,
+        score_memory_bytes: running_score.memory_bytes + overhead.memory_bytes,
+        node_cpu_milli: node_score.cpu_milli + overhead.cpu_milli,
+        node_memory_bytes: node_score.memory_bytes + overhead.memory_bytes,
+    }
+}
+
+/// Requests of one container: as stated, and with the scoring defaults for what it does not name.
+fn container_requests(symbols: &mut Symbols, container: &Container) -> (Resources, Resources) {
+    let list = container.resources.as_ref().and_then(|r| r.requests.as_ref());
+    let real = symbols.resources(list);
+    let names = |name: &str| list.is_some_and(|list| list.contains_key(name));
+    let mut score = real.clone();
+    if !names("cpu") {
+        score.cpu_milli = DEFAULT_CPU_MILLI;
+    }
+    if !names("memory") {
+        score.memory_bytes = DEFAULT_MEMORY_BYTES;
+    }
+    (real, score)
+}
+
+fn node_selector(
+    symbols: &mut Symbols,
+    map: Option<&BTreeMap<String, String>>,
+) -> Vec<(crate::base::map::Symbol, crate::base::map::Symbol)> {
+    let mut pairs: Vec<_> = map
+        .into_iter()
+        .flatten()
+        .map(|(key, value)| (symbols.intern(key), symbols.intern(value)))
+        .collect();
+    pairs.sort_unstable();
+    pairs
+}
+
+type Terms = Vec<crate::model::NodeSelectorTerm>;
+
+fn node_affinity(
+    symbols: &mut Symbols,
+    affinity: Option<&Affinity>,
+) -> (Option<Terms>, Vec<Weighted<crate::model::NodeSelectorTerm>>) {
+    let Some(affinity) = affinity.and_then(|a| a.node_affinity.as_ref()) else {
+        return (None, Vec::new());
+    };
+    let required = affinity.required_during_scheduling_ignored_during_execution.as_ref().map(
+        |selector| {
+            selector.node_selector_terms.iter().map(|term| symbols.node_term(term)).collect()
+        },
+    );
+    let preferred = affinity
+        .preferred_during_scheduling_ignored_during_execution
+        .iter()
+        .flatten()
+        .map(|p| Weighted { weight: i64::from(p.weight), term: symbols.node_term(&p.preference) })
+        .collect();
+    (required, preferred)
+}
+
+fn pod_affinity(
+    symbols: &mut Symbols,
+    affinity: Option<&Affinity>,
+    own: NamespaceId,
+) -> PodAffinity {
+    let Some(affinity) = affinity else { return PodAffinity::default() };
+    let mut out = PodAffinity::default();
+    let mut weighted = |list: &[WeightedPodAffinityTerm]| -> Vec<Weighted<AffinityTerm>> {
+        list.iter()
+            .map(|w| Weighted {
+                weight: i64::from(w.weight),
+                term: affinity_term(symbols, &w.pod_affinity_term, own),
+            })
+            .collect()
+    };
+    if let Some(near) = &affinity.pod_affinity {
+        let preferred = near.preferred_during_scheduling_ignored_during_execution.as_deref();
+        out.preferred = weighted(preferred.unwrap_or_default());
+    }
+    if let Some(apart) = &affinity.pod_anti_affinity {
+        let preferred = apart.preferred_during_scheduling_ignored_during_execution.as_deref();
+        out.anti_preferred = weighted(preferred.unwrap_or_default());
+    }
+    let mut plain = |list: Option<&Vec<PodAffinityTerm>>| -> Vec<AffinityTerm> {
+        list.into_iter().flatten().map(|term| affinity_term(symbols, term, own)).collect()
+    };
+    if let Some(near) = &affinity.pod_affinity {
+        out.required = plain(near.required_during_scheduling_ignored_during_execution.as_ref());
+    }
+    if let Some(apart) = &affinity.pod_anti_affinity {
+        out.anti_required =
+            plain(apart.required_during_scheduling_ignored_during_execution.as_ref());
+    }
+    out
+}
+
+fn affinity_term(symbols: &mut Symbols, term: &PodAffinityTerm, own: NamespaceId) -> AffinityTerm {
+    let mut namespaces: Vec<NamespaceId> =
+        term.namespaces.iter().flatten().map(|name| symbols.namespace(name)).collect();
+    let namespace_selector = term.namespace_selector.as_ref().map(|s| symbols.selector(Some(s)));
+    if namespaces.is_empty() && namespace_selector.is_none() {
+        namespaces.push(own);
+    }
+    namespaces.sort_unstable();
+    namespaces.dedup();
+    AffinityTerm {
+        topology_key: symbols.intern(&term.topology_key),
+        selector: symbols.selector(term.label_selector.as_ref()),
+        namespaces,
+        namespace_selector,
+    }
+}
+
+pub(super) fn spread_constraint(
+    symbols: &mut Symbols,
+    constraint: &TopologySpreadConstraint,
+    metadata: &ObjectMeta,
+) -> SpreadConstraint {
+    let mut selector = symbols.selector(constraint.label_selector.as_ref());
+    // matchLabelKeys: the pod's own values of these keys join the selector.
+    for key in constraint.match_label_keys.iter().flatten() {
+        if let Some(value) = metadata.labels.as_ref().and_then(|labels| labels.get(key)) {
+            let (key, value) = (symbols.intern(key), symbols.intern(value));
+            selector.requirements.push(Requirement {
+                key,
+                operator: Operator::In,
+                values: vec![value],
+            });
+        }
+    }
+    let policy = |value: Option<&str>, default: InclusionPolicy| match value {
+        Some("Honor") => InclusionPolicy::Honor,
+        Some("Ignore") => InclusionPolicy::Ignore,
+        _ => default,
+    };
+    SpreadConstraint {
+        max_skew: i64::from(constraint.max_skew),
+        topology_key: symbols.intern(&constraint.topology_key),
+        hard: constraint.when_unsatisfiable != "ScheduleAnyway",
+        selector,
+        min_domains: constraint.min_domains.map_or(1, i64::from),
+        node_affinity_policy: policy(
+            constraint.node_affinity_policy.as_deref(),
+            InclusionPolicy::Honor,
+        ),
+        node_taints_policy: policy(
+            constraint.node_taints_policy.as_deref(),
+            InclusionPolicy::Ignore,
+        ),
+    }
+}
+
+/// A toleration.
+pub(super) fn compile_toleration(symbols: &mut Symbols, t: &KubeToleration) -> Toleration {
+    let key = t.key.as_deref().filter(|key| !key.is_empty());
+    Toleration {
+        key: key.map(|key| symbols.intern(key)),
+        operator: match t.operator.as_deref() {
+            Some("Exists") => TolerationOperator::Exists,
+            _ => TolerationOperator::Equal,
+        },
+        value: symbols.intern(t.value.as_deref().unwrap_or_default()),
+        effect: t.effect.as_deref().and_then(effect),
+        seconds: t.toleration_seconds,
+    }
+}
+
+/// A node taint.
+pub(super) fn compile_taint(symbols: &mut Symbols, taint: &KubeTaint) -> Option<Taint> {
+    Some(Taint {
+        key: symbols.intern(&taint.key),
+        value: symbols.intern(taint.value.as_deref().unwrap_or_default()),
+        effect: effect(&taint.effect)?,
+    })
+}
+
+fn effect(name: &str) -> Option<TaintEffect> {
+    match name {
+        "NoSchedule" => Some(TaintEffect::NoSchedule),
+        "PreferNoSchedule" => Some(TaintEffect::PreferNoSchedule),
+        "NoExecute" => Some(TaintEffect::NoExecute),
+        _ => None,
+    }
+}
+
+/// Host ports of app containers and sidecars; ordinary init containers' do not count.
+fn host_ports(symbols: &mut Symbols, spec: &PodSpec) -> Vec<HostPort> {
+    let sidecars = spec
+        .init_containers
+        .iter()
+        .flatten()
+        .filter(|c| c.restart_policy.as_deref() == Some("Always"));
+    let mut ports = Vec::new();
+    for port in spec.containers.iter().chain(sidecars).flat_map(|c| c.ports.iter().flatten()) {
+        let host = match port.host_port {
+            Some(host) if host > 0 => host,
+            _ if spec.host_network == Some(true) => port.container_port,
+            _ => continue,
+        };
+        let ip = port.host_ip.as_deref().filter(|ip| !ip.is_empty() && *ip != "0.0.0.0");
+        ports.push(HostPort {
+            ip: ip.map(|ip| symbols.intern(ip)),
+            protocol: match port.protocol.as_deref() {
+                Some("UDP") => Protocol::Udp,
+                Some("SCTP") => Protocol::Sctp,
+                _ => Protocol::Tcp,
+            },
+            port: host,
+        });
+    }
+    ports.sort_unstable();
+    ports.dedup();
+    ports
+}

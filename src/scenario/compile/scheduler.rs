@@ -1,0 +1,343 @@
+//! A `KubeSchedulerConfiguration` to merged profiles with checked plugin arguments.
+
+use k8s_openapi::api::core::v1::{NodeAffinity, TopologySpreadConstraint};
+
+use super::pods;
+use super::symbols::Symbols;
+use crate::base::diag::{Diagnostic, Diagnostics, Severity, codes};
+use crate::base::time::SimDuration;
+use crate::model::{
+    FitStrategy, PluginArgs, ResourceWeight, SchedulerConfig, ShapePoint, SpreadDefaults, Weighted,
+};
+use crate::scenario::file::LoadedPolicy;
+use crate::scenario::node::Node;
+use crate::scenario::read::{Fields, Located, Read, record};
+use crate::scenario::spec::{PluginConfig, PluginSet};
+use crate::scheduling::Point;
+use crate::scheduling::config::{
+    RawPoint, RawProfile, default_args, default_profile, merge_profile,
+};
+
+/// `podInitialBackoffSeconds` where none is given.
+const INITIAL_BACKOFF_S: u32 = 1;
+/// `podMaxBackoffSeconds` where none is given.
+const MAX_BACKOFF_S: u32 = 10;
+/// Client rate and burst of kube-scheduler.
+const CLIENT: (u32, u32) = (50, 100);
+/// Weight of a resource that is named without one.
+const DEFAULT_WEIGHT: i64 = 1;
+
+/// The scheduler of a policy; Kubernetes' defaults where it has no configuration.
+pub(super) fn compile(
+    policy: &LoadedPolicy,
+    symbols: &mut Symbols,
+    found: &mut Diagnostics,
+) -> Option<SchedulerConfig> {
+    let mut out = SchedulerConfig {
+        profiles: vec![default_profile()],
+        pod_initial_backoff: SimDuration::from_secs(u64::from(INITIAL_BACKOFF_S)),
+        pod_max_backoff: SimDuration::from_secs(u64::from(MAX_BACKOFF_S)),
+        qps: CLIENT.0,
+        burst: CLIENT.1,
+        tie_seed: Some(0),
+    };
+    let Some(config) = &policy.scheduler else { return Some(out) };
+    let seconds = |value: &Option<Located<u32>>, default| {
+        SimDuration::from_secs(u64::from(value.as_ref().map_or(default, |v| v.value)))
+    };
+    out.pod_initial_backoff = seconds(&config.pod_initial_backoff_seconds, INITIAL_BACKOFF_S);
+    out.pod_max_backoff = seconds(&config.pod_max_backoff_seconds, MAX_BACKOFF_S);
+    if let Some(connection) = &config.client_connection {
+        (out.qps, out.burst) = client(connection, found);
+    }
+    for extender in &config.extenders {
+        let message = "extenders are processes of their own and cannot be simulated";
+        found.push(
+            Diagnostic::error(codes::UNKNOWN_PLUGIN, extender.span, message)
+                .help("remove the extenders"),
+        );
+    }
+    if let Some(election) = &config.leader_election {
+        let message = "leaderElection has no effect here";
+        found.push(
+            Diagnostic::new(Severity::Note, codes::NO_EFFECT, Some(election.span), message)
+                .help("set spec.controlPlane.scheduler in the scenario"),
+        );
+    }
+    if !config.profiles.is_empty() {
+        out.profiles.clear();
+    }
+    let mut sound = true;
+    for profile in &config.profiles {
+        let global = config.percentage_of_nodes_to_score.as_ref();
+        let percentage = profile.percentage_of_nodes_to_score.as_ref().or(global);
+        let mut raw = RawProfile {
+            scheduler_name: profile.scheduler_name.as_ref().map(|name| name.value.clone()),
+            percentage_of_nodes_to_score: percentage.map(|p| i64::from(p.value)),
+            ..RawProfile::default()
+        };
+        for (name, set) in &profile.plugins.points {
+            if *name == "multiPoint" {
+                raw.multi_point = point(set);
+            } else if let Some(at) = Point::ALL.into_iter().find(|p| p.name() == *name) {
+                raw.points.push((at, point(set)));
+            }
+        }
+        for plugin in &profile.plugin_config {
+            if let Some(args) = arguments(plugin, symbols, found) {
+                raw.args.push((plugin.name.value.clone(), args));
+            }
+        }
+        match merge_profile(&raw) {
+            Ok(merged) => out.profiles.push(merged),
+            Err(problems) => {
+                sound = false;
+                for problem in problems {
+                    found.push(
+                        Diagnostic::error(codes::OUT_OF_RANGE, profile.span, problem.message)
+                            .at(format!("profiles[].{}", problem.path))
+                            .maybe_help(problem.help),
+                    );
+                }
+            }
+        }
+    }
+    sound.then_some(out)
+}
+
+fn point(set: &PluginSet) -> RawPoint {
+    RawPoint {
+        enabled: set
+            .enabled
+            .iter()
+            .map(|p| (p.name.value.clone(), p.weight.as_ref().map(|w| i64::from(w.value))))
+            .collect(),
+        disabled: set.disabled.iter().map(|p| p.name.value.clone()).collect(),
+    }
+}
+
+/// `qps` and `burst` of `clientConnection`; how it connects has no effect here.
+fn client(node: &Node, found: &mut Diagnostics) -> (u32, u32) {
+    let Some(mut fields) = Fields::open(node, "clientConnection", found) else { return CLIENT };
+    for without_effect in ["kubeconfig", "contentType", "acceptContentTypes"] {
+        fields.raw(without_effect);
+    }
+    let (qps, burst) = (fields.optional::<f64>("qps"), fields.optional::<u32>("burst"));
+    fields.finish();
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "casts of floats saturate"
+    )]
+    let qps = qps.flatten().map_or(CLIENT.0, |qps| qps.round() as u32);
+    (qps.max(1), burst.flatten().unwrap_or(CLIENT.1).max(1))
+}
+
+record! {
+    /// A resource with a weight.
+    struct ResourceSpec {
+        /// Resource name.
+        name: String = required "name",
+        /// Weight; 1 where absent or 0.
+        weight: Option<u32> = optional "weight",
+    }
+}
+
+record! {
+    /// One point of a shape.
+    struct ShapeSpec {
+        /// Utilisation in percent.
+        utilization: u32 = required "utilization",
+        /// Score from 0 to 10.
+        score: u32 = required "score",
+    }
+}
+
+record! {
+    /// `requestedToCapacityRatio`.
+    struct RatioSpec {
+        /// The points.
+        shape: Vec<ShapeSpec> = required "shape",
+    }
+}
+
+record! {
+    /// `scoringStrategy`.
+    struct StrategySpec {
+        /// Which strategy.
+        kind: Option<Located<String>> = optional "type",
+        /// Resources scored.
+        resources: Vec<ResourceSpec> = defaulted "resources",
+        /// Shape, for RequestedToCapacityRatio.
+        ratio: Option<RatioSpec> = optional "requestedToCapacityRatio",
+    }
+}
+
+/// Arguments of one plugin. Every kind of arguments may repeat its apiVersion and kind.
+fn arguments(
+    plugin: &PluginConfig,
+    symbols: &mut Symbols,
+    found: &mut Diagnostics,
+) -> Option<PluginArgs> {
+    let node = plugin.args.as_ref()?;
+    let path = format!("pluginConfig.{}.args", plugin.name.value);
+    let Some(args) = default_args(&plugin.name.value) else {
+        let message = format!("arguments of {} have no effect in a simulation", plugin.name.value);
+        found.push(Diagnostic::new(Severity::Note, codes::NO_EFFECT, Some(node.span), message));
+        return None;
+    };
+    let mut fields = Fields::open(node, &path, found)?;
+    fields.raw("apiVersion");
+    fields.raw("kind");
+    let read = read_arguments(args, &mut fields, symbols);
+    fields.finish();
+    read
+}
+
+fn read_arguments(
+    args: PluginArgs,
+    fields: &mut Fields<'_>,
+    symbols: &mut Symbols,
+) -> Option<PluginArgs> {
+    Some(match args {
+        PluginArgs::NodeResourcesFit { strategy, resources, .. } => {
+            let ignored_resources = fields.defaulted::<Vec<String>>("ignoredResources");
+            let ignored_groups = fields.defaulted::<Vec<String>>("ignoredResourceGroups");
+            let chosen = fields.optional::<StrategySpec>("scoringStrategy")?;
+            let (strategy, resources) = match chosen {
+                Some(chosen) => fit(&chosen, resources, fields)?,
+                None => (strategy, resources),
+            };
+            PluginArgs::NodeResourcesFit {
+                strategy,
+                resources,
+                ignored_resources: ignored_resources?,
+                ignored_groups: ignored_groups?,
+            }
+        }
+        PluginArgs::NodeResourcesBalancedAllocation { resources } => {
+            let list = fields.defaulted::<Vec<ResourceSpec>>("resources")?;
+            PluginArgs::NodeResourcesBalancedAllocation { resources: weights(&list, resources) }
+        }
+        PluginArgs::PodTopologySpread { .. } => {
+            let defaulting = fields.optional::<String>("defaultingType")?;
+            let list = fields.defaulted::<Vec<Constraint>>("defaultConstraints")?;
+            let metadata = Default::default();
+            let list = list.iter().map(|c| pods::spread_constraint(symbols, &c.0, &metadata));
+            let defaults = match defaulting.as_deref() {
+                Some("List") => SpreadDefaults::List(list.collect()),
+                _ => SpreadDefaults::System,
+            };
+            PluginArgs::PodTopologySpread { defaults }
+        }
+        PluginArgs::NodeAffinity { .. } => {
+            let added = fields.optional::<Added>("addedAffinity")?;
+            added_affinity(added.as_ref(), symbols)
+        }
+        PluginArgs::InterPodAffinity { hard_pod_affinity_weight, .. } => {
+            let weight = fields.optional::<u32>("hardPodAffinityWeight")?;
+            let ignore = fields.optional::<bool>("ignorePreferredTermsOfExistingPods")?;
+            PluginArgs::InterPodAffinity {
+                hard_pod_affinity_weight: weight.map_or(hard_pod_affinity_weight, i64::from),
+                ignore_preferred_terms_of_existing_pods: ignore.unwrap_or(false),
+            }
+        }
+        PluginArgs::DefaultPreemption {
+            min_candidate_nodes_percentage,
+            min_candidate_nodes_absolute,
+        } => {
+            let percentage = fields.optional::<u32>("minCandidateNodesPercentage")?;
+            let absolute = fields.optional::<u32>("minCandidateNodesAbsolute")?;
+            PluginArgs::DefaultPreemption {
+                min_candidate_nodes_percentage: percentage
+                    .map_or(min_candidate_nodes_percentage, i64::from),
+                min_candidate_nodes_absolute: absolute
+                    .map_or(min_candidate_nodes_absolute, i64::from),
+            }
+        }
+    })
+}
+
+fn fit(
+    chosen: &StrategySpec,
+    defaults: Vec<ResourceWeight>,
+    fields: &mut Fields<'_>,
+) -> Option<(FitStrategy, Vec<ResourceWeight>)> {
+    const KNOWN: &[&str] = &["LeastAllocated", "MostAllocated", "RequestedToCapacityRatio"];
+    let resources = weights(&chosen.resources, defaults);
+    let name = chosen.kind.as_ref().map_or(KNOWN[0], |kind| kind.value.as_str());
+    let strategy = match name {
+        "LeastAllocated" => FitStrategy::LeastAllocated,
+        "MostAllocated" => FitStrategy::MostAllocated,
+        "RequestedToCapacityRatio" => {
+            let shape = chosen.ratio.iter().flat_map(|ratio| &ratio.shape);
+            let shape = shape.map(|point| ShapePoint {
+                utilization: i64::from(point.utilization),
+                score: i64::from(point.score),
+            });
+            FitStrategy::RequestedToCapacityRatio(shape.collect())
+        }
+        other => {
+            let span = chosen.kind.as_ref().map_or(chosen.span, |kind| kind.span);
+            let message = format!("unknown scoring strategy \"{other}\"");
+            let help = crate::base::diag::suggest(other, KNOWN);
+            fields.found().push(
+                Diagnostic::error(codes::UNKNOWN_WORD, span, message)
+                    .at("scoringStrategy.type")
+                    .maybe_help(help),
+            );
+            return None;
+        }
+    };
+    Some((strategy, resources))
+}
+
+/// Weights as given, the defaults where none are.
+fn weights(list: &[ResourceSpec], defaults: Vec<ResourceWeight>) -> Vec<ResourceWeight> {
+    if list.is_empty() {
+        return defaults;
+    }
+    list.iter()
+        .map(|resource| ResourceWeight {
+            name: resource.name.clone(),
+            weight: resource.weight.filter(|w| *w > 0).map_or(DEFAULT_WEIGHT, i64::from),
+        })
+        .collect()
+}
+
+/// A default constraint of PodTopologySpread.
+struct Constraint(TopologySpreadConstraint);
+
+impl Read for Constraint {
+    fn read(node: &Node, path: &str, found: &mut Diagnostics) -> Option<Self> {
+        let rules = crate::scenario::source::Rules::Strict;
+        crate::scenario::de::read(node, path, rules, found).map(Self)
+    }
+}
+
+/// `addedAffinity`.
+struct Added(NodeAffinity);
+
+impl Read for Added {
+    fn read(node: &Node, path: &str, found: &mut Diagnostics) -> Option<Self> {
+        let rules = crate::scenario::source::Rules::Strict;
+        crate::scenario::de::read(node, path, rules, found).map(Self)
+    }
+}
+
+fn added_affinity(added: Option<&Added>, symbols: &mut Symbols) -> PluginArgs {
+    let Some(Added(added)) = added else {
+        return PluginArgs::NodeAffinity { required: None, preferred: Vec::new() };
+    };
+    let required = added.required_during_scheduling_ignored_during_execution.as_ref();
+    let required = required.map(|selector| {
+        selector.node_selector_terms.iter().map(|term| symbols.node_term(term)).collect()
+    });
+    let preferred = added
+        .preferred_during_scheduling_ignored_during_execution
+        .iter()
+        .flatten()
+        .map(|p| Weighted { weight: i64::from(p.weight), term: symbols.node_term(&p.preference) })
+        .collect();
+    PluginArgs::NodeAffinity { required, preferred }
+}

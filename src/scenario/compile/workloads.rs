@@ -1,0 +1,221 @@
+//! Workloads and services: typed objects to the model's.
+
+use k8s_openapi::api::apps::v1::{Deployment, DeploymentStrategy as KubeStrategy, ReplicaSet};
+use k8s_openapi::api::core::v1::{Pod, PodTemplateSpec, Service as KubeService};
+use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
+
+use super::pods::{self, Identity, Surroundings};
+use super::symbols::Symbols;
+use crate::base::id::IdVec;
+use crate::base::time::SimDuration;
+use crate::model::{
+    DeploymentStrategy, IntOrPercent, NamespaceId, PodTemplate, Service, TemplateId, Workload, WorkloadId,
+    WorkloadKind,
+};
+
+/// Label that Deployments put on the pods of one template revision.
+const TEMPLATE_HASH_LABEL: &str = "pod-template-hash";
+
+/// Workloads and their templates as they are collected.
+#[derive(Debug, Default)]
+pub(super) struct Collected {
+    pub(super) workloads: IdVec<WorkloadId, Workload>,
+    pub(super) templates: IdVec<TemplateId, PodTemplate>,
+    /// The pod template of each workload as written, for further revisions.
+    sources: IdVec<WorkloadId, PodTemplateSpec>,
+}
+
+impl Collected {
+    pub(super) fn deployment(
+        &mut self,
+        symbols: &mut Symbols,
+        address: u64,
+        object: &Deployment,
+        around: &dyn Surroundings,
+    ) {
+        let Some(spec) = &object.spec else { return };
+        let namespace =
+            symbols.namespace(object.metadata.namespace.as_deref().unwrap_or_default());
+        let template = self.template(
+            symbols,
+            address,
+            namespace,
+            &spec.template,
+            (around, true),
+        );
+        let workload = Workload {
+            kind: WorkloadKind::Deployment,
+            namespace,
+            name: object.metadata.name.clone().unwrap_or_default(),
+            address,
+            labels: symbols.labels(object.metadata.labels.as_ref()),
+            selector: symbols.selector(Some(&spec.selector)),
+            replicas: spec.replicas.unwrap_or(1),
+            min_ready: seconds(spec.min_ready_seconds.unwrap_or(0)),
+            template,
+            strategy: strategy(spec.strategy.as_ref()),
+            revision_history_limit: spec.revision_history_limit.unwrap_or(10),
+            progress_deadline: seconds(spec.progress_deadline_seconds.unwrap_or(600)),
+            paused: spec.paused.unwrap_or(false),
+        };
+        self.workloads.push(workload);
+    }
+
+    pub(super) fn replica_set(
+        &mut self,
+        symbols: &mut Symbols,
+        address: u64,
+        object: &ReplicaSet,
+        around: &dyn Surroundings,
+    ) {
+        let Some(spec) = &object.spec else { return };
+        let Some(template) = &spec.template else { return };
+        let namespace =
+            symbols.namespace(object.metadata.namespace.as_deref().unwrap_or_default());
+        let template =
+            self.template(symbols, address, namespace, template, (around, false));
+        let workload = Workload {
+            kind: WorkloadKind::ReplicaSet,
+            namespace,
+            name: object.metadata.name.clone().unwrap_or_default(),
+            address,
+            labels: symbols.labels(object.metadata.labels.as_ref()),
+            selector: symbols.selector(Some(&spec.selector)),
+            replicas: spec.replicas.unwrap_or(1),
+            min_ready: seconds(spec.min_ready_seconds.unwrap_or(0)),
+            template,
+            strategy: DeploymentStrategy::Recreate,
+            revision_history_limit: 0,
+            progress_deadline: SimDuration::MAX,
+            paused: false,
+        };
+        self.workloads.push(workload);
+    }
+
+    pub(super) fn pod(
+        &mut self,
+        symbols: &mut Symbols,
+        address: u64,
+        object: &Pod,
+        around: &dyn Surroundings,
+    ) {
+        let namespace =
+            symbols.namespace(object.metadata.namespace.as_deref().unwrap_or_default());
+        let template = PodTemplateSpec {
+            metadata: Some(object.metadata.clone()),
+            spec: object.spec.clone(),
+        };
+        let template =
+            self.template(symbols, address, namespace, &template, (around, false));
+        let labels = symbols.labels(object.metadata.labels.as_ref());
+        let workload = Workload {
+            kind: WorkloadKind::Pod,
+            namespace,
+            name: object.metadata.name.clone().unwrap_or_default(),
+            address,
+            labels,
+            selector: crate::model::LabelSelector::none(),
+            replicas: 1,
+            min_ready: SimDuration::ZERO,
+            template,
+            strategy: DeploymentStrategy::Recreate,
+            revision_history_limit: 0,
+            progress_deadline: SimDuration::MAX,
+            paused: false,
+        };
+        self.workloads.push(workload);
+    }
+
+    /// A further revision of a Deployment's template: the same pods under another hash.
+    pub(super) fn revision(
+        &mut self,
+        symbols: &mut Symbols,
+        workload: WorkloadId,
+        revision: u32,
+        around: &dyn Surroundings,
+    ) -> TemplateId {
+        let Workload { address, namespace, .. } = self.workloads[workload];
+        let source = self.sources[workload].clone();
+        let identity =
+            Identity { workload, revision, hash: hash(address, revision), namespace };
+        let compiled = compile(symbols, identity, source, (around, true));
+        self.templates.push(compiled)
+    }
+
+    fn template(
+        &mut self,
+        symbols: &mut Symbols,
+        address: u64,
+        namespace: NamespaceId,
+        template: &PodTemplateSpec,
+        around: (&dyn Surroundings, bool),
+    ) -> TemplateId {
+        let workload = self.workloads.next_id();
+        let identity = Identity { workload, revision: 0, hash: hash(address, 0), namespace };
+        self.sources.push(template.clone());
+        let compiled = compile(symbols, identity, template.clone(), around);
+        self.templates.push(compiled)
+    }
+}
+
+/// Compiles a template; `hashed` ones carry the label that tells revisions apart.
+fn compile(
+    symbols: &mut Symbols,
+    identity: Identity,
+    template: PodTemplateSpec,
+    (around, hashed): (&dyn Surroundings, bool),
+) -> PodTemplate {
+    let mut metadata = template.metadata.unwrap_or_default();
+    if hashed {
+        let labels = metadata.labels.get_or_insert_default();
+        labels.insert(TEMPLATE_HASH_LABEL.to_owned(), format!("{:x}", identity.hash));
+    }
+    let spec = template.spec.unwrap_or_default();
+    pods::compile(symbols, identity, &metadata, spec, around)
+}
+
+/// A Service.
+pub(super) fn service(symbols: &mut Symbols, object: &KubeService) -> Service {
+    let spec = object.spec.as_ref();
+    Service {
+        namespace: symbols.namespace(object.metadata.namespace.as_deref().unwrap_or_default()),
+        name: object.metadata.name.clone().unwrap_or_default(),
+        selector: symbols.map_selector(spec.and_then(|s| s.selector.as_ref())),
+        publish_not_ready_addresses: spec
+            .and_then(|s| s.publish_not_ready_addresses)
+            .unwrap_or(false),
+    }
+}
+
+fn strategy(strategy: Option<&KubeStrategy>) -> DeploymentStrategy {
+    if strategy.and_then(|s| s.type_.as_deref()) == Some("Recreate") {
+        return DeploymentStrategy::Recreate;
+    }
+    let rolling = strategy.and_then(|s| s.rolling_update.as_ref());
+    let bound = |value: Option<&IntOrString>| match value {
+        Some(IntOrString::Int(n)) => IntOrPercent::Int(*n),
+        Some(IntOrString::String(text)) => {
+            text.trim_end_matches('%').parse().map_or(IntOrPercent::Percent(25), |n| {
+                if text.ends_with('%') { IntOrPercent::Percent(n) } else { IntOrPercent::Int(n) }
+            })
+        }
+        None => IntOrPercent::Percent(25),
+    };
+    DeploymentStrategy::RollingUpdate {
+        max_surge: bound(rolling.and_then(|r| r.max_surge.as_ref())),
+        max_unavailable: bound(rolling.and_then(|r| r.max_unavailable.as_ref())),
+    }
+}
+
+fn seconds(value: i32) -> SimDuration {
+    SimDuration::from_secs(u64::try_from(value).unwrap_or(0))
+}
+
+/// Stands for Kubernetes' hash of a template: of its address, so that names do not matter.
+fn hash(address: u64, revision: u32) -> u64 {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(&address.to_le_bytes());
+    hasher.update(&revision.to_le_bytes());
+    let bytes = hasher.finalize();
+    u64::from_le_bytes(bytes.as_bytes()[..8].try_into().expect("eight bytes")) >> 24
+}
