@@ -51,6 +51,20 @@ macro_rules! define_id {
             $vis const fn index(self) -> usize {
                 self.0 as usize
             }
+
+            /// The row number as 32 bits, for packing into keys and hashes.
+            #[must_use]
+            #[allow(dead_code, reason = "not every id type needs both directions")]
+            $vis const fn raw(self) -> u32 {
+                self.0
+            }
+
+            /// The id of row `raw`.
+            #[must_use]
+            #[allow(dead_code, reason = "not every id type needs both directions")]
+            $vis const fn from_raw(raw: u32) -> Self {
+                $name(raw)
+            }
         }
 
         impl $crate::base::id::Id for $name {

@@ -3,6 +3,7 @@
 //! Generic over the event. It knows nothing of clusters, draws no random numbers and does no IO;
 //! what an event means is its caller's business.
 
+mod heap;
 mod key;
 mod limits;
 mod queue;

@@ -1,58 +1,31 @@
 //! The future event list: a heap for events as they are scheduled, and sorted feeds beside it.
 
-use std::cmp::{Ordering, Reverse};
-use std::collections::BinaryHeap;
 use std::fmt;
 
 use super::EventKey;
+use super::heap::QuadHeap;
 use crate::base::time::SimTime;
 
 /// Sequence numbers set aside for each feed, whose length is not known beforehand.
 const FEED_SEQS: u64 = 1 << 40;
 
-struct Entry<E> {
-    key: EventKey,
-    event: E,
-}
-
-impl<E> PartialEq for Entry<E> {
-    fn eq(&self, other: &Self) -> bool {
-        self.key == other.key
-    }
-}
-
-impl<E> Eq for Entry<E> {}
-
-impl<E> PartialOrd for Entry<E> {
-    #[inline]
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl<E> Ord for Entry<E> {
-    #[inline]
-    fn cmp(&self, other: &Self) -> Ordering {
-        self.key.cmp(&other.key)
-    }
-}
-
 /// A source of events that yields them in order of time, one at a time.
 struct Feed<E> {
-    head: Entry<E>,
+    key: EventKey,
+    event: E,
     rest: Box<dyn Iterator<Item = (SimTime, E)> + Send>,
 }
 
 impl<E> Feed<E> {
     /// Takes the head; what remains is a feed too, unless nothing remains.
-    fn advance(self) -> (Entry<E>, Option<Feed<E>>) {
-        let Feed { head, mut rest } = self;
+    fn advance(self) -> ((EventKey, E), Option<Feed<E>>) {
+        let Feed { key, event, mut rest } = self;
         let next = rest.next().map(|(time, event)| {
-            assert!(time >= head.key.time(), "a feed went back in time");
-            let key = EventKey::new(time, head.key.phase(), head.key.seq() + 1);
-            Feed { head: Entry { key, event }, rest }
+            assert!(time >= key.time(), "a feed went back in time");
+            let key = EventKey::new(time, key.phase(), key.seq() + 1);
+            Feed { key, event, rest }
         });
-        (head, next)
+        ((key, event), next)
     }
 }
 
@@ -65,8 +38,8 @@ impl<E> Feed<E> {
 ///
 /// Events are not removed: whoever handles one checks whether it is still wanted.
 pub struct EventQueue<E> {
-    heap: BinaryHeap<Reverse<Entry<E>>>,
-    /// Sorted by descending key of the head, so that the next feed is the last.
+    heap: QuadHeap<E>,
+    /// Sorted by descending key of the next event, so that the next feed is the last.
     feeds: Vec<Feed<E>>,
     next_seq: u64,
     now: SimTime,
@@ -83,7 +56,7 @@ impl<E> EventQueue<E> {
     #[must_use]
     pub fn with_capacity(capacity: usize) -> Self {
         EventQueue {
-            heap: BinaryHeap::with_capacity(capacity),
+            heap: QuadHeap::with_capacity(capacity),
             feeds: Vec::new(),
             next_seq: 0,
             now: SimTime::ZERO,
@@ -99,7 +72,7 @@ impl<E> EventQueue<E> {
         assert!(time >= self.now, "an event is scheduled in the past");
         let key = EventKey::new(time, phase, self.next_seq);
         self.next_seq += 1;
-        self.heap.push(Reverse(Entry { key, event }));
+        self.heap.push(key, event);
         key
     }
 
@@ -122,34 +95,34 @@ impl<E> EventQueue<E> {
         assert!(time >= self.now, "a feed starts in the past");
         let key = EventKey::new(time, phase, self.next_seq);
         self.next_seq += FEED_SEQS;
-        self.insert_feed(Feed { head: Entry { key, event }, rest: Box::new(rest) });
+        self.insert_feed(Feed { key, event, rest: Box::new(rest) });
     }
 
     fn insert_feed(&mut self, feed: Feed<E>) {
-        let place = self.feeds.partition_point(|other| other.head.key > feed.head.key);
+        let place = self.feeds.partition_point(|other| other.key > feed.key);
         self.feeds.insert(place, feed);
     }
 
     /// Takes the next event.
     #[inline]
     pub fn pop(&mut self) -> Option<(EventKey, E)> {
-        let entry = if self.feeds.is_empty() || !self.feed_is_next() {
-            self.heap.pop()?.0
+        let (key, event) = if self.feeds.is_empty() || !self.feed_is_next() {
+            self.heap.pop()?
         } else {
             self.pop_feed()?
         };
-        self.now = entry.key.time();
-        Some((entry.key, entry.event))
+        self.now = key.time();
+        Some((key, event))
     }
 
     fn feed_is_next(&self) -> bool {
-        match (self.feeds.last(), self.heap.peek()) {
-            (Some(feed), Some(Reverse(entry))) => feed.head.key < entry.key,
+        match (self.feeds.last(), self.heap.peek_key()) {
+            (Some(feed), Some(pushed)) => feed.key < pushed,
             (feed, _) => feed.is_some(),
         }
     }
 
-    fn pop_feed(&mut self) -> Option<Entry<E>> {
+    fn pop_feed(&mut self) -> Option<(EventKey, E)> {
         let (entry, next) = self.feeds.pop()?.advance();
         if let Some(feed) = next {
             self.insert_feed(feed);
@@ -160,8 +133,8 @@ impl<E> EventQueue<E> {
     /// The key of the next event.
     #[must_use]
     pub fn peek_key(&self) -> Option<EventKey> {
-        let pushed = self.heap.peek().map(|Reverse(entry)| entry.key);
-        let fed = self.feeds.last().map(|feed| feed.head.key);
+        let pushed = self.heap.peek_key();
+        let fed = self.feeds.last().map(|feed| feed.key);
         pushed.into_iter().chain(fed).min()
     }
 

@@ -151,10 +151,11 @@ impl KubeletEvent {
         }
     }
 
-    pub(super) fn kind(self) -> &'static str {
+    /// Position in `Event::KINDS`: kubelet, probe or application.
+    pub(super) fn kind(self) -> usize {
         match self {
-            Self::Probe { .. } | Self::ProbeResult { .. } => "probe",
-            Self::AppChange { .. } | Self::Exit { .. } => "application",
+            Self::Probe { .. } | Self::ProbeResult { .. } => 3,
+            Self::AppChange { .. } | Self::Exit { .. } => 4,
             Self::PodUpdate { .. }
             | Self::PowerLost { .. }
             | Self::Started { .. }
@@ -165,7 +166,7 @@ impl KubeletEvent {
             | Self::Terminate { .. }
             | Self::Kill { .. }
             | Self::Sync { .. }
-            | Self::Cleaned { .. } => "kubelet",
+            | Self::Cleaned { .. } => 2,
         }
     }
 

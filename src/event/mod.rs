@@ -145,18 +145,32 @@ impl Event {
         }
     }
 
-    /// A word for counts and limit reports.
+    /// Words for counts and limit reports, by [`Event::kind`].
+    pub const KINDS: &'static [&'static str] = &[
+        "fault",
+        "operation",
+        "kubelet",
+        "probe",
+        "application",
+        "api commit",
+        "watch delivery",
+        "controller",
+        "scheduler",
+        "end",
+    ];
+
+    /// Position of its word in [`Event::KINDS`].
     #[must_use]
-    pub fn kind(&self) -> &'static str {
+    pub fn kind(&self) -> usize {
         match self {
-            Self::Fault(_) => "fault",
-            Self::Operation(_) => "operation",
+            Self::Fault(_) => 0,
+            Self::Operation(_) => 1,
             Self::Kubelet(event) => event.kind(),
-            Self::Api(_) => "api commit",
-            Self::Watch(_) => "watch delivery",
-            Self::Controller(_) => "controller",
-            Self::Scheduler(_) => "scheduler",
-            Self::End => "end",
+            Self::Api(_) => 5,
+            Self::Watch(_) => 6,
+            Self::Controller(_) => 7,
+            Self::Scheduler(_) => 8,
+            Self::End => 9,
         }
     }
 

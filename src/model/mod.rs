@@ -181,6 +181,14 @@ impl Model {
     }
 }
 
+/// The address of a pod in the random streams: its workload's address, replica ordinal and
+/// incarnation, never its name. 24 + 20 + 20 bits; what exceeds them wraps within its field.
+#[must_use]
+pub fn pod_address(workload: u64, replica: u32, incarnation: u32) -> u64 {
+    const FIELD: u64 = (1 << 20) - 1;
+    workload << 40 | (u64::from(replica) & FIELD) << 20 | (u64::from(incarnation) & FIELD)
+}
+
 /// `len` characters of Kubernetes' name alphabet (no vowels, no look-alikes), from `bits`.
 fn suffix(bits: u64, len: usize) -> String {
     const ALPHABET: &[u8] = b"bcdfghjklmnpqrstvwxz2456789";

@@ -74,7 +74,7 @@ pub struct Truth {
 }
 
 impl Truth {
-    /// Everything up, every component led, all leases just renewed.
+    /// Every node up and its lease just renewed; control-plane components not led yet.
     #[must_use]
     pub fn new(model: &Model) -> Self {
         let mut nodes = IdVec::new();
@@ -87,7 +87,7 @@ impl Truth {
                 lease_phase: SimDuration::ZERO,
             });
         }
-        Self { nodes, processes: [ProcessTruth { leading: true, epoch: 0 }; 2] }
+        Self { nodes, processes: [ProcessTruth { leading: false, epoch: 0 }; 2] }
     }
 
     /// The component behind a watcher.

@@ -1,0 +1,261 @@
+//! kube-apiserver: applies writes in commit order and tells the watchers.
+//!
+//! Every change of an object happens here and nowhere else. It knows objects, not who wants what
+//! of them: controllers, scheduler and kubelets learn of a change when their watch delivers it.
+
+mod pods;
+mod replicas;
+
+use crate::base::id::IdVec;
+use crate::base::time::SimTime;
+use crate::cx::Cx;
+use crate::event::{ApiEvent, Event, KubeletEvent, Resource, WatchEvent, Watcher};
+use crate::model::{Model, NodeId, PodId, ServiceId, WorkloadId};
+use crate::record::Fact;
+use crate::rng::StreamKind;
+use crate::state::{
+    Change, Condition, DeploymentObject, NodeTaint, PodObject, ReplicaSetId, ReplicaSetObject,
+    Request, Verb,
+};
+pub use replicas::Ordinals;
+
+/// Entity of the watch-latency stream that kubelets' deliveries draw from.
+const KUBELET_STREAM: u64 = 2;
+
+/// The API server. Its objects live in `State::api`; here is only what it needs to name new ones.
+#[derive(Debug)]
+pub struct ApiServer {
+    ordinals: IdVec<WorkloadId, Ordinals>,
+    kubelet_deliveries: u64,
+}
+
+impl ApiServer {
+    /// A server without objects.
+    #[must_use]
+    pub fn new(model: &Model) -> Self {
+        let mut ordinals = IdVec::new();
+        for _ in model.workloads.ids() {
+            ordinals.push(Ordinals::default());
+        }
+        Self { ordinals, kubelet_deliveries: 0 }
+    }
+
+    /// Applies the request that reaches etcd now.
+    ///
+    /// # Panics
+    /// If the slot is empty: every commit event has exactly one request.
+    pub fn handle(&mut self, cx: &mut Cx<'_>, event: ApiEvent) {
+        let ApiEvent::Commit { slot } = event;
+        let request = cx.state.requests.take(slot).expect("a commit has its request");
+        self.apply(cx, request);
+    }
+
+    /// Applies one write at once.
+    pub fn apply(&mut self, cx: &mut Cx<'_>, request: Request) {
+        match request {
+            Request::CreatePod { template, owner } => {
+                self.create_pod(cx, template, owner);
+            }
+            Request::BindPod { pod, node, epoch } => self.bind_pod(cx, pod, node, epoch),
+            Request::PodUnschedulable { pod, nominated_node } => {
+                self.pod_unschedulable(cx, pod, nominated_node);
+            }
+            Request::PodStatus { pod, status } => self.pod_status(cx, pod, &status),
+            Request::PodNotReady { pod } => self.pod_not_ready(cx, pod),
+            Request::DeletePod { pod, grace, cause } => self.delete_pod(cx, pod, grace, cause),
+            Request::ConfirmPodGone { pod } => self.confirm_gone(cx, pod),
+            Request::CreateReplicaSet { .. }
+            | Request::ScaleReplicaSet { .. }
+            | Request::ReviseReplicaSet { .. }
+            | Request::DeleteReplicaSet { .. }
+            | Request::ReplicaSetStatus { .. } => self.replica_set_request(cx, &request),
+            Request::DeploymentStatus { workload, status } => {
+                self.deployment_status(cx, workload, &status);
+            }
+            Request::NodeReady { node, ready } => self.node_ready(cx, node, ready),
+            Request::NodeTaints { node, changes } => self.node_taints(cx, node, &changes),
+            Request::Endpoints { service, ready } => Self::endpoints(cx, service, ready),
+            Request::ScaleWorkload { workload, replicas } => {
+                self.scale_workload(cx, workload, replicas);
+            }
+            Request::SetTemplate { workload, template } => {
+                let Some(deployment) = &mut cx.state.api.deployments[workload] else { return };
+                deployment.template = template;
+                self.deployment_changed(cx, workload);
+            }
+            Request::SetUnschedulable { node, unschedulable } => {
+                if cx.state.api.nodes[node].unschedulable != unschedulable {
+                    cx.state.api.nodes[node].unschedulable = unschedulable;
+                    self.node_changed(cx, node);
+                }
+            }
+        }
+    }
+
+    fn node_ready(&mut self, cx: &mut Cx<'_>, node: NodeId, ready: Condition) {
+        let before = cx.state.api.nodes[node].ready;
+        if before.status == ready.status {
+            return;
+        }
+        cx.state.api.nodes[node].ready = ready;
+        if before.is_true() != ready.is_true() {
+            cx.fact(Fact::NodeReady { node, ready: ready.is_true() });
+        }
+        self.node_changed(cx, node);
+    }
+
+    fn node_taints(&mut self, cx: &mut Cx<'_>, node: NodeId, changes: &[NodeTaint]) {
+        let taints = &mut cx.state.api.nodes[node].taints;
+        let before = taints.clone();
+        for change in changes {
+            match change {
+                NodeTaint::Add(taint) => {
+                    if !taints.contains(taint) {
+                        taints.push(*taint);
+                    }
+                }
+                NodeTaint::Remove(taint) => {
+                    taints.retain(|t| t.key != taint.key || t.effect != taint.effect);
+                }
+            }
+        }
+        if *taints != before {
+            self.node_changed(cx, node);
+        }
+    }
+
+    fn endpoints(cx: &mut Cx<'_>, service: ServiceId, ready: u32) {
+        if cx.state.api.endpoints[service] != ready {
+            cx.state.api.endpoints[service] = ready;
+            cx.fact(Fact::Endpoints { service, ready });
+        }
+    }
+
+    fn scale_workload(&mut self, cx: &mut Cx<'_>, workload: WorkloadId, replicas: i32) {
+        if let Some(deployment) = &mut cx.state.api.deployments[workload] {
+            if deployment.replicas == replicas {
+                return;
+            }
+            deployment.replicas = replicas;
+            self.deployment_changed(cx, workload);
+        } else {
+            let set = cx.state.api.replica_sets.iter().find(|(_, s)| s.workload == workload);
+            let Some((id, _)) = set else { return };
+            cx.state.api.replica_sets[id].replicas = replicas;
+            self.replica_set_changed(cx, id, Verb::Modified);
+        }
+        cx.fact(Fact::ReplicasDesired { workload, replicas });
+    }
+
+    /// Creates a Deployment object.
+    pub fn create_deployment(
+        &mut self,
+        cx: &mut Cx<'_>,
+        workload: WorkloadId,
+        object: DeploymentObject,
+    ) {
+        cx.state.api.deployments[workload] = Some(object);
+        self.deployment_changed(cx, workload);
+    }
+
+    fn deployment_status(
+        &mut self,
+        cx: &mut Cx<'_>,
+        workload: WorkloadId,
+        status: &DeploymentObject,
+    ) {
+        let Some(deployment) = &mut cx.state.api.deployments[workload] else { return };
+        let (replicas, template, paused) =
+            (deployment.replicas, deployment.template, deployment.paused);
+        let completes = status.complete && !deployment.complete;
+        let next = DeploymentObject { replicas, template, paused, ..*status };
+        if *deployment == next {
+            return;
+        }
+        *deployment = next;
+        if completes {
+            cx.fact(Fact::RolloutComplete { workload });
+        }
+        self.deployment_changed(cx, workload);
+    }
+
+    fn deployment_changed(&mut self, cx: &mut Cx<'_>, workload: WorkloadId) {
+        let Some(object) = cx.state.api.deployments[workload] else { return };
+        self.publish(cx, Resource::Deployments, |api, deliveries| {
+            let change = Change { verb: Verb::Modified, id: workload, object };
+            api.deployment_log.append(change, deliveries)
+        });
+    }
+
+    fn replica_set_changed(&mut self, cx: &mut Cx<'_>, id: ReplicaSetId, verb: Verb) {
+        let object: ReplicaSetObject = cx.state.api.replica_sets[id];
+        self.publish(cx, Resource::ReplicaSets, |api, deliveries| {
+            api.replica_set_log.append(Change { verb, id, object }, deliveries)
+        });
+    }
+
+    fn node_changed(&mut self, cx: &mut Cx<'_>, node: NodeId) {
+        let object = cx.state.api.nodes[node].clone();
+        self.publish(cx, Resource::Nodes, |api, deliveries| {
+            let change = Change { verb: Verb::Modified, id: node, object };
+            api.node_log.append(change, deliveries)
+        });
+    }
+
+    fn pod_changed(&mut self, cx: &mut Cx<'_>, pod: PodId, verb: Verb) {
+        let object: PodObject = cx.state.api.pods[pod];
+        self.publish(cx, Resource::Pods, |api, deliveries| {
+            api.pod_log.append(Change { verb, id: pod, object }, deliveries)
+        });
+    }
+
+    /// Appends a change to its log and schedules its delivery to every connected watcher.
+    fn publish(
+        &mut self,
+        cx: &mut Cx<'_>,
+        resource: Resource,
+        append: impl FnOnce(&mut crate::state::Api, u8) -> u32,
+    ) {
+        cx.state.api.revision += 1;
+        let watchers = watchers_of(resource);
+        let connected = watchers.iter().filter(|w| cx.state.is_watching(**w)).count();
+        let deliveries = u8::try_from(connected).expect("a handful of watchers");
+        if deliveries == 0 {
+            return;
+        }
+        let index = append(&mut cx.state.api, deliveries);
+        for &watcher in watchers {
+            if cx.state.is_watching(watcher) {
+                let number = cx.state.watches.next_delivery(watcher);
+                let earliest = watch_time(cx, watcher.index() as u64, number);
+                let due = cx.state.watches.schedule(watcher, resource, earliest);
+                let epoch = cx.state.truth.process(watcher).epoch;
+                cx.at(due, Event::Watch(WatchEvent { watcher, resource, epoch, index }));
+            }
+        }
+    }
+
+    /// Tells the kubelet of the pod's node that the pod changed.
+    fn tell_kubelet(&mut self, cx: &mut Cx<'_>, pod: PodId) {
+        if cx.state.api.pods[pod].node.is_some() {
+            self.kubelet_deliveries += 1;
+            let due = watch_time(cx, KUBELET_STREAM, self.kubelet_deliveries);
+            cx.at(due, Event::Kubelet(KubeletEvent::PodUpdate { pod }));
+        }
+    }
+}
+
+/// Who watches a resource type.
+fn watchers_of(resource: Resource) -> &'static [Watcher] {
+    match resource {
+        Resource::Pods | Resource::Nodes => &Watcher::ALL,
+        Resource::ReplicaSets | Resource::Deployments => &[Watcher::ControllerManager],
+    }
+}
+
+/// When a change committed now reaches a watcher whose how-manieth delivery it is.
+fn watch_time(cx: &Cx<'_>, watcher: u64, delivery: u64) -> SimTime {
+    let entity = watcher << 48 | delivery;
+    let mut stream = cx.streams.stream(StreamKind::WatchLatency, entity);
+    cx.now.saturating_add(cx.model.control_plane.watch_latency_s.sample_duration(&mut stream))
+}

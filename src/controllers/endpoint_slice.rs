@@ -1,0 +1,100 @@
+//! EndpointSlice controller: which pods stand behind a Service.
+//!
+//! Kubernetes-behaviour §3.10. An endpoint is ready when its pod is Ready and not terminating, or
+//! when the Service publishes addresses that are not ready. Slices of 100 are not modelled apart:
+//! what is kept is the number of ready endpoints.
+
+use super::{Informers, Work};
+use crate::base::id::IdVec;
+use crate::cx::Cx;
+use crate::event::WorkQueue;
+use crate::model::{Model, PodId, ServiceId, TemplateId};
+use crate::state::{Change, Client, PodObject, Request};
+
+/// The controller's memory.
+#[derive(Debug)]
+pub(super) struct EndpointSliceController {
+    /// Services that select the pods of a template.
+    selecting: IdVec<TemplateId, Vec<ServiceId>>,
+    /// Ready endpoints by service, kept up to date pod by pod.
+    ready: IdVec<ServiceId, u32>,
+    /// Whether `ready` has been counted since the process started.
+    counted: bool,
+    reported: IdVec<ServiceId, Option<u32>>,
+}
+
+impl EndpointSliceController {
+    pub(super) fn new(model: &Model) -> Self {
+        let mut selecting = IdVec::new();
+        for (_, template) in model.templates.iter() {
+            let services = model.services.iter().filter(|(_, service)| {
+                service.namespace == template.namespace
+                    && !service.selector.is_empty()
+                    && service.selector.matches(&template.labels, &model.symbols)
+            });
+            selecting.push(services.map(|(id, _)| id).collect());
+        }
+        let (mut ready, mut reported) = (IdVec::new(), IdVec::new());
+        for _ in model.services.ids() {
+            ready.push(0);
+            reported.push(None);
+        }
+        Self { selecting, ready, counted: false, reported }
+    }
+
+    pub(super) fn on_pod(
+        &mut self,
+        cx: &mut Cx<'_>,
+        work: &mut Work<'_>,
+        before: Option<&PodObject>,
+        change: &Change<PodId, PodObject>,
+    ) {
+        let now = Some(&change.object).filter(|pod| !pod.gone);
+        for &service in &self.selecting[change.object.template] {
+            let publishes = cx.model.services[service].publish_not_ready_addresses;
+            let was = before.is_some_and(|pod| is_ready(pod, publishes));
+            let is = now.is_some_and(|pod| is_ready(pod, publishes));
+            if was == is {
+                continue;
+            }
+            if self.counted {
+                let ready = &mut self.ready[service];
+                *ready = if is { *ready + 1 } else { *ready - 1 };
+            }
+            work.enqueue(cx, WorkQueue::EndpointSlice, service.raw());
+        }
+    }
+
+    pub(super) fn sync(&mut self, cx: &mut Cx<'_>, cache: &Informers, service: ServiceId) {
+        if !self.counted {
+            self.count(cx.model, cache);
+        }
+        let ready = self.ready[service];
+        let last = self.reported[service].unwrap_or(cx.state.api.endpoints[service]);
+        if ready != last {
+            self.reported[service] = Some(ready);
+            cx.request(Client::EndpointSlice, Request::Endpoints { service, ready });
+        }
+    }
+
+    /// Counts from scratch after a (re)start.
+    fn count(&mut self, model: &Model, cache: &Informers) {
+        self.counted = true;
+        for (_, pod) in cache.pods.iter() {
+            let Some(pod) = pod else { continue };
+            for &service in &self.selecting[pod.template] {
+                if is_ready(pod, model.services[service].publish_not_ready_addresses) {
+                    self.ready[service] += 1;
+                }
+            }
+        }
+    }
+}
+
+/// Whether a pod is a ready endpoint.
+fn is_ready(pod: &PodObject, publish_not_ready: bool) -> bool {
+    !pod.gone
+        && pod.status.has_ip
+        && !pod.status.phase.is_terminal()
+        && (publish_not_ready || (pod.is_ready() && pod.termination.is_none()))
+}

@@ -1,0 +1,203 @@
+//! kube-controller-manager: control loops that drive the observed state to the desired one.
+//!
+//! One process, one shared informer cache, one de-duplicating work queue per controller. A
+//! controller sees what the cache holds and writes through the API server; it never sees its own
+//! writes earlier than the watch delivers them. When the process dies all of this is lost.
+//!
+//! It knows nothing of the scheduler, of kubelets or of the truth behind the API.
+
+mod deployment;
+mod endpoint_slice;
+mod informers;
+mod replica_set;
+mod rolling;
+mod victims;
+
+pub use informers::Informers;
+pub use rolling::{ReplicaCounts, RollingStep, StrategyBounds, rolling_step};
+pub use victims::{VictimRank, deletion_order};
+
+use std::collections::BTreeSet;
+
+use crate::cx::Cx;
+use crate::event::{ControllerEvent, Event, Watcher, WorkQueue};
+use crate::model::{Model, NodeId, PodId, WorkloadId};
+use crate::record::Fact;
+use crate::state::{
+    Change, DeploymentObject, NodeObject, PodObject, ReplicaSetId, ReplicaSetObject,
+};
+
+use deployment::DeploymentController;
+use endpoint_slice::EndpointSliceController;
+use replica_set::ReplicaSetController;
+
+/// Keys waiting to be processed, each once.
+#[derive(Debug, Default)]
+struct Queue {
+    queued: BTreeSet<u32>,
+}
+
+/// The controllers of one kube-controller-manager.
+#[derive(Debug)]
+pub struct Controllers {
+    epoch: u32,
+    cache: Informers,
+    queues: [Queue; WorkQueue::COUNT],
+    deployments: DeploymentController,
+    replica_sets: ReplicaSetController,
+    endpoint_slices: EndpointSliceController,
+}
+
+/// What a controller may use besides [`Cx`]: the process epoch and its work queues.
+#[derive(Debug)]
+struct Work<'a> {
+    epoch: u32,
+    queues: &'a mut [Queue; WorkQueue::COUNT],
+}
+
+impl Work<'_> {
+    /// Adds a key to a queue now.
+    fn enqueue(&mut self, cx: &mut Cx<'_>, queue: WorkQueue, key: u32) {
+        if self.queues[queue.index()].queued.insert(key) {
+            let event = ControllerEvent::Sync { queue, key, epoch: self.epoch };
+            cx.at(cx.now, Event::Controller(event));
+        }
+    }
+
+    /// Syncs a key again at a later time, whatever happens until then.
+    fn enqueue_at(&mut self, cx: &mut Cx<'_>, queue: WorkQueue, key: u32, at: crate::base::time::SimTime) {
+        let event = ControllerEvent::Sync { queue, key, epoch: self.epoch };
+        cx.at(at, Event::Controller(event));
+    }
+}
+
+impl Controllers {
+    /// Controllers that know nothing yet.
+    #[must_use]
+    pub fn new(model: &Model) -> Self {
+        Self {
+            epoch: 0,
+            cache: Informers::default(),
+            queues: std::array::from_fn(|_| Queue::default()),
+            deployments: DeploymentController::new(model),
+            replica_sets: ReplicaSetController::default(),
+            endpoint_slices: EndpointSliceController::new(model),
+        }
+    }
+
+    /// A new leader has listed everything: memory is fresh, every object is looked at once.
+    pub fn lead(&mut self, cx: &mut Cx<'_>, epoch: u32) {
+        if cx.state.truth.process(Watcher::ControllerManager).epoch != epoch {
+            return;
+        }
+        let was_leading = cx.state.truth.process(Watcher::ControllerManager).leading;
+        cx.state.truth.process_mut(Watcher::ControllerManager).leading = true;
+        if !was_leading {
+            cx.fact(Fact::Leading { component: Watcher::ControllerManager, leading: true });
+        }
+        *self = Self::new(cx.model);
+        self.epoch = epoch;
+        self.cache = Informers::list(&cx.state.api);
+        let Self { cache, queues, .. } = self;
+        let mut work = Work { epoch, queues };
+        for (workload, deployment) in cache.deployments.iter() {
+            if deployment.is_some() {
+                work.enqueue(cx, WorkQueue::Deployment, workload.raw());
+            }
+        }
+        for (id, set) in cache.replica_sets.iter() {
+            if set.is_some() {
+                work.enqueue(cx, WorkQueue::ReplicaSet, id.raw());
+            }
+        }
+        for service in cx.model.services.ids() {
+            work.enqueue(cx, WorkQueue::EndpointSlice, service.raw());
+        }
+    }
+
+    /// Handles an event of the process.
+    pub fn handle(&mut self, cx: &mut Cx<'_>, event: ControllerEvent) {
+        match event {
+            ControllerEvent::Lead { epoch } => self.lead(cx, epoch),
+            ControllerEvent::Sync { queue, key, epoch } if epoch == self.epoch => {
+                self.sync(cx, queue, key);
+            }
+            ControllerEvent::Sync { .. }
+            | ControllerEvent::Heartbeat { .. }
+            | ControllerEvent::Monitor { .. }
+            | ControllerEvent::TaintQueue { .. }
+            | ControllerEvent::Evict { .. }
+            | ControllerEvent::PodGc { .. } => {}
+        }
+    }
+
+    fn sync(&mut self, cx: &mut Cx<'_>, queue: WorkQueue, key: u32) {
+        let Self { cache, queues, epoch, .. } = self;
+        queues[queue.index()].queued.remove(&key);
+        let mut work = Work { epoch: *epoch, queues };
+        match queue {
+            WorkQueue::Deployment => {
+                self.deployments.sync(cx, &mut work, cache, WorkloadId::from_raw(key));
+            }
+            WorkQueue::ReplicaSet => {
+                self.replica_sets.sync(cx, &mut work, cache, ReplicaSetId::from_raw(key));
+            }
+            WorkQueue::EndpointSlice => {
+                let service = crate::model::ServiceId::from_raw(key);
+                self.endpoint_slices.sync(cx, cache, service);
+            }
+        }
+    }
+
+    /// A watch delivered a change of a pod.
+    pub fn on_pod(&mut self, cx: &mut Cx<'_>, change: &Change<PodId, PodObject>) {
+        let before = self.cache.apply_pod(change);
+        let Self { queues, epoch, replica_sets, endpoint_slices, .. } = self;
+        let mut work = Work { epoch: *epoch, queues };
+        if let Some(owner) = change.object.owner {
+            replica_sets.observe_pod(change, owner);
+            work.enqueue(cx, WorkQueue::ReplicaSet, owner.raw());
+        }
+        endpoint_slices.on_pod(cx, &mut work, before.as_ref(), change);
+        if change.object.gone {
+            // A Deployment that recreates waits for its old pods to go.
+            let workload = cx.model.templates[change.object.template].workload;
+            if self.cache.deployments[workload].is_some() {
+                work.enqueue(cx, WorkQueue::Deployment, workload.raw());
+            }
+        }
+    }
+
+    /// A watch delivered a change of a node.
+    pub fn on_node(&mut self, _cx: &mut Cx<'_>, change: &Change<NodeId, NodeObject>) {
+        self.cache.apply_node(change);
+    }
+
+    /// A watch delivered a change of a ReplicaSet.
+    pub fn on_replica_set(
+        &mut self,
+        cx: &mut Cx<'_>,
+        change: &Change<ReplicaSetId, ReplicaSetObject>,
+    ) {
+        self.cache.apply_replica_set(change);
+        let Self { queues, epoch, .. } = self;
+        let mut work = Work { epoch: *epoch, queues };
+        if !change.object.gone {
+            work.enqueue(cx, WorkQueue::ReplicaSet, change.id.raw());
+        }
+        if self.cache.deployments[change.object.workload].is_some() {
+            work.enqueue(cx, WorkQueue::Deployment, change.object.workload.raw());
+        }
+    }
+
+    /// A watch delivered a change of a Deployment.
+    pub fn on_deployment(
+        &mut self,
+        cx: &mut Cx<'_>,
+        change: &Change<WorkloadId, DeploymentObject>,
+    ) {
+        self.cache.apply_deployment(change);
+        let Self { queues, epoch, .. } = self;
+        Work { epoch: *epoch, queues }.enqueue(cx, WorkQueue::Deployment, change.id.raw());
+    }
+}

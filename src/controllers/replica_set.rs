@@ -1,0 +1,193 @@
+//! ReplicaSet controller: as many active pods as `spec.replicas` says.
+//!
+//! Kubernetes-behaviour §3.1. Terminating and finished pods are not active, so they are replaced
+//! at once. Expectations keep it from acting twice on what its cache has not shown yet.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::victims::{VictimRank, deletion_order};
+use super::{Informers, Work};
+use crate::base::time::{SimDuration, SimTime};
+use crate::cx::Cx;
+use crate::event::WorkQueue;
+use crate::model::PodId;
+use crate::state::{
+    Change, Client, DeletionCause, PodObject, ReplicaSetId, ReplicaSetObject, ReplicaSetStatus,
+    Request, Verb,
+};
+
+/// Most pods created or deleted in one sync.
+const BURST_REPLICAS: usize = 500;
+/// After this long expectations count as met.
+const EXPECTATION_TIMEOUT: SimDuration = SimDuration::from_secs(300);
+
+/// What a ReplicaSet waits to see before it acts again.
+#[derive(Debug, Default)]
+struct Expectations {
+    creations: u32,
+    deletions: BTreeSet<PodId>,
+    since: SimTime,
+}
+
+impl Expectations {
+    fn met(&self, now: SimTime) -> bool {
+        (self.creations == 0 && self.deletions.is_empty())
+            || now.saturating_since(self.since) >= EXPECTATION_TIMEOUT
+    }
+}
+
+/// The controller's memory.
+#[derive(Debug, Default)]
+pub(super) struct ReplicaSetController {
+    expectations: BTreeMap<ReplicaSetId, Expectations>,
+    reported: BTreeMap<ReplicaSetId, ReplicaSetStatus>,
+}
+
+impl ReplicaSetController {
+    /// Notes what a pod's change means for expectations.
+    pub(super) fn observe_pod(&mut self, change: &Change<PodId, PodObject>, owner: ReplicaSetId) {
+        let Some(expected) = self.expectations.get_mut(&owner) else { return };
+        if change.verb == Verb::Added {
+            expected.creations = expected.creations.saturating_sub(1);
+        }
+        if change.object.termination.is_some() || change.object.gone {
+            expected.deletions.remove(&change.id);
+        }
+    }
+
+    pub(super) fn sync(
+        &mut self,
+        cx: &mut Cx<'_>,
+        work: &mut Work<'_>,
+        cache: &Informers,
+        id: ReplicaSetId,
+    ) {
+        let Some(set) = cache.replica_set(id) else {
+            self.expectations.remove(&id);
+            self.reported.remove(&id);
+            return;
+        };
+        let active: Vec<(PodId, PodObject)> =
+            cache.pods_of(id).filter(|(_, pod)| pod.is_active()).map(|(p, o)| (p, *o)).collect();
+        let may_act = self.expectations.get(&id).is_none_or(|e| e.met(cx.now));
+        if may_act {
+            let have = i64::try_from(active.len()).expect("fewer than 2^63 pods");
+            let missing = i64::from(set.replicas) - have;
+            if missing > 0 {
+                self.create(cx, id, set, missing.unsigned_abs());
+            } else if missing < 0 {
+                self.delete(cx, cache, (id, set), &active, missing.unsigned_abs());
+            }
+        }
+        self.report(cx, work, (id, set), &active);
+    }
+
+    fn create(&mut self, cx: &mut Cx<'_>, id: ReplicaSetId, set: &ReplicaSetObject, missing: u64) {
+        let count = usize::try_from(missing).unwrap_or(usize::MAX).min(BURST_REPLICAS);
+        let expected = self.expectations.entry(id).or_default();
+        expected.creations = u32::try_from(count).expect("at most 500");
+        expected.deletions.clear();
+        expected.since = cx.now;
+        // Fidelity: slow start sends batches of 1, 2, 4, … one answer apart; the API server here
+        // refuses no creation, so the batches leave together and the client's rate limit spaces them.
+        for _ in 0..count {
+            cx.request(
+                Client::ReplicaSet,
+                Request::CreatePod { template: set.template, owner: Some(id) },
+            );
+        }
+    }
+
+    fn delete(
+        &mut self,
+        cx: &mut Cx<'_>,
+        cache: &Informers,
+        (id, set): (ReplicaSetId, &ReplicaSetObject),
+        active: &[(PodId, PodObject)],
+        surplus: u64,
+    ) {
+        let count = usize::try_from(surplus).unwrap_or(usize::MAX).min(BURST_REPLICAS);
+        let mut ranked: Vec<(VictimRank, PodId)> =
+            active.iter().map(|(pod, object)| (rank(cache, set, object), *pod)).collect();
+        if count < ranked.len() {
+            insertion_sort(&mut ranked, |a, b| deletion_order(&a.0, &b.0, cx.now).is_lt());
+        }
+        let expected = self.expectations.entry(id).or_default();
+        expected.creations = 0;
+        expected.since = cx.now;
+        expected.deletions = ranked.iter().take(count).map(|&(_, pod)| pod).collect();
+        for &(_, pod) in ranked.iter().take(count) {
+            let cause = DeletionCause::Controller;
+            cx.request(Client::ReplicaSet, Request::DeletePod { pod, grace: None, cause });
+        }
+    }
+
+    fn report(
+        &mut self,
+        cx: &mut Cx<'_>,
+        work: &mut Work<'_>,
+        (id, set): (ReplicaSetId, &ReplicaSetObject),
+        active: &[(PodId, PodObject)],
+    ) {
+        let min_ready = cx.model.workloads[set.workload].min_ready;
+        let mut status = ReplicaSetStatus::default();
+        let mut next: Option<SimTime> = None;
+        for (_, pod) in active {
+            status.replicas += 1;
+            if !pod.is_ready() {
+                continue;
+            }
+            status.ready += 1;
+            let due = pod.status.ready.since.saturating_add(min_ready);
+            if due <= cx.now {
+                status.available += 1;
+            } else {
+                next = Some(next.map_or(due, |n| n.min(due)));
+            }
+        }
+        if let Some(due) = next {
+            work.enqueue_at(cx, WorkQueue::ReplicaSet, id.raw(), due);
+        }
+        let last = self.reported.get(&id).copied().unwrap_or(set.status);
+        if status != last {
+            self.reported.insert(id, status);
+            cx.request(Client::ReplicaSet, Request::ReplicaSetStatus { replica_set: id, status });
+        }
+    }
+}
+
+/// What the deletion order looks at, for one pod.
+fn rank(cache: &Informers, set: &ReplicaSetObject, pod: &PodObject) -> VictimRank {
+    let colocated = pod.node.map_or(0, |node| {
+        let siblings = cache.pods_on(node).filter(|(_, other)| {
+            other.is_active()
+                && other
+                    .owner
+                    .and_then(|owner| cache.replica_set(owner))
+                    .is_some_and(|owner| owner.workload == set.workload)
+        });
+        u32::try_from(siblings.count()).expect("fewer than 2^32 pods on a node")
+    });
+    VictimRank {
+        assigned: pod.node.is_some(),
+        phase: pod.status.phase,
+        ready: pod.is_ready(),
+        deletion_cost: 0,
+        colocated,
+        ready_since: pod.status.ready.since,
+        restarts: pod.status.restarts,
+        created: pod.created,
+        uid: pod.uid,
+    }
+}
+
+/// A stable sort that tolerates an order that is not transitive (the standard one may panic).
+fn insertion_sort<T>(items: &mut [T], less: impl Fn(&T, &T) -> bool) {
+    for end in 1..items.len() {
+        let mut at = end;
+        while at > 0 && less(&items[at], &items[at - 1]) {
+            items.swap(at, at - 1);
+            at -= 1;
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! The settled start: a cluster that has been at rest for long.
+//!
+//! Every declared object exists, every pod that fits is placed by the policy's own scheduler, one
+//! after another by priority and declaration, its images are present and it is ready. What does
+//! not fit is pending, as it would be.
+
+use super::world::Components;
+use crate::base::time::SimTime;
+use crate::cx::Cx;
+use crate::model::{PodId, WorkloadId, WorkloadKind};
+use crate::record::Fact;
+use crate::state::{ReplicaSetId, ReplicaSetStatus};
+use crate::workload::deployment_object;
+
+/// Builds the settled state and starts the control plane on it.
+pub(super) fn settle(components: &mut Components, cx: &mut Cx<'_>) {
+    let pods = create_objects(components, cx);
+    components.scheduler.lead(cx);
+    place(components, cx, pods);
+    report(cx);
+    count_endpoints(cx);
+    components.scheduler.lead(cx);
+    components.controllers.lead(cx, 0);
+}
+
+/// Creates every declared object and its pods; nobody watches yet.
+fn create_objects(components: &mut Components, cx: &mut Cx<'_>) -> Vec<PodId> {
+    let mut pods = Vec::new();
+    for (workload, spec) in cx.model.workloads.iter() {
+        let replicas = spec.replicas;
+        cx.fact(Fact::ReplicasDesired { workload, replicas });
+        if spec.kind == WorkloadKind::Pod {
+            pods.push(components.api.create_pod(cx, spec.template, None));
+            continue;
+        }
+        if spec.kind == WorkloadKind::Deployment {
+            let object = deployment_object(cx, workload);
+            components.api.create_deployment(cx, workload, object);
+        }
+        let annotations = (replicas, replicas + surge(cx, workload));
+        let owner = components.api.create_replica_set(
+            cx,
+            workload,
+            spec.template,
+            (replicas, 1),
+            annotations,
+        );
+        for _ in 0..replicas {
+            pods.push(components.api.create_pod(cx, spec.template, Some(owner)));
+        }
+    }
+    pods
+}
+
+fn surge(cx: &Cx<'_>, workload: WorkloadId) -> i32 {
+    let spec = &cx.model.workloads[workload];
+    match (spec.kind, spec.strategy) {
+        (
+            WorkloadKind::Deployment,
+            crate::model::DeploymentStrategy::RollingUpdate { max_surge, .. },
+        ) => max_surge.ceil(spec.replicas),
+        _ => 0,
+    }
+}
+
+/// Places the pods in the order in which the scheduler would take them and starts them at once.
+fn place(components: &mut Components, cx: &mut Cx<'_>, mut pods: Vec<PodId>) {
+    pods.sort_by_key(|&pod| {
+        let template = &cx.model.templates[cx.state.api.pods[pod].template];
+        (std::cmp::Reverse(template.priority), pod)
+    });
+    for pod in pods {
+        if cx.state.api.pods[pod].node.is_none() {
+            let Some(node) = components.scheduler.place_now(cx, pod) else { continue };
+            components.api.set_node(cx, pod, node);
+        }
+        components.kubelets.adopt(cx, pod);
+    }
+}
+
+/// Writes the statuses that the controllers would have written.
+fn report(cx: &mut Cx<'_>) {
+    let mut statuses: Vec<(ReplicaSetId, ReplicaSetStatus)> = Vec::new();
+    for (id, set) in cx.state.api.replica_sets.iter() {
+        let pods = cx.state.api.pods.values().filter(|pod| pod.owner == Some(id));
+        let ready = pods.filter(|pod| pod.is_ready()).count();
+        let ready = i32::try_from(ready).expect("fewer pods than i32 holds");
+        let status = ReplicaSetStatus { replicas: set.replicas, ready, available: ready };
+        statuses.push((id, status));
+    }
+    for (id, status) in statuses {
+        cx.state.api.replica_sets[id].status = status;
+        let workload = cx.state.api.replica_sets[id].workload;
+        if let Some(deployment) = &mut cx.state.api.deployments[workload] {
+            deployment.status_replicas = status.replicas;
+            deployment.updated = status.replicas;
+            deployment.ready = status.ready;
+            deployment.available = status.available;
+            deployment.complete = status.available == deployment.replicas;
+            deployment.progress = SimTime::ZERO;
+        }
+    }
+}
+
+/// Writes the EndpointSlices that the ready pods make.
+fn count_endpoints(cx: &mut Cx<'_>) {
+    let mut counts = Vec::new();
+    for (service, spec) in cx.model.services.iter() {
+        let ready = cx.state.api.pods.values().filter(|pod| {
+            let template = &cx.model.templates[pod.template];
+            (pod.is_ready() || (spec.publish_not_ready_addresses && pod.status.has_ip))
+                && template.namespace == spec.namespace
+                && !spec.selector.is_empty()
+                && spec.selector.matches(&template.labels, &cx.model.symbols)
+        });
+        let ready = u32::try_from(ready.count()).expect("fewer than 2^32 pods");
+        counts.push((service, ready));
+    }
+    for (service, ready) in counts {
+        cx.state.api.endpoints[service] = ready;
+        cx.fact(Fact::Endpoints { service, ready });
+    }
+}

@@ -1,0 +1,88 @@
+//! What comes from outside the cluster on purpose: manifests applied, operators at work.
+//!
+//! It speaks to the API server like any client and knows no other component.
+
+use crate::apiserver::ApiServer;
+use crate::cx::Cx;
+use crate::event::Event;
+use crate::model::{OperationKind, WorkloadId, WorkloadKind};
+use crate::record::Fact;
+use crate::state::{Client, DeletionCause, DeploymentObject, Request};
+
+/// Schedules everything that operators do during the run.
+///
+/// # Panics
+/// If there are four billion operations.
+pub fn start(cx: &mut Cx<'_>) {
+    for (index, operation) in cx.model.operations.iter().enumerate() {
+        let index = u32::try_from(index).expect("fewer than 2^32 operations");
+        if operation.at <= cx.model.end() {
+            cx.at(operation.at, Event::Operation(index));
+        }
+    }
+}
+
+/// Carries out one operation: a write to the API server.
+pub fn handle(cx: &mut Cx<'_>, index: u32) {
+    let request = match cx.model.operations[index as usize].kind {
+        OperationKind::Scale { workload, replicas } => {
+            Request::ScaleWorkload { workload, replicas }
+        }
+        OperationKind::Rollout { workload, template } => {
+            Request::SetTemplate { workload, template }
+        }
+        OperationKind::SetUnschedulable { node, unschedulable } => {
+            Request::SetUnschedulable { node, unschedulable }
+        }
+        OperationKind::DeletePod { workload, replica } => {
+            let pods = &cx.state.api.pods;
+            let target = pods.iter().find(|(_, pod)| {
+                pod.is_active()
+                    && pod.replica == replica
+                    && cx.model.templates[pod.template].workload == workload
+            });
+            let Some((pod, _)) = target else { return };
+            Request::DeletePod { pod, grace: None, cause: DeletionCause::Operator }
+        }
+    };
+    cx.request(Client::Operator, request);
+}
+
+/// A Deployment object as first applied.
+#[must_use]
+pub fn deployment_object(cx: &Cx<'_>, workload: WorkloadId) -> DeploymentObject {
+    let spec = &cx.model.workloads[workload];
+    DeploymentObject {
+        replicas: spec.replicas,
+        template: spec.template,
+        paused: spec.paused,
+        status_replicas: 0,
+        updated: 0,
+        ready: 0,
+        available: 0,
+        complete: false,
+        progress: cx.now,
+        deadline_exceeded: false,
+    }
+}
+
+/// `kubectl apply` of every declared workload, in order of declaration.
+pub fn apply_manifests(cx: &mut Cx<'_>, api: &mut ApiServer) {
+    for (workload, spec) in cx.model.workloads.iter() {
+        cx.fact(Fact::ReplicasDesired { workload, replicas: spec.replicas });
+        match spec.kind {
+            WorkloadKind::Deployment => {
+                let object = deployment_object(cx, workload);
+                api.create_deployment(cx, workload, object);
+            }
+            WorkloadKind::ReplicaSet => {
+                let sizes = (spec.replicas, 1);
+                let annotations = (spec.replicas, spec.replicas);
+                api.create_replica_set(cx, workload, spec.template, sizes, annotations);
+            }
+            WorkloadKind::Pod => {
+                api.create_pod(cx, spec.template, None);
+            }
+        }
+    }
+}

@@ -1,0 +1,5 @@
+//! The integration tests, one binary: what can only be tested on the whole repository or through
+//! the public interface.
+
+mod shop;
+mod tidy;
