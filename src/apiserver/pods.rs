@@ -132,11 +132,9 @@ impl ApiServer {
         object.status.ready = before.ready.turned(ConditionStatus::False, now);
         let after = object.status;
         status_facts(cx, pod, &before, &after);
-        cx.kube_event(
-            Involved::Pod(pod),
-            (true, "NodeNotReady", "node-controller"),
-            |_, _| "Node is not ready".to_owned(),
-        );
+        cx.kube_event(Involved::Pod(pod), (true, "NodeNotReady", "node-controller"), |_, _| {
+            "Node is not ready".to_owned()
+        });
         self.pod_changed(cx, pod, Verb::Modified);
         self.tell_kubelet(cx, pod);
     }

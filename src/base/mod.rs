@@ -3,6 +3,7 @@
 //! Nothing here knows of clusters, events or files; every other module may use it, and it uses
 //! none of them.
 
+pub mod diag;
 pub mod id;
 pub mod map;
 pub mod math;

@@ -198,7 +198,7 @@ impl DeploymentController {
         let old: Vec<ReplicaCounts> = rollout.old.iter().map(|(_, set)| counts(set)).collect();
         match rolling_step(rollout.object.replicas, rollout.bounds(), counts(new), &old) {
             RollingStep::New(replicas) => self.scale(cx, rollout, (new_id, new), replicas),
-            RollingStep::Old(sizes) => {
+            RollingStep::Old(sizes) | RollingStep::OldGivenUp(sizes) => {
                 for ((id, set), replicas) in rollout.old.iter().zip(sizes) {
                     self.scale(cx, rollout, (*id, set), replicas);
                 }
@@ -237,8 +237,7 @@ impl DeploymentController {
     /// The Deployment was resized, or is paused: scale in proportion, no rollout step.
     fn resize(&mut self, cx: &mut Cx<'_>, rollout: &Rollout<'_>) -> bool {
         let desired = rollout.object.replicas;
-        let active: Vec<_> =
-            rollout.all().filter(|(_, set)| set.replicas > 0).copied().collect();
+        let active: Vec<_> = rollout.all().filter(|(_, set)| set.replicas > 0).copied().collect();
         if active.len() <= 1 {
             let only = active.first().or(rollout.new.as_ref());
             return only.is_some_and(|(id, set)| self.scale(cx, rollout, (*id, set), desired));

@@ -9,13 +9,26 @@
 mod deployment;
 mod endpoint_slice;
 mod informers;
+mod leases;
+mod node_lifecycle;
+mod pod_gc;
+#[cfg(test)]
+mod recorded_tests;
 mod replica_set;
 mod rolling;
+mod schedule;
+mod taint_eviction;
 mod victims;
+mod well_known;
+mod zones;
 
 pub use informers::Informers;
+pub use node_lifecycle::NodeLifecycle;
+pub use pod_gc::PodGc;
 pub use rolling::{ReplicaCounts, RollingStep, StrategyBounds, rolling_step};
+pub use taint_eviction::{Stay, TaintEviction, no_execute, stay};
 pub use victims::{VictimRank, deletion_order};
+pub use zones::{TaintInterval, TaintRates, ZoneState, ZoneTainter, taint_interval};
 
 use std::collections::BTreeSet;
 
@@ -46,6 +59,9 @@ pub struct Controllers {
     deployments: DeploymentController,
     replica_sets: ReplicaSetController,
     endpoint_slices: EndpointSliceController,
+    node_lifecycle: NodeLifecycle,
+    taint_eviction: TaintEviction,
+    pod_gc: PodGc,
 }
 
 /// What a controller may use besides [`Cx`]: the process epoch and its work queues.
@@ -65,7 +81,13 @@ impl Work<'_> {
     }
 
     /// Syncs a key again at a later time, whatever happens until then.
-    fn enqueue_at(&mut self, cx: &mut Cx<'_>, queue: WorkQueue, key: u32, at: crate::base::time::SimTime) {
+    fn enqueue_at(
+        &mut self,
+        cx: &mut Cx<'_>,
+        queue: WorkQueue,
+        key: u32,
+        at: crate::base::time::SimTime,
+    ) {
         let event = ControllerEvent::Sync { queue, key, epoch: self.epoch };
         cx.at(at, Event::Controller(event));
     }
@@ -82,6 +104,9 @@ impl Controllers {
             deployments: DeploymentController::new(model),
             replica_sets: ReplicaSetController::default(),
             endpoint_slices: EndpointSliceController::new(model),
+            node_lifecycle: NodeLifecycle::new(model),
+            taint_eviction: TaintEviction::new(model),
+            pod_gc: PodGc::new(model),
         }
     }
 
@@ -113,6 +138,9 @@ impl Controllers {
         for service in cx.model.services.ids() {
             work.enqueue(cx, WorkQueue::EndpointSlice, service.raw());
         }
+        self.node_lifecycle.lead(cx, &self.cache, epoch);
+        self.taint_eviction.lead(cx, &self.cache);
+        self.pod_gc.lead(cx, &self.cache, epoch);
     }
 
     /// Handles an event of the process.
@@ -122,12 +150,20 @@ impl Controllers {
             ControllerEvent::Sync { queue, key, epoch } if epoch == self.epoch => {
                 self.sync(cx, queue, key);
             }
-            ControllerEvent::Sync { .. }
-            | ControllerEvent::Heartbeat { .. }
-            | ControllerEvent::Monitor { .. }
-            | ControllerEvent::TaintQueue { .. }
-            | ControllerEvent::Evict { .. }
-            | ControllerEvent::PodGc { .. } => {}
+            ControllerEvent::Sync { .. } => {}
+            ControllerEvent::Heartbeat { node } => {
+                self.node_lifecycle.on_heartbeat(cx, &self.cache, node);
+            }
+            ControllerEvent::Monitor { node, epoch } => {
+                self.node_lifecycle.monitor(cx, &self.cache, node, epoch);
+            }
+            ControllerEvent::TaintQueue { zone, epoch } => {
+                self.node_lifecycle.taint_queue(cx, &self.cache, zone, epoch);
+            }
+            ControllerEvent::Evict { pod, epoch } => {
+                self.taint_eviction.evict(cx, &self.cache, pod, epoch);
+            }
+            ControllerEvent::PodGc { epoch } => self.pod_gc.pass(cx, epoch),
         }
     }
 
@@ -159,6 +195,9 @@ impl Controllers {
             work.enqueue(cx, WorkQueue::ReplicaSet, owner.raw());
         }
         endpoint_slices.on_pod(cx, &mut work, before.as_ref(), change);
+        self.node_lifecycle.on_pod(cx, &self.cache, before.as_ref(), change.id);
+        self.taint_eviction.on_pod(cx, &self.cache, before.as_ref(), change.id);
+        self.pod_gc.on_pod(cx, &self.cache, before.as_ref(), change.id);
         if change.object.gone {
             // A Deployment that recreates waits for its old pods to go.
             let workload = cx.model.templates[change.object.template].workload;
@@ -169,8 +208,10 @@ impl Controllers {
     }
 
     /// A watch delivered a change of a node.
-    pub fn on_node(&mut self, _cx: &mut Cx<'_>, change: &Change<NodeId, NodeObject>) {
-        self.cache.apply_node(change);
+    pub fn on_node(&mut self, cx: &mut Cx<'_>, change: &Change<NodeId, NodeObject>) {
+        let before = self.cache.apply_node(change);
+        self.node_lifecycle.on_node(cx, &self.cache, &before, change.id);
+        self.taint_eviction.on_node(cx, &self.cache, &before, change.id);
     }
 
     /// A watch delivered a change of a ReplicaSet.

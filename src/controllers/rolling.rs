@@ -32,7 +32,7 @@ impl StrategyBounds {
         let surge = max_surge.ceil(desired);
         let unavailable = max_unavailable.floor(desired);
         if surge == 0 && unavailable == 0 {
-            return Self { surge, unavailable: 1 };
+            return Self { surge, unavailable: desired.min(1) };
         }
         Self { surge, unavailable: unavailable.min(desired) }
     }
@@ -45,6 +45,8 @@ pub enum RollingStep {
     New(i32),
     /// Scale old sets to these, in the order given; unchanged ones included.
     Old(Vec<i32>),
+    /// The same, but the pass was given up on the way: Kubernetes does not count it as scaling.
+    OldGivenUp(Vec<i32>),
     /// Nothing to do until something changes.
     Nothing,
 }
@@ -62,10 +64,7 @@ pub fn rolling_step(
     if target != new.spec {
         return RollingStep::New(target);
     }
-    match old_replicas(desired, bounds, new, old, total) {
-        Some(sizes) => RollingStep::Old(sizes),
-        None => RollingStep::Nothing,
-    }
+    old_replicas(desired, bounds, new, old, total)
 }
 
 /// Size of the new set when `total` pods are wanted by all sets together.
@@ -77,23 +76,23 @@ fn new_replicas(desired: i32, surge: i32, new: i32, total: i32) -> i32 {
     if room <= 0 { new } else { new + room.min(desired - new) }
 }
 
-/// Sizes of the old sets after this pass, if any changes.
+/// What this pass does to the old sets.
 fn old_replicas(
     desired: i32,
     bounds: StrategyBounds,
     new: ReplicaCounts,
     old: &[ReplicaCounts],
     total: i32,
-) -> Option<Vec<i32>> {
+) -> RollingStep {
     let old_total: i32 = old.iter().map(|set| set.spec).sum();
     if old_total == 0 {
-        return None;
+        return RollingStep::Nothing;
     }
     let min_available = desired - bounds.unavailable;
     let new_unavailable = new.spec - new.available;
     let max_down = total - min_available - new_unavailable;
     if max_down <= 0 {
-        return None;
+        return RollingStep::Nothing;
     }
     let mut sizes: Vec<i32> = old.iter().map(|set| set.spec).collect();
     let mut cleaned = 0;
@@ -101,12 +100,20 @@ fn old_replicas(
         if cleaned >= max_down {
             break;
         }
-        // A set that is fully available has nothing unhealthy to clean up.
-        let unhealthy = (set.spec - set.available).max(0).min(max_down - cleaned);
+        if set.spec == 0 {
+            continue;
+        }
+        if set.available > set.spec {
+            // Kubernetes gives the pass up here: the set has not caught up with its scale-down.
+            return changed(sizes, old, RollingStep::OldGivenUp);
+        }
+        let unhealthy = (set.spec - set.available).min(max_down - cleaned);
         *size -= unhealthy;
         cleaned += unhealthy;
     }
-    let available = new.available + old.iter().map(|set| set.available).sum::<i32>();
+    // Pods of sets already scaled to zero do not count, though some may still be available.
+    let active = old.iter().filter(|set| set.spec > 0);
+    let available = new.available + active.map(|set| set.available).sum::<i32>();
     let mut budget = available - min_available;
     for size in &mut sizes {
         if budget <= 0 {
@@ -116,8 +123,17 @@ fn old_replicas(
         *size -= down;
         budget -= down;
     }
+    changed(sizes, old, RollingStep::Old)
+}
+
+/// The sizes as a step, if they differ from those before.
+fn changed(
+    sizes: Vec<i32>,
+    old: &[ReplicaCounts],
+    step: fn(Vec<i32>) -> RollingStep,
+) -> RollingStep {
     let before = old.iter().map(|set| set.spec);
-    (!sizes.iter().copied().eq(before)).then_some(sizes)
+    if sizes.iter().copied().eq(before) { RollingStep::Nothing } else { step(sizes) }
 }
 
 /// A ReplicaSet in proportional scaling.
@@ -154,7 +170,8 @@ pub(super) fn proportional(sets: &[ProportionalSet], allowed: i32) -> Vec<i32> {
         }
         let left = to_add - added;
         let share = share(&sets[at], allowed);
-        let share = if to_add > 0 { share.clamp(0, left.max(0)) } else { share.clamp(left.min(0), 0) };
+        let share =
+            if to_add > 0 { share.clamp(0, left.max(0)) } else { share.clamp(left.min(0), 0) };
         sizes[at] += share;
         added += share;
     }
@@ -180,7 +197,8 @@ mod tests {
     #[test]
     fn bounds_round_surge_up_and_unavailable_down() {
         let quarter = IntOrPercent::Percent(25);
-        for (desired, surge, unavailable) in [(1, 1, 0), (2, 1, 0), (3, 1, 0), (4, 1, 1), (10, 3, 2)]
+        for (desired, surge, unavailable) in
+            [(1, 1, 0), (2, 1, 0), (3, 1, 0), (4, 1, 1), (10, 3, 2)]
         {
             let bounds = StrategyBounds::resolve(quarter, quarter, desired);
             assert_eq!(bounds, StrategyBounds { surge, unavailable }, "{desired} replicas");
@@ -190,7 +208,12 @@ mod tests {
     }
 
     /// Runs passes until nothing changes; new pods become available only when told so.
-    fn settle(desired: i32, bounds: StrategyBounds, new: &mut ReplicaCounts, old: &mut ReplicaCounts) -> Vec<String> {
+    fn settle(
+        desired: i32,
+        bounds: StrategyBounds,
+        new: &mut ReplicaCounts,
+        old: &mut ReplicaCounts,
+    ) -> Vec<String> {
         let mut log = Vec::new();
         loop {
             match rolling_step(desired, bounds, *new, &[*old]) {
@@ -198,7 +221,7 @@ mod tests {
                     log.push(format!("U{:+}", spec - new.spec));
                     new.spec = spec;
                 }
-                RollingStep::Old(sizes) => {
+                RollingStep::Old(sizes) | RollingStep::OldGivenUp(sizes) => {
                     log.push(format!("D{:+}", sizes[0] - old.spec));
                     old.spec = sizes[0];
                     old.available = old.available.min(old.spec);

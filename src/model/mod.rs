@@ -17,7 +17,7 @@ mod workloads;
 
 pub use app::{AppBehaviour, FailureMode, FailureProcess, Onset, Recovers};
 pub use faults::{Fault, FaultKind, FaultTiming, Share};
-pub use labels::{Labels, LabelSelector, Operator, Requirement};
+pub use labels::{LabelSelector, Labels, Operator, Requirement};
 pub use nodes::{NodeSpec, Pool, Taint, TaintEffect, Zone};
 pub use pods::{
     AffinityTerm, ContainerSpec, HostPort, Image, InclusionPolicy, NodeSelectorTerm, PodAffinity,

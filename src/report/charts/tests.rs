@@ -1,0 +1,138 @@
+//! Every chart, for empty, single, usual and oversized inputs: drawn twice to the same bytes in
+//! both formats, every text inside the picture, nothing refused but what is not finite.
+
+use super::scene::{Shape, text_width};
+use super::*;
+use crate::report::fixtures::{self, Comparison, Run};
+
+fn caption() -> Caption {
+    Caption { end_seconds: Some(7200.0), ..Caption::run("zone-outage", "default", Some((1, 0))) }
+}
+
+fn of_run(run: &Run, caption: &Caption) -> Vec<Chart> {
+    run_charts(&run.tables(), caption).unwrap()
+}
+
+fn of_comparison(comparison: &Comparison) -> Vec<Chart> {
+    let tables =
+        CompareTables { comparison: &comparison.rows, replications: &comparison.replications };
+    compare_charts(&tables, &Caption::comparison("zone-outage", 4, 30)).unwrap()
+}
+
+/// Many of everything: workloads, nodes, faults, and names far too long.
+fn crowded() -> Run {
+    let mut run = fixtures::run(40, 150);
+    let outage = run.faults[0].clone();
+    for index in 1..30 {
+        let mut fault = outage.clone();
+        fault.fault = index;
+        fault.kind = "nodeCrash".to_owned();
+        fault.target = format!("general-{index}-with-a-name-that-goes-on-and-on-for-ever-and-ever");
+        fault.start_seconds = 200.0 * f64::from(index);
+        fault.end_seconds = (index % 3 > 0).then_some(200.0 * f64::from(index) + 90.0);
+        run.faults.push(fault);
+    }
+    run
+}
+
+fn assert_inside(chart: &Chart) {
+    let Scene { width, height, shapes } = &chart.scene;
+    for shape in shapes {
+        let Shape::Text { at, text, font, align, upwards } = shape else { continue };
+        let length = text_width(text, *font);
+        let shift = match align {
+            scene::Align::Left => 0.0,
+            scene::Align::Middle => length / 2.0,
+            scene::Align::Right => length,
+        };
+        let (from, to, across, limit) = if *upwards {
+            (at.1 - shift, at.1 + length - shift, at.0, *height)
+        } else {
+            (at.0 - shift, at.0 + length - shift, at.1, *width)
+        };
+        let room = if *upwards { *width } else { *height };
+        let inside = from >= 0.0 && to <= limit + 0.5 && across > 4.0 && across < room - 4.0;
+        assert!(inside, "{}: `{text}` spans {from} to {to} at {across}", chart.name);
+    }
+}
+
+fn assert_sound(charts: &[Chart], again: &[Chart]) {
+    let temp = tempfile::tempdir().unwrap();
+    for (chart, again) in charts.iter().zip(again) {
+        assert_inside(chart);
+        let (first, second) = (temp.path().join("1"), temp.path().join("2"));
+        chart.write(&first).unwrap();
+        again.write(&second).unwrap();
+        for format in ["svg", "png"] {
+            let file = format!("{}.{format}", chart.name);
+            let (one, two) = (fs::read(first.join(&file)), fs::read(second.join(&file)));
+            let (one, two) = (one.unwrap(), two.unwrap());
+            assert!(!one.is_empty() && one == two, "{file} differs between two drawings");
+        }
+        let svg = chart.svg().unwrap();
+        assert!(svg.starts_with("<svg ") && svg.trim_end().ends_with("</svg>"));
+        assert!(!svg.contains("NaN") && !svg.contains("inf\""));
+        assert!(svg.len() < 1_500_000, "{} has {} bytes", chart.name, svg.len());
+    }
+}
+
+#[test]
+fn run_charts_are_sound_for_any_size() {
+    let one = Run { recovery: Vec::new(), faults: Vec::new(), ..fixtures::run(1, 1) };
+    for run in [Run::default(), one, fixtures::run(10, 12), crowded()] {
+        let charts = of_run(&run, &caption());
+        assert_eq!(charts.len(), 6);
+        assert_sound(&charts, &of_run(&run, &caption()));
+    }
+}
+
+#[test]
+fn comparison_charts_are_sound_for_any_size() {
+    for (policies, seeds) in [(0, 0), (1, 1), (2, 1), (4, 30), (4, 400)] {
+        let comparison = fixtures::comparison(policies, seeds);
+        let charts = of_comparison(&comparison);
+        assert_eq!(charts.len(), 4);
+        assert_sound(&charts, &of_comparison(&comparison));
+    }
+}
+
+#[test]
+fn empty_input_says_so() {
+    let run = Run::default();
+    for chart in of_run(&run, &Caption::default()) {
+        let svg = chart.svg().unwrap();
+        assert!(svg.contains("no data: "), "{} has no word on its emptiness", chart.name);
+    }
+    for chart in of_comparison(&Comparison::default()) {
+        assert!(chart.svg().unwrap().contains("no data: "), "{}", chart.name);
+    }
+}
+
+#[test]
+fn what_is_not_finite_is_refused() {
+    let mut run = fixtures::run(2, 3);
+    run.series[3].value = f64::NAN;
+    let error = run_charts(&run.tables(), &caption()).unwrap_err().to_string();
+    assert!(error.starts_with("cannot draw ") && error.ends_with(" is NaN"), "{error}");
+    let mut comparison = fixtures::comparison(2, 5);
+    comparison.rows[1].hi = f64::INFINITY;
+    let tables =
+        CompareTables { comparison: &comparison.rows, replications: &comparison.replications };
+    assert!(compare_charts(&tables, &Caption::default()).is_err());
+    // One replication has no interval, whatever stands there.
+    comparison.rows[1].n = 1;
+    let tables =
+        CompareTables { comparison: &comparison.rows, replications: &comparison.replications };
+    assert!(compare_charts(&tables, &Caption::default()).is_ok());
+}
+
+#[test]
+fn names_from_outside_are_escaped_in_svg() {
+    let mut run = fixtures::run(2, 3);
+    run.faults[0].target = "<script>&\"".to_owned();
+    let caption = Caption { subtitle: "<b>".to_owned(), end_seconds: None };
+    for chart in of_run(&run, &caption) {
+        let svg = chart.svg().unwrap();
+        assert!(!svg.contains("<script>") && !svg.contains("<b>"), "{}", chart.name);
+    }
+}

@@ -1,0 +1,10 @@
+//! Layer 9: text to typed scenario.
+//!
+//! [`source`] turns a file into a located value tree ([`node`]), [`de`] reads Kubernetes' own
+//! types from it. Every mistake becomes a located diagnostic; nothing here simulates anything.
+
+pub mod de;
+pub mod defaults;
+pub mod manifest;
+pub mod node;
+pub mod source;

@@ -1,0 +1,172 @@
+//! Files and texts to located value trees.
+//!
+//! YAML (JSON is YAML) is parsed with bounds on size, depth, values after alias expansion, and
+//! documents: hostile input ends in a located diagnostic, never in a panic, a hang or gigabytes.
+
+mod build;
+mod load;
+#[cfg(test)]
+mod tests;
+
+pub use load::{LoadError, load, text_of};
+
+use crate::base::diag::{Diagnostic, Diagnostics, FileId, Severity, Span, codes};
+use crate::scenario::node::Node;
+
+use granit_parser::{ErrorKind, Event, Parser, ScanError};
+
+/// Bounds on what is read.
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+pub struct Limits {
+    /// Largest file in bytes, checked before it is read.
+    pub bytes_max: u64,
+    /// Deepest nesting of lists and mappings.
+    pub depth_max: u32,
+    /// Most values per document, aliases expanded.
+    pub nodes_max: u32,
+    /// Most documents per file.
+    pub documents_max: u32,
+}
+
+impl Limits {
+    /// For scenario and policy files: 16 MB.
+    pub const OURS: Self =
+        Self { bytes_max: 16_000_000, depth_max: 64, nodes_max: 1_000_000, documents_max: 1_000 };
+    /// For manifests, dumps and traces: 512 MB, one document at a time in memory as a tree.
+    pub const MANIFESTS: Self = Self {
+        bytes_max: 512_000_000,
+        depth_max: 64,
+        nodes_max: 4_000_000,
+        documents_max: 100_000,
+    };
+}
+
+/// Whose file it is, which decides how strictly it is read.
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+pub enum Rules {
+    /// Our files and the objects inside them: every finding is an error.
+    Strict,
+    /// Plain manifests: what Kubernetes might yet accept is a warning.
+    Lenient,
+}
+
+impl Rules {
+    /// The severity of a finding that spoils one field or one object.
+    #[must_use]
+    pub const fn severity(self) -> Severity {
+        match self {
+            Self::Strict => Severity::Error,
+            Self::Lenient => Severity::Warning,
+        }
+    }
+}
+
+/// One document of a file.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Document {
+    /// Its content.
+    pub root: Node,
+    /// Its position among the non-empty documents of the file, from 0.
+    pub ordinal: u32,
+}
+
+/// Parses a text and hands each non-empty document to `each` as soon as it is complete.
+///
+/// A syntax error spoils its own document only: reading goes on after the next `---`.
+pub fn parse(
+    (file, text): (FileId, &str),
+    limits: &Limits,
+    rules: Rules,
+    found: &mut Diagnostics,
+    each: &mut dyn FnMut(Document, &mut Diagnostics),
+) {
+    let options = granit_parser::options! {
+        emit_comments: false,
+        simple_key_max_lookahead: 4096,
+        flow_nesting_limit: limits.depth_max as usize,
+        block_nesting_limit: limits.depth_max as usize,
+    };
+    let body = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let mut parser = Parser::new_from_str_with_options(body, options);
+    let mut builder = build::Builder::new(file, limits, rules);
+    let (mut seen, mut ordinal, mut spoiled) = (0_u32, 0_u32, false);
+    loop {
+        let outcome = match parser.next_event() {
+            None => break,
+            Some(Err(error)) => Err(Box::new(syntax_error(file, &error, limits))),
+            Some(Ok((Event::StreamEnd, _))) => break,
+            Some(Ok((Event::StreamStart, _))) => continue,
+            Some(Ok((Event::DocumentStart(..), span))) => {
+                builder.reset();
+                seen += 1;
+                if seen > limits.documents_max {
+                    let message = format!("more than {} documents", limits.documents_max);
+                    let at = build::span_of(file, &span);
+                    found.push(Diagnostic::error(codes::TOO_MANY_DOCUMENTS, at, message));
+                    return;
+                }
+                continue;
+            }
+            Some(Ok((Event::DocumentEnd, _))) => {
+                if let Some(root) = builder.finish().filter(|root| !root.is_null()) {
+                    each(Document { root, ordinal }, found);
+                    ordinal += 1;
+                }
+                continue;
+            }
+            Some(Ok((event, span))) => builder.event(event, &span, found),
+        };
+        if let Err(diagnostic) = outcome {
+            found.push(*diagnostic);
+            spoiled = true;
+            builder.reset();
+            if !matches!(parser.proceed_next_document(), Ok(true)) {
+                return;
+            }
+        }
+    }
+    if ordinal == 0 && !spoiled && !found.has_errors() && rules == Rules::Strict {
+        let message = "the file holds no document";
+        found.push(Diagnostic::error(codes::EMPTY_FILE, Span::of_file(file), message));
+    }
+}
+
+/// Parses a text and collects its documents.
+#[must_use]
+pub fn parse_all(
+    source: (FileId, &str),
+    limits: &Limits,
+    rules: Rules,
+    found: &mut Diagnostics,
+) -> Vec<Document> {
+    let mut documents = Vec::new();
+    parse(source, limits, rules, found, &mut |document, _| documents.push(document));
+    documents
+}
+
+fn syntax_error(file: FileId, error: &ScanError, limits: &Limits) -> Diagnostic {
+    let marker = error.marker();
+    let line = u32::try_from(marker.line().max(1)).unwrap_or(u32::MAX);
+    let column = u32::try_from(marker.col() + 1).unwrap_or(u32::MAX);
+    let span = Span { file, line, column, len: 1 };
+    let info = error.info();
+    #[expect(clippy::wildcard_enum_match_arm, reason = "the parser's error kinds are open-ended")]
+    let help = match error.kind() {
+        ErrorKind::RecursionLimitExceeded => {
+            let message = format!("nested deeper than {} levels", limits.depth_max);
+            return Diagnostic::error(codes::TOO_DEEP, span, message);
+        }
+        ErrorKind::UnknownAnchor => {
+            Some("an alias *name needs an earlier &name in the same document")
+        }
+        ErrorKind::MappingValueNotAllowed => {
+            Some("is a value with a colon in it unquoted, or the indentation off?")
+        }
+        ErrorKind::UnclosedQuotedScalar | ErrorKind::InvalidQuotedScalarIndent => {
+            Some("is the closing quote missing?")
+        }
+        _ if info.contains("tab") => Some("indent with spaces; YAML forbids tabs there"),
+        _ => None,
+    };
+    Diagnostic::error(codes::SYNTAX, span, info).maybe_help(help.map(str::to_owned))
+}
