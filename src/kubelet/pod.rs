@@ -125,11 +125,6 @@ impl Pod {
         self.containers.iter().any(Container::is_running)
     }
 
-    /// Whether the kubelet's reported phase is final.
-    pub(crate) fn is_finished(&self) -> bool {
-        self.stage == Stage::Stopped || self.status.phase.is_terminal()
-    }
-
     /// An IP address made from the pod's number, for messages.
     pub(crate) fn ip(&self) -> String {
         let [_, a, b, c] = self.id.raw().to_be_bytes();
