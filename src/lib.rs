@@ -1,4 +1,9 @@
 //! wavetank: a deterministic discrete-event simulator of Kubernetes clusters.
+//!
+//! A scenario (a cluster, workloads, failures) and a policy (how pods are placed, how failures are
+//! repaired) become a [`model`]; [`sim`] runs it; [`metrics`] turns what happened into numbers;
+//! [`experiment`] compares policies over paired replications; [`report`] draws. `ARCHITECTURE.md`
+//! is the map.
 
 pub mod apiserver;
 pub mod base;
@@ -8,6 +13,8 @@ pub mod engine;
 pub mod event;
 pub mod experiment;
 pub mod faults;
+pub mod invariants;
+pub mod kubelet;
 pub mod metrics;
 pub mod model;
 pub mod record;
@@ -17,5 +24,7 @@ pub mod rng;
 pub mod scenario;
 pub mod scheduler;
 pub mod scheduling;
+pub mod sim;
 pub mod state;
 pub mod tables;
+pub mod workload;

@@ -1,0 +1,162 @@
+//! CrashLoopBackOff: when a container that has exited may start again. Pure.
+//!
+//! Mirrors the kubelet's `doBackOff` over client-go's `Backoff`: the first restart is immediate,
+//! later ones wait from the *finish* of the last instance, and the record is forgotten once it has
+//! not been touched for twice the longest wait.
+
+use crate::base::time::{SimDuration, SimTime};
+use crate::model::BackoffCurve;
+
+/// Longest time after which the kubelet looks again at a pod that waits for a back-off (the pod
+/// workers' `min(expiry − now, 60 s)`).
+const LONGEST_SLEEP: SimDuration = SimDuration::from_secs(60);
+
+/// The back-off record of one container.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Backoff {
+    /// How long the next restart waits after the finish; zero without a record.
+    delay: SimDuration,
+    /// When the record was last moved on.
+    updated: SimTime,
+}
+
+impl Backoff {
+    /// The wait that applies to the next restart, zero while there is no record.
+    #[cfg(test)]
+    pub(crate) fn delay(self) -> SimDuration {
+        self.delay
+    }
+
+    /// Whether nothing is remembered of earlier restarts when an instance finished at `finished`
+    /// and it is `now`: no record, a long healthy run, or a record dropped as too old.
+    ///
+    /// Fidelity: the kubelet drops old records in its housekeeping, every 2 s; here at once.
+    fn is_fresh(self, curve: &BackoffCurve, finished: SimTime, now: SimTime) -> bool {
+        let memory = curve.max.saturating_mul(2);
+        self.delay == SimDuration::ZERO
+            || finished.saturating_since(self.updated) > memory
+            || now.saturating_since(self.updated) > memory
+    }
+
+    /// When a container that finished at `finished` may start again, seen from `now`: an instant
+    /// at or before `now` means at once.
+    pub(crate) fn allowed_at(
+        self,
+        curve: &BackoffCurve,
+        finished: SimTime,
+        now: SimTime,
+    ) -> SimTime {
+        if self.is_fresh(curve, finished, now) {
+            return finished;
+        }
+        finished.saturating_add(self.delay)
+    }
+
+    /// Moves the record on: the container is being started at `now`.
+    pub(crate) fn start(&mut self, curve: &BackoffCurve, finished: SimTime, now: SimTime) {
+        self.delay = if self.is_fresh(curve, finished, now) {
+            curve.initial.min(curve.max)
+        } else {
+            self.delay.saturating_mul(2).min(curve.max)
+        };
+        self.updated = now;
+    }
+}
+
+/// How long the pod worker sleeps before it looks again, `remaining` before the back-off's end:
+/// jitter stretches the wait by up to `jitter_per_mille` thousandths, `luck` (in (0, 1)) says how
+/// much. Without jitter it wakes exactly at the end.
+pub(crate) fn sleep(curve: &BackoffCurve, remaining: SimDuration, luck: f64) -> SimDuration {
+    if curve.jitter_per_mille == 0 {
+        return remaining;
+    }
+    let nominal = remaining.min(LONGEST_SLEEP);
+    let stretch = luck * f64::from(curve.jitter_per_mille) / 1000.0;
+    let extra = SimDuration::from_secs_f64(nominal.as_secs_f64() * stretch);
+    nominal.saturating_add(extra.unwrap_or(SimDuration::ZERO))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::recorded;
+
+    const CURVE: BackoffCurve = BackoffCurve {
+        initial: SimDuration::from_secs(10),
+        max: SimDuration::from_secs(300),
+        jitter_per_mille: 0,
+    };
+
+    /// Restart instants of a container whose k-th instance runs for `runs_s[k]` seconds.
+    fn starts(curve: &BackoffCurve, runs_s: &[u64]) -> Vec<(u64, u64)> {
+        let mut backoff = Backoff::default();
+        let mut now = SimTime::ZERO;
+        let mut starts = Vec::new();
+        for (instance, &run) in runs_s.iter().enumerate() {
+            if instance > 0 {
+                let finished = now;
+                while backoff.allowed_at(curve, finished, now) > now {
+                    now += SimDuration::from_secs(1);
+                }
+                backoff.start(curve, finished, now);
+            }
+            starts.push((now.as_nanos() / 1_000_000_000, backoff.delay().as_secs()));
+            now += SimDuration::from_secs(run);
+        }
+        starts
+    }
+
+    #[test]
+    fn a_container_that_crashes_a_second_after_each_start_waits_longer_and_longer() {
+        let at: Vec<u64> = starts(&CURVE, &[1; 9]).into_iter().map(|(at, _)| at).collect();
+        assert_eq!(at, [0, 1, 12, 33, 74, 155, 316, 617, 918]);
+    }
+
+    #[test]
+    fn a_run_of_more_than_twice_the_longest_wait_starts_afresh() {
+        let delays: Vec<u64> =
+            starts(&CURVE, &[1, 1, 1, 600, 601, 1]).into_iter().map(|(_, delay)| delay).collect();
+        assert_eq!(delays, [0, 10, 20, 40, 80, 10]);
+    }
+
+    #[test]
+    fn jitter_only_ever_delays_and_looks_again_each_minute() {
+        let curve = BackoffCurve { jitter_per_mille: 500, ..CURVE };
+        let at = |remaining, luck| {
+            sleep(&curve, SimDuration::from_secs(remaining), luck).as_secs_f64()
+        };
+        assert!((at(10, 0.5) - 12.5).abs() < 1e-9);
+        assert!((at(300, 1.0) - 90.0).abs() < 1e-9);
+        assert_eq!(sleep(&CURVE, SimDuration::from_secs(300), 0.9), SimDuration::from_secs(300));
+    }
+
+    #[test]
+    fn restarts_agree_with_the_recorded_kubelet() {
+        let (mut cases, mut agreed) = (0, 0);
+        let mut differing = Vec::new();
+        recorded::for_each("kubelet_crashloop_backoff", |case, input, expected| {
+            let seconds = |value: &serde_json::Value| value.as_u64().expect("whole seconds");
+            let curve = BackoffCurve {
+                initial: SimDuration::from_secs(seconds(&input["initial"])),
+                max: SimDuration::from_secs(seconds(&input["max"])),
+                jitter_per_mille: 0,
+            };
+            let runs: Vec<u64> =
+                input["runDurations"].as_array().unwrap().iter().map(seconds).collect();
+            let wanted: Vec<(u64, u64)> = expected["starts"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|start| (seconds(&start["t"]), seconds(&start["nextBackoff"])))
+                .collect();
+            cases += 1;
+            if starts(&curve, &runs) == wanted {
+                agreed += 1;
+            } else {
+                differing.push(case.to_owned());
+            }
+        });
+        println!("kubelet_crashloop_backoff: {agreed} of {cases} cases agree {differing:?}");
+        assert_eq!(agreed, cases);
+    }
+}

@@ -1,0 +1,208 @@
+//! The kubelets of all nodes: they admit pods, start and restart their containers, probe them,
+//! stop them, and report what they see.
+//!
+//! A kubelet knows the pods bound to its node as the API server has them, and its containers as
+//! PLEG lists them; what an application really does it learns only through probes and exits.
+//! Kubelets know nothing of schedulers and controllers. One pod worker per pod does one thing at a
+//! time; image pulls are serial per node.
+//!
+//! Fidelity: a kubelet reads the pod object as it is when a change is delivered, not as it was
+//! when it changed.
+
+mod app;
+mod arrival;
+mod backoff;
+mod container;
+mod images;
+mod node;
+mod outcome;
+mod pod;
+mod power;
+mod probe;
+mod probing;
+mod start;
+mod status;
+mod termination;
+mod worker;
+
+use self::node::{Node, RELIST_PERIOD};
+use self::pod::{Pod, Stage, Work};
+use self::worker::{Ticking, Worker};
+use crate::base::id::IdVec;
+use crate::base::time::SimDuration;
+use crate::cx::Cx;
+use crate::event::{Event, KubeletEvent};
+use crate::model::{FaultId, FaultKind, Model, NodeId, PodId};
+use crate::rng::{StreamKind, Streams};
+
+/// The kubelets of all nodes.
+#[derive(Debug)]
+pub struct Kubelets {
+    nodes: IdVec<NodeId, Node>,
+    /// By pod id; absent for pods that no kubelet knows (any more).
+    pods: Vec<Option<Box<Pod>>>,
+    ticking: Ticking,
+}
+
+impl Kubelets {
+    /// Kubelets that are up and have no pods; each lists its containers in a phase of its own.
+    #[must_use]
+    pub fn new(model: &Model, streams: &Streams) -> Self {
+        let mut nodes = IdVec::with_capacity(model.nodes.len());
+        for spec in model.nodes.values() {
+            let phase = streams
+                .stream(StreamKind::PlegPhase, spec.address)
+                .below(RELIST_PERIOD.as_nanos());
+            nodes.push(Node::new(SimDuration::from_nanos(phase)));
+        }
+        Self { nodes, pods: Vec::new(), ticking: Ticking::Analytic }
+    }
+
+    /// Handles one event.
+    pub fn handle(&mut self, cx: &mut Cx<'_>, event: KubeletEvent) {
+        match event {
+            KubeletEvent::PodUpdate { pod } => self.pod_update(cx, pod),
+            KubeletEvent::PowerLost { node } => self.power_lost(cx, node),
+            KubeletEvent::Started { node } => self.started(cx, node),
+            KubeletEvent::ContainerFault { fault, begins } => self.fault(cx, fault, begins),
+            KubeletEvent::PullDone { node, epoch } => self.pull_done(cx, node, epoch),
+            KubeletEvent::SandboxReady { pod, epoch }
+            | KubeletEvent::Sync { pod, epoch }
+            | KubeletEvent::Cleaned { pod, epoch } => {
+                if self.pod(pod).is_some_and(|p| p.epoch == epoch) {
+                    self.with(cx, pod, |worker| pod_event(worker, event));
+                }
+            }
+            KubeletEvent::ContainerStarted { pod, container, epoch }
+            | KubeletEvent::AppChange { pod, container, epoch }
+            | KubeletEvent::Exit { pod, container, epoch }
+            | KubeletEvent::Terminate { pod, container, epoch }
+            | KubeletEvent::Kill { pod, container, epoch } => {
+                let current = |p: &Pod| p.containers[usize::from(container)].epoch == epoch;
+                if self.pod(pod).is_some_and(current) {
+                    self.with(cx, pod, |worker| container_event(worker, event));
+                }
+            }
+            KubeletEvent::Probe { pod, container, kind, epoch } => {
+                self.with(cx, pod, |worker| worker.tick(container, kind, epoch));
+            }
+            KubeletEvent::ProbeResult { pod, container, kind, epoch } => {
+                self.with(cx, pod, |worker| worker.timed_out(container, kind, epoch));
+            }
+        }
+    }
+
+    fn pod(&self, pod: PodId) -> Option<&Pod> {
+        self.pods.get(pod.index())?.as_deref()
+    }
+
+    /// Lets a pod's worker work, if the kubelet knows the pod; forgets the pod if it is done.
+    fn with(&mut self, cx: &mut Cx<'_>, id: PodId, work: impl FnOnce(&mut Worker<'_, '_>)) {
+        let Some(slot) = self.pods.get_mut(id.index()) else { return };
+        let Some(mut pod) = slot.take() else { return };
+        let node = &mut self.nodes[pod.node];
+        let ticking = self.ticking;
+        work(&mut Worker { cx, node, pod: &mut pod, ticking });
+        if pod.forgotten {
+            node.remove(id);
+        } else {
+            self.pods[id.index()] = Some(pod);
+        }
+    }
+
+    fn insert(&mut self, pod: Box<Pod>) {
+        let index = pod.id.index();
+        if self.pods.len() <= index {
+            self.pods.resize_with(index + 1, || None);
+        }
+        self.nodes[pod.node].add(pod.id);
+        self.pods[index] = Some(pod);
+    }
+
+    fn pull_done(&mut self, cx: &mut Cx<'_>, id: NodeId, epoch: u32) {
+        let node = &mut self.nodes[id];
+        if node.epoch != epoch {
+            return;
+        }
+        let Some(pull) = node.images.complete() else { return };
+        begin_pull(cx, id, node);
+        self.with(cx, pull.pod, |worker| worker.pulled(&pull));
+        let waiting = |kubelets: &Self, pod: PodId| {
+            let missing = |p: &Pod| p.containers.iter().any(|c| c.image_missing);
+            kubelets.pod(pod).is_some_and(missing)
+        };
+        for pod in self.nodes[id].pods.clone() {
+            if waiting(self, pod) {
+                self.with(cx, pod, |worker| worker.sync());
+            }
+        }
+    }
+
+    /// A fault of the scenario begins or ends in the containers it concerns.
+    fn fault(&mut self, cx: &mut Cx<'_>, fault: FaultId, begins: bool) {
+        let FaultKind::ContainerFault { templates, container, share, .. } =
+            &cx.model.faults[fault].kind
+        else {
+            return;
+        };
+        let concerned = |pod: &&Pod| {
+            templates.contains(&pod.template)
+                && (!begins || (pod.stage == Stage::Active && pod.any_running()))
+        };
+        let pods = self.pods.iter().flatten().map(|pod| &**pod).filter(concerned);
+        let mut order: Vec<(u32, PodId)> =
+            pods.map(|pod| (cx.state.api.pods[pod.id].replica, pod.id)).collect();
+        order.sort_unstable();
+        if begins {
+            // As many as make up the share, rounded up.
+            let count = (order.len() as u64 * u64::from(share.0)).div_ceil(1000);
+            order.truncate(usize::try_from(count).unwrap_or(usize::MAX));
+        }
+        for (_, pod) in order {
+            self.with(cx, pod, |worker| {
+                let inits = worker.template().init_containers.len();
+                for index in worker.positions().skip(inits) {
+                    let place = u32::from(index) - u32::try_from(inits).unwrap_or(u32::MAX);
+                    if container.is_none_or(|only| only == place) {
+                        worker.fault(index, fault, begins);
+                    }
+                }
+            });
+        }
+    }
+}
+
+fn pod_event(worker: &mut Worker<'_, '_>, event: KubeletEvent) {
+    match event {
+        KubeletEvent::SandboxReady { .. } if worker.pod.work == Work::Sandbox => {
+            worker.sandbox_ready();
+        }
+        KubeletEvent::Sync { .. } => worker.sync(),
+        KubeletEvent::Cleaned { .. } => worker.cleaned(),
+        _ => {}
+    }
+}
+
+fn container_event(worker: &mut Worker<'_, '_>, event: KubeletEvent) {
+    match event {
+        KubeletEvent::ContainerStarted { container, .. } => worker.container_started(container),
+        KubeletEvent::AppChange { container, .. } => worker.app_change(container),
+        KubeletEvent::Exit { container, .. } => worker.exit(container),
+        KubeletEvent::Terminate { container, .. } => worker.terminate(container),
+        KubeletEvent::Kill { container, .. } => worker.kill(container),
+        _ => {}
+    }
+}
+
+/// Starts the pull at the head of a node's queue, if there is one.
+fn begin_pull(cx: &mut Cx<'_>, id: NodeId, node: &Node) {
+    let Some(pull) = node.images.current() else { return };
+    let size = cx.model.images[pull.image].size_bytes;
+    let rate = cx.model.control_plane.pull_bytes_per_s;
+    let wait = node.images.duration(&pull, size, rate);
+    let epoch = node.epoch;
+    cx.after(wait, Event::Kubelet(KubeletEvent::PullDone { node: id, epoch }));
+}
+
+#[cfg(test)]
+mod tests;

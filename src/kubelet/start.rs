@@ -1,0 +1,248 @@
+//! Starting: sandbox, images, containers; and the life of a process until it exits.
+
+use super::app::Death;
+use super::container::{Process, Stopping};
+use super::images::Pull;
+use super::pod::{Role, Stage, Work};
+use super::worker::Worker;
+use crate::base::time::SimTime;
+use crate::event::{Event, KubeletEvent};
+use crate::model::{FaultId, PullPolicy};
+use crate::record::{ExitCause, Fact};
+use crate::rng::StreamKind;
+
+/// Container position under which a pod's sandbox draws its random numbers.
+const SANDBOX: u8 = u8::MAX;
+
+impl Worker<'_, '_> {
+    /// Sets up sandbox and network.
+    pub(super) fn make_sandbox(&mut self) {
+        self.pod.work = Work::Sandbox;
+        self.pod.epoch += 1;
+        self.pod.sync_at = None;
+        let mut stream = self.address(SANDBOX).stream(
+            self.cx.streams,
+            StreamKind::ContainerStartup,
+            self.pod.sandboxes,
+        );
+        self.pod.sandboxes += 1;
+        let wait = self.cx.model.control_plane.sandbox_s.sample_duration(&mut stream);
+        let (pod, epoch) = (self.pod.id, self.pod.epoch);
+        self.cx.after(wait, Event::Kubelet(KubeletEvent::SandboxReady { pod, epoch }));
+    }
+
+    /// The sandbox is up.
+    pub(super) fn sandbox_ready(&mut self) {
+        self.pod.work = Work::Idle;
+        self.pod.has_sandbox = true;
+        self.advance();
+    }
+
+    /// Begins to start a container: its image first.
+    pub(super) fn prepare(&mut self, index: u8) {
+        let spec = self.spec(index);
+        let present = self.node.images.has(spec.image);
+        let image = &self.cx.model.images[spec.image].name;
+        self.container(index).epoch += 1;
+        self.container(index).in_backoff = false;
+        self.container(index).image_missing = false;
+        match (spec.pull_policy, present) {
+            (PullPolicy::IfNotPresent | PullPolicy::Never, true) => {
+                self.event((false, "Pulled"), || {
+                    format!("Container image \"{image}\" already present on machine")
+                });
+                self.create(index);
+            }
+            (PullPolicy::Never, false) => {
+                // Fidelity: the kubelet tries again every 10 s; here when the image has come.
+                self.container(index).image_missing = true;
+                self.event((true, "ErrImageNeverPull"), || {
+                    format!("Container image \"{image}\" is not present with pull policy of Never")
+                });
+            }
+            (PullPolicy::Always, _) | (PullPolicy::IfNotPresent, false) => self.pull(index),
+        }
+    }
+
+    fn pull(&mut self, index: u8) {
+        let image = self.spec(index).image;
+        let name = &self.cx.model.images[image].name;
+        self.event((false, "Pulling"), || format!("Pulling image \"{name}\""));
+        self.pod.work = Work::Pulling(index);
+        let count = self.container(index).instances;
+        let mut stream =
+            self.address(index).stream(self.cx.streams, StreamKind::ImagePull, count);
+        let overhead = self.cx.model.control_plane.pull_overhead_s.sample_duration(&mut stream);
+        let epoch = self.container(index).epoch;
+        let pull = Pull { pod: self.pod.id, container: index, epoch, image, overhead };
+        if self.node.images.enqueue(pull) {
+            super::begin_pull(self.cx, self.pod.node, self.node);
+        }
+    }
+
+    /// The awaited image is here.
+    pub(super) fn pulled(&mut self, pull: &Pull) {
+        let index = pull.container;
+        let waits = self.pod.work == Work::Pulling(index);
+        if !waits || self.container(index).epoch != pull.epoch {
+            return;
+        }
+        let image = &self.cx.model.images[pull.image];
+        self.event((false, "Pulled"), || {
+            let (name, size) = (&image.name, image.size_bytes);
+            format!("Successfully pulled image \"{name}\". Image size: {size} bytes.")
+        });
+        self.create(index);
+    }
+
+    /// Creates and starts a container whose image is here.
+    fn create(&mut self, index: u8) {
+        self.pod.work = Work::Starting(index);
+        let now = self.cx.now;
+        let curve = &self.cx.model.recovery.crash_loop_backoff;
+        let container = self.container(index);
+        if container.process == Process::Exited {
+            let finished = container.finished_at;
+            container.backoff.start(curve, finished, now);
+        }
+        let (epoch, count) = (container.epoch, container.instances);
+        let mut stream =
+            self.address(index).stream(self.cx.streams, StreamKind::ContainerStartup, count);
+        stream.next_u64();
+        let wait = self.cx.model.control_plane.container_start_s.sample_duration(&mut stream);
+        let pod = self.pod.id;
+        self.cx.after(
+            wait,
+            Event::Kubelet(KubeletEvent::ContainerStarted { pod, container: index, epoch }),
+        );
+    }
+
+    /// A container's process runs.
+    pub(super) fn container_started(&mut self, index: u8) {
+        let now = self.cx.now;
+        let name = &self.spec(index).name;
+        self.event((false, "Created"), || format!("Created container: {name}"));
+        self.event((false, "Started"), || format!("Started container {name}"));
+        self.pod.work = Work::Idle;
+        let count = self.container(index).instances;
+        let mut stream =
+            self.address(index).stream(self.cx.streams, StreamKind::ContainerStartup, count);
+        let startup = self.spec(index).behaviour.startup_s.sample_duration(&mut stream);
+        let container = self.container(index);
+        container.process = Process::Running;
+        container.instances += 1;
+        container.started = false;
+        container.started_at = now;
+        container.stopping = None;
+        container.app.start(now, startup);
+        let restarts = container.restarts();
+        self.cx.fact(Fact::ContainerStarted { pod: self.pod.id, container: index, restarts });
+        self.plan_app(index);
+        self.sync_at_relist();
+        if self.role(index) == Role::Main {
+            self.advance();
+        }
+    }
+
+    /// A container that has run for long: what can go wrong with it begins now.
+    pub(super) fn begin_settled(&mut self, index: u8) {
+        if !self.container(index).is_running() {
+            return;
+        }
+        let pod = self.pod.id;
+        self.cx.fact(Fact::ContainerStarted { pod, container: index, restarts: 0 });
+        let context = self.app_context(index);
+        let death = self.container(index).app.settle(&context);
+        self.after_change(index, death);
+    }
+
+    /// Schedules the application's next change: its own, or the end of a plain init container.
+    pub(super) fn plan_app(&mut self, index: u8) {
+        let (pod, is_init) = (self.pod.id, self.role(index) == Role::Init);
+        let container = self.container(index);
+        let (at, epoch) = (container.app.next_change(), container.epoch);
+        if at == SimTime::MAX {
+            return;
+        }
+        let event = if is_init {
+            KubeletEvent::Exit { pod, container: index, epoch }
+        } else {
+            KubeletEvent::AppChange { pod, container: index, epoch }
+        };
+        self.cx.at(at, Event::Kubelet(event));
+    }
+
+    /// The application changes its health by itself.
+    pub(super) fn app_change(&mut self, index: u8) {
+        let context = self.app_context(index);
+        let container = self.container(index);
+        if container.app.next_change() > context.now {
+            return;
+        }
+        let started_at = container.started_at;
+        let death = container.app.change(&context, started_at);
+        self.after_change(index, death);
+    }
+
+    /// An injected fault begins or ends in a container.
+    pub(super) fn fault(&mut self, index: u8, fault: FaultId, begins: bool) {
+        let context = self.app_context(index);
+        let container = self.container(index);
+        let mut death = None;
+        if begins {
+            death = container.app.fault_begins(&context, fault);
+        } else if container.app.has_fault(fault) {
+            container.app.fault_ends(fault);
+        } else {
+            return;
+        }
+        if container.is_running() {
+            self.after_change(index, death);
+        }
+    }
+
+    fn after_change(&mut self, index: u8, death: Option<Death>) {
+        match death {
+            Some(Death::Exit(code)) => self.exited(index, ExitCause::Itself, code),
+            Some(Death::OutOfMemory) => self.exited(index, ExitCause::OutOfMemory, 137),
+            None => {
+                self.plan_app(index);
+                self.update_serving();
+                self.wake_probes(index);
+            }
+        }
+    }
+
+    /// A process exits by itself: a plain init container is done, or SIGTERM has been heeded.
+    pub(super) fn exit(&mut self, index: u8) {
+        let cause = self.container(index).stopping.map_or(ExitCause::Itself, |s| s.cause);
+        self.exited(index, cause, 0);
+    }
+
+    /// A process is gone.
+    pub(super) fn exited(&mut self, index: u8, cause: ExitCause, code: i32) {
+        let (now, pod) = (self.cx.now, self.pod.id);
+        let container = self.container(index);
+        container.process = Process::Exited;
+        container.finished_at = now;
+        container.exit_code = code;
+        container.epoch += 1;
+        let unneeded = container.stopping.is_some_and(|s| s.unneeded && s.cause == cause);
+        self.cx.fact(Fact::ContainerExited { pod, container: index, cause, code, unneeded });
+        self.update_serving();
+        if cause != ExitCause::NodeLost {
+            self.sync_at_relist();
+            if self.pod.stage == Stage::Stopping {
+                self.stop_next_sidecar();
+            }
+        }
+    }
+
+    /// Marks a container as being stopped.
+    pub(super) fn mark_stopping(&mut self, index: u8, cause: ExitCause) {
+        let context = self.app_context(index);
+        let unneeded = matches!(cause, ExitCause::LivenessProbe | ExitCause::StartupProbe)
+            && self.container(index).app.would_recover(&context);
+        self.container(index).stopping = Some(Stopping { cause, unneeded, signalled: false });
+    }
+}
