@@ -3,6 +3,7 @@
 //! [`source`] turns a file into a located value tree ([`node`]), [`de`] reads Kubernetes' own
 //! types from it. Every mistake becomes a located diagnostic; nothing here simulates anything.
 
+pub mod built_in;
 pub mod compile;
 pub mod de;
 pub mod defaults;

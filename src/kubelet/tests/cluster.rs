@@ -121,7 +121,6 @@ fn control_plane() -> ControlPlane {
     ControlPlane {
         api_latency_s: constant(0.005),
         watch_latency_s: constant(0.0),
-        proxy_sync_s: constant(0.0),
         scheduling_cycle: SimDuration::ZERO,
         scheduling_per_node: SimDuration::ZERO,
         scheduler_election: election,
