@@ -3,7 +3,7 @@
 //! Known kinds are read with Kubernetes' own types, defaulted and checked; kinds that the
 //! simulation does not know (custom resources, their definitions, Kustomizations) are reported
 //! and skipped, never an error. What a known object's fields do in a simulation is said by
-//! [`effect`].
+//! [`effect_of`].
 
 mod cursor;
 mod effect;

@@ -1,6 +1,6 @@
 //! Our own shapes out of a located value tree, field by field.
 //!
-//! Each type says with [`Read`] how it is read; [`record!`] writes that for plain objects. All
+//! Each type says with [`Read`] how it is read; `record!` writes that for plain objects. All
 //! fields are read before a mistake in one of them is allowed to spoil the object, so that every
 //! mistake of a file is reported, each where it stands.
 
