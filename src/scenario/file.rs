@@ -120,7 +120,12 @@ impl<'a> FileReader<'a> {
             let loaded = self.scenario_of(&parsed, &[]);
             return Ok(loaded.map(Box::new).map(LoadedFile::Scenario));
         }
+        for document in &parsed.documents {
+            self.kind_of(&document.root, &["Scenario", "Policy"]);
+        }
+        self.open.push(canonical(path));
         let policies = self.policies_of(&parsed);
+        self.open.pop();
         Ok(Some(LoadedFile::Policies(policies)))
     }
 
@@ -158,9 +163,8 @@ impl<'a> FileReader<'a> {
         self.open.push(canonical(&parsed.path));
         let mut scenarios = Vec::new();
         for document in &parsed.documents {
-            match self.kind_of(&document.root, &["Scenario", "Policy"]) {
-                Some("Scenario") => scenarios.push(document),
-                Some(_) | None => {}
+            if self.kind_of(&document.root, &["Scenario", "Policy"]) == Some("Scenario") {
+                scenarios.push(document);
             }
         }
         if let Some(second) = scenarios.get(1) {

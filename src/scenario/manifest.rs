@@ -3,7 +3,7 @@
 //! Known kinds are read with Kubernetes' own types, defaulted and checked; kinds that the
 //! simulation does not know (custom resources, their definitions, Kustomizations) are reported
 //! and skipped, never an error. What a known object's fields do in a simulation is said by
-//! [`effect`].
+//! [`effect_of`].
 
 mod cursor;
 mod effect;
@@ -21,7 +21,7 @@ pub use cursor::Cursor;
 pub use effect::{Effect, effect_of};
 pub use files::read_path;
 pub use kinds::{KINDS, KindInfo, Object};
-pub use pod::check_pod_template;
+pub use pod::{check_pod_template, check_probe_override};
 pub use validate::{check_label_selector, check_node, selector_matches};
 pub use words::{check_label_key, check_label_value, check_name};
 

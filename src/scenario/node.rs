@@ -6,7 +6,7 @@ use crate::base::diag::Span;
 /// One value and where it stands.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Node {
-    /// Place of the value; for mappings and lists, of their beginning.
+    /// Place of the value; for a mapping or list in block style, of the key that holds it.
     pub span: Span,
     /// The value.
     pub value: Value,

@@ -1,12 +1,12 @@
 //! Our own shapes out of a located value tree, field by field.
 //!
-//! Each type says with [`Read`] how it is read; [`record!`] writes that for plain objects. All
+//! Each type says with [`Read`] how it is read; `record!` writes that for plain objects. All
 //! fields are read before a mistake in one of them is allowed to spoil the object, so that every
 //! mistake of a file is reported, each where it stands.
 
 use std::ops::Deref;
 
-use crate::base::diag::{Diagnostic, Diagnostics, Span, codes, suggest};
+use crate::base::diag::{Diagnostic, Diagnostics, Span, codes, did_you_mean, suggest};
 use crate::base::quantity::Quantity;
 use crate::base::time::SimDuration;
 use crate::scenario::de;
@@ -58,6 +58,7 @@ pub struct Fields<'a> {
     node: &'a Node,
     path: &'a str,
     known: Vec<&'static str>,
+    missing: Vec<&'static str>,
     found: &'a mut Diagnostics,
 }
 
@@ -65,7 +66,7 @@ impl<'a> Fields<'a> {
     /// Starts reading an object; a finding when the value is none.
     pub fn open(node: &'a Node, path: &'a str, found: &'a mut Diagnostics) -> Option<Self> {
         if matches!(node.value, Value::Map(_)) {
-            return Some(Self { node, path, known: Vec::new(), found });
+            return Some(Self { node, path, known: Vec::new(), missing: Vec::new(), found });
         }
         found.push(wrong_type(node, path, "a mapping"));
         None
@@ -91,11 +92,7 @@ impl<'a> Fields<'a> {
     /// A field that must be there.
     pub fn required<T: Read>(&mut self, key: &'static str) -> Option<T> {
         let Some(node) = self.raw(key) else {
-            let span = self.node.entry(key).map_or(self.node.span, |entry| entry.key_span);
-            let message = format!("the field \"{key}\" is missing");
-            let path = self.path_of(key);
-            let found = Diagnostic::error(codes::MISSING_FIELD, span, message).at(path);
-            self.found.push(found.help(format!("add {key}: …")));
+            self.missing.push(key);
             return None;
         };
         T::read(node, &self.path_of(key), self.found)
@@ -111,8 +108,25 @@ impl<'a> Fields<'a> {
         self.optional(key).map(Option::unwrap_or_default)
     }
 
-    /// Ends the reading: every key that was not asked for is unknown.
+    /// Ends the reading: every key that was not asked for is unknown, and what was required and
+    /// is not there is missing, unless it is merely mistyped.
     pub fn finish(self) {
+        for key in &self.missing {
+            let mistyped = self.node.entries().iter().any(|entry| {
+                !self.known.contains(&&*entry.key)
+                    && did_you_mean(&entry.key, self.known.iter().copied()) == Some(*key)
+            });
+            if mistyped {
+                continue;
+            }
+            let span = self.node.entry(key).map_or(self.node.span, |entry| entry.key_span);
+            let message = format!("the field \"{key}\" is missing");
+            self.found.push(
+                Diagnostic::error(codes::MISSING_FIELD, span, message)
+                    .at(join_key(self.path, key))
+                    .help(format!("add {key}: …")),
+            );
+        }
         for entry in self.node.entries() {
             if self.known.contains(&&*entry.key) {
                 continue;
@@ -138,7 +152,8 @@ impl<'a> Fields<'a> {
         keys: &[&'static str],
     ) -> Option<(&'static str, &'a Node)> {
         self.known.extend(keys);
-        let mut given = keys.iter().filter(|key| self.node.entry(key).is_some());
+        let in_order = self.node.entries().iter();
+        let mut given = in_order.filter_map(|entry| keys.iter().find(|key| **key == &*entry.key));
         let (first, second) = (given.next(), given.next());
         let list = keys.join(", ");
         let (span, message) = match (first, second) {
@@ -248,6 +263,11 @@ fn integer(node: &Node, path: &str, max: i64, found: &mut Diagnostics) -> Option
         }
         Value::Str { text, .. } if text.parse::<i64>().is_ok() => {
             let help = format!("remove the quotes: {text}");
+            found.push(wrong_type(node, path, "a whole number").help(help));
+            None
+        }
+        Value::Str { text, .. } if text.trim_end_matches('s').parse::<i64>().is_ok() => {
+            let help = format!("write it without unit: {}", text.trim_end_matches('s'));
             found.push(wrong_type(node, path, "a whole number").help(help));
             None
         }

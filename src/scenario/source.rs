@@ -117,10 +117,12 @@ pub fn parse(
             Some(Ok((event, span))) => builder.event(event, &span, found),
         };
         if let Err(diagnostic) = outcome {
+            // What is too large to keep is too large to search for the next document, too.
+            let give_up = diagnostic.code == codes::TOO_MANY_NODES && rules == Rules::Strict;
             found.push(*diagnostic);
             spoiled = true;
             builder.reset();
-            if !matches!(parser.proceed_next_document(), Ok(true)) {
+            if give_up || !matches!(parser.proceed_next_document(), Ok(true)) {
                 return;
             }
         }

@@ -4,11 +4,13 @@ use std::collections::BTreeSet;
 
 use crate::base::diag::{Diagnostic, Diagnostics, Span, codes, suggest};
 use crate::base::time::SimDuration;
-use crate::scenario::manifest::{Cursor, ManifestSet, Object, check_name};
+use crate::scenario::manifest::{Cursor, ManifestSet, Object, check_name, check_probe_override};
 use crate::scenario::node::{Node, Step, short};
 use crate::scenario::read::Located;
 use crate::scenario::source::Rules;
-use crate::scenario::spec::{FaultKind, Occurrence, Policy, Scenario, Start, Target, check_pools};
+use crate::scenario::spec::{
+    FaultKind, Occurrence, Policy, Recovery, Scenario, Start, Target, check_pools,
+};
 
 /// The label that names a node's zone.
 const ZONE_LABEL: &str = "topology.kubernetes.io/zone";
@@ -154,12 +156,32 @@ pub(super) fn policy(policy: &Policy, root: &Node, found: &mut Diagnostics) {
             bad(period.span, field, "a period of zero".to_owned(), "write for example 5s");
         }
     }
+    for (index, entry) in recovery.probes.iter().enumerate() {
+        let at = at.keys(&["spec", "recovery", "probes"]).index(index);
+        for (field, probe) in [
+            ("livenessProbe", &entry.liveness_probe),
+            ("readinessProbe", &entry.readiness_probe),
+            ("startupProbe", &entry.startup_probe),
+        ] {
+            if let Some(probe) = probe {
+                check_probe_override(probe, field, &at.key(field), found);
+            }
+        }
+    }
+    back_off(recovery, found);
+}
+
+fn back_off(recovery: &Recovery, found: &mut Diagnostics) {
     let Some(back_off) = &recovery.crash_loop_back_off else { return };
     if let (Some(initial), Some(longest)) =
         (&back_off.initial, &back_off.max_container_restart_period)
         && initial.value > longest.value
     {
-        let message = "the first wait is longer than the longest".to_owned();
-        bad(initial.span, "crashLoopBackOff.initial", message, "let initial be the shorter one");
+        let message = "the first wait is longer than the longest";
+        found.push(
+            Diagnostic::error(codes::OUT_OF_RANGE, initial.span, message)
+                .at("spec.recovery.crashLoopBackOff.initial")
+                .help("let initial be the shorter one"),
+        );
     }
 }

@@ -114,10 +114,8 @@ impl FileReader<'_> {
         let open = self.open.contains(&canonical(path));
         if open {
             let message = format!("{} names itself, directly or in a circle", short(name));
-            self.found.push(
-                Diagnostic::error(codes::CYCLE, span, message)
-                    .help("a name under policies: means a Policy of this file first"),
-            );
+            self.found
+                .push(Diagnostic::error(codes::CYCLE, span, message).help("name another file"));
         }
         open
     }

@@ -155,6 +155,49 @@ fn check_container(container: &Container, at: &Cursor<'_>, rules: Rules, found: 
     }
 }
 
+/// Checks probe settings that are laid over those of a manifest: a handler may be missing.
+pub fn check_probe_override(probe: &Probe, field: &str, at: &Cursor<'_>, found: &mut Diagnostics) {
+    let rules = Rules::Strict;
+    let handlers = [
+        probe.exec.is_some(),
+        probe.http_get.is_some(),
+        probe.tcp_socket.is_some(),
+        probe.grpc.is_some(),
+    ];
+    if handlers.iter().filter(|given| **given).count() > 1 {
+        let message = format!("the {field} has several handlers");
+        found.push(
+            at.finding(rules, codes::BAD_PROBE, message)
+                .help("give at most one of exec, httpGet, tcpSocket, grpc"),
+        );
+    }
+    check_probe_numbers(probe, field, at, rules, found);
+}
+
+fn check_probe_numbers(
+    probe: &Probe,
+    field: &str,
+    at: &Cursor<'_>,
+    rules: Rules,
+    found: &mut Diagnostics,
+) {
+    if field != "readinessProbe" && probe.success_threshold.is_some_and(|n| n != 1) {
+        let message = format!("successThreshold of a {field} must be 1");
+        let at = at.key("successThreshold");
+        let help = "only a readinessProbe may ask for more";
+        found.push(at.finding(rules, codes::SUCCESS_THRESHOLD, message).help(help));
+    }
+    for (name, value) in [
+        ("initialDelaySeconds", probe.initial_delay_seconds),
+        ("timeoutSeconds", probe.timeout_seconds),
+        ("periodSeconds", probe.period_seconds),
+        ("successThreshold", probe.success_threshold),
+        ("failureThreshold", probe.failure_threshold),
+    ] {
+        super::validate::check_count(value, &at.key(name), rules, found);
+    }
+}
+
 /// A finding when a port number is outside 1 … 65535.
 pub(super) fn check_port(port: i32, at: &Cursor<'_>, rules: Rules, found: &mut Diagnostics) {
     if !(1..=65_535).contains(&port) {
@@ -188,21 +231,7 @@ fn check_probe(
                 .help("give exactly one of exec, httpGet, tcpSocket, grpc"),
         );
     }
-    if field != "readinessProbe" && probe.success_threshold.is_some_and(|n| n != 1) {
-        let message = format!("successThreshold of a {field} must be 1");
-        let at = at.key("successThreshold");
-        let help = "only a readinessProbe may ask for more";
-        found.push(at.finding(rules, codes::SUCCESS_THRESHOLD, message).help(help));
-    }
-    for (name, value) in [
-        ("initialDelaySeconds", probe.initial_delay_seconds),
-        ("timeoutSeconds", probe.timeout_seconds),
-        ("periodSeconds", probe.period_seconds),
-        ("successThreshold", probe.success_threshold),
-        ("failureThreshold", probe.failure_threshold),
-    ] {
-        super::validate::check_count(value, &at.key(name), rules, found);
-    }
+    check_probe_numbers(probe, field, at, rules, found);
     let get = probe.http_get.as_ref().map(|get| ("httpGet", &get.port));
     let socket = probe.tcp_socket.as_ref().map(|socket| ("tcpSocket", &socket.port));
     for (handler, port) in get.into_iter().chain(socket) {

@@ -229,20 +229,36 @@ fn fields_without_effect_are_listed() {
     assert!(!read_all(text, Rules::Strict).0.objects[0].effect.simulated);
 }
 
-#[test]
-fn every_real_manifest_loads() {
+/// The folder of real manifests, when it is there.
+fn real_manifests() -> Option<std::path::PathBuf> {
     let shared = std::env::var("WAVETANK_SHARED").unwrap_or_else(|_| "../shared".to_owned());
     let folder = std::path::Path::new(&shared).join("inputs/manifests");
-    if !folder.is_dir() {
-        println!("no {}: real manifests are not read", folder.display());
-        return;
+    if folder.is_dir() {
+        return Some(folder);
     }
+    println!("no {}: real manifests are not read", folder.display());
+    None
+}
+
+#[test]
+fn every_real_manifest_loads() {
+    let Some(folder) = real_manifests() else { return };
     let (mut sources, mut found) = (SourceMap::new(), Diagnostics::new());
     let mut set = ManifestSet::new();
     let into = (&mut sources, &mut found);
     let files = read_path(&folder, "manifests", Rules::Lenient, &mut set, into).unwrap();
     println!("{files} files, {} objects, {} skipped", set.objects.len(), set.skipped.len());
-    println!("{}", found.render(&sources, 400));
     assert_eq!(found.error_count(), 0, "{}", found.render(&sources, 20));
     assert!(set.objects.len() > 100);
+}
+
+#[test]
+fn a_real_application_has_no_findings_inside_a_scenario() {
+    let Some(folder) = real_manifests() else { return };
+    let path = folder.join("online-boutique/release/kubernetes-manifests.yaml");
+    let (mut sources, mut found) = (SourceMap::new(), Diagnostics::new());
+    let mut set = ManifestSet::new();
+    read_path(&path, "shop", Rules::Strict, &mut set, (&mut sources, &mut found)).unwrap();
+    assert_eq!(found.render(&sources, 20), "");
+    assert!(set.find("Deployment", "default", "checkoutservice").is_some());
 }

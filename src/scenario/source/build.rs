@@ -311,7 +311,12 @@ impl<'a> Builder<'a> {
                 *weight = weight.saturating_add(built.weight + 1);
                 *height = (*height).max(built.height + 1);
                 if let Some(key) = key.take() {
-                    entries.push(Raw { key, value: built.node });
+                    let mut value = built.node;
+                    if value.span.len == 0 && matches!(value.value, Value::Map(_) | Value::Seq(_)) {
+                        // A block has no sign of its own: it stands where its key does.
+                        value.span = key.span;
+                    }
+                    entries.push(Raw { key, value });
                 }
             }
         }

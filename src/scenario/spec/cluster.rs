@@ -142,8 +142,8 @@ impl Read for Workload {
                 Vec::<Node>::read(value, &path, fields.found())
                     .map(|nodes| Self::Objects(Objects { nodes, path }))
             };
-            fields.finish();
         }
+        fields.finish();
         result
     }
 }

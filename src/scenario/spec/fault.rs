@@ -103,8 +103,8 @@ impl Read for Fault {
         if let Some((key, value)) = chosen {
             let path = fields.path_of(key);
             kind = read_kind(key, value, &path, fields.found());
-            fields.finish();
         }
+        fields.finish();
         Some(Self { kind: kind?, when: when?, span: node.span })
     }
 }
@@ -140,8 +140,8 @@ impl Read for NodeCrash {
                 "nodeSelector" => Read::read(value, &path, fields.found()).map(Target::Labels),
                 _ => Read::read(value, &path, fields.found()).map(Target::Count),
             };
-            fields.finish();
         }
+        fields.finish();
         Some(Self { target: target?, lasts: lasts? })
     }
 }
@@ -168,8 +168,8 @@ impl Read for ContainerFault {
                 mode = read_mode(key, &mut inner);
                 inner.finish();
             }
-            fields.finish();
         }
+        fields.finish();
         Some(Self {
             selector: selector?,
             namespace: namespace?,
