@@ -7,6 +7,7 @@
 
 pub mod apiserver;
 pub mod base;
+pub mod cli;
 pub mod controllers;
 pub mod cx;
 pub mod engine;

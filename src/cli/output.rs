@@ -11,7 +11,8 @@ use crate::model::Model;
 use crate::record::Detail;
 use crate::report::charts::{Caption, RunTables as ChartTables, run_charts};
 use crate::report::html::{KeyNumber, RunReport, run_page};
-use crate::report::{OutputDir, format};
+use crate::report::format;
+use crate::report::io::OutputDir;
 use crate::sim::{RunOptions, RunResult, simulate};
 
 /// After so many events `--verify` looks at the whole world.
