@@ -1,1 +1,354 @@
 //! Small models and snapshots for tests: nodes in zones, templates with requests and labels.
+
+use super::{Decision, Framework, Query, Snapshot, TieBreak, config};
+use crate::base::id::IdVec;
+use crate::base::map::{Interner, Symbol};
+use crate::base::time::{SimDuration, SimTime};
+use crate::model::{
+    AffinityTerm, ControlPlane, DeploymentStrategy, InclusionPolicy, LabelSelector, Labels,
+    LeaderElection, Model, Namespace, NamespaceId, NodeId, NodeSpec, Operator, PodAffinity, PodId,
+    PodTemplate, PodTemplateFlags, Pool, PoolId, Profile, RecoveryPolicy, Requirement, Resources,
+    RestartPolicy, SchedulerConfig, SpreadConstraint, Start, Taint, TaintEffect, TemplateId,
+    Toleration, TolerationOperator, Workload, WorkloadKind, Zone,
+};
+use crate::rng::Distribution;
+
+pub(crate) const GIB: i64 = 1 << 30;
+pub(crate) const ZONE: &str = "topology.kubernetes.io/zone";
+pub(crate) const HOSTNAME: &str = "kubernetes.io/hostname";
+
+/// Builds a [`Model`] of bare pods, one workload per template.
+pub(crate) struct ModelBuilder {
+    pub(crate) model: Model,
+}
+
+impl ModelBuilder {
+    pub(crate) fn new() -> Self {
+        let mut model = empty_model();
+        // What the plugins look up by name.
+        for text in ["", HOSTNAME, ZONE, "node.kubernetes.io/unschedulable"] {
+            model.symbols.intern(text);
+        }
+        let key = model.symbols.intern("kubernetes.io/metadata.name");
+        let name = model.symbols.intern("default");
+        model
+            .namespaces
+            .push(Namespace { name: "default".into(), labels: Labels::from_pairs([(key, name)]) });
+        model.pools.push(Pool {
+            name: "pool".into(),
+            price_per_hour: None,
+            boot_s: Distribution::Constant(30.0),
+        });
+        model.scheduler.profiles = vec![config::default_profile()];
+        Self { model }
+    }
+
+    pub(crate) fn symbol(&mut self, text: &str) -> Symbol {
+        self.model.symbols.intern(text)
+    }
+
+    /// A node in a zone (none if empty), with 110 pods.
+    pub(crate) fn node(&mut self, name: &str, zone: &str, (cpu_milli, gib): (i64, i64)) -> NodeId {
+        let name_symbol = self.symbol(name);
+        let mut pairs = vec![(self.symbol(HOSTNAME), name_symbol)];
+        if !zone.is_empty() {
+            pairs.push((self.symbol(ZONE), self.model.symbols.intern(zone)));
+        }
+        let known = self.model.zones.iter().find(|(_, z)| z.name == zone).map(|(id, _)| id);
+        let zone = known.unwrap_or_else(|| {
+            self.model.zones.push(Zone { name: zone.into(), region: String::new() })
+        });
+        let address = self.model.nodes.len() as u64;
+        self.model.nodes.push(NodeSpec {
+            name: name.into(),
+            name_symbol,
+            pool: PoolId::from_index(0),
+            address,
+            zone,
+            labels: Labels::from_pairs(pairs),
+            taints: Vec::new(),
+            unschedulable: false,
+            allocatable: Resources {
+                cpu_milli,
+                memory_bytes: gib * GIB,
+                ephemeral_bytes: 100 * GIB,
+                pods: 110,
+                scalars: Vec::new(),
+            },
+        })
+    }
+
+    /// A class of pods with requests (0 CPU or memory: that request is absent).
+    pub(crate) fn template(
+        &mut self,
+        app: &str,
+        (cpu_milli, memory_bytes): (i64, i64),
+    ) -> TemplateId {
+        let labels = Labels::from_pairs([(self.symbol("app"), self.model.symbols.intern(app))]);
+        let template = self.model.templates.next_id();
+        let workload = self.model.workloads.push(workload(app, template));
+        let or = |amount: i64, default: i64| if amount == 0 { default } else { amount };
+        let (score_cpu, score_memory) = (or(cpu_milli, 100), or(memory_bytes, 200 << 20));
+        self.model.templates.push(PodTemplate {
+            workload,
+            revision: 0,
+            hash: 1,
+            namespace: NamespaceId::from_index(0),
+            labels,
+            scheduler_name: "default-scheduler".into(),
+            node_name: None,
+            priority: 0,
+            flags: PodTemplateFlags::default(),
+            requests: Resources { cpu_milli, memory_bytes, ..Resources::default() },
+            score_cpu_milli: score_cpu,
+            score_memory_bytes: score_memory,
+            node_cpu_milli: score_cpu,
+            node_memory_bytes: score_memory,
+            node_selector: Vec::new(),
+            node_affinity: None,
+            node_affinity_preferred: Vec::new(),
+            tolerations: Vec::new(),
+            spread: Vec::new(),
+            pod_affinity: PodAffinity::default(),
+            host_ports: Vec::new(),
+            restart_policy: RestartPolicy::Always,
+            termination_grace: SimDuration::from_secs(30),
+            init_containers: Vec::new(),
+            containers: Vec::new(),
+        })
+    }
+
+    pub(crate) fn spec(&mut self, template: TemplateId) -> &mut PodTemplate {
+        &mut self.model.templates[template]
+    }
+
+    /// `key: value`.
+    pub(crate) fn requirement(&mut self, key: &str, value: &str) -> Requirement {
+        Requirement {
+            key: self.symbol(key),
+            operator: Operator::In,
+            values: vec![self.symbol(value)],
+        }
+    }
+
+    /// The selector `app: <app>`.
+    pub(crate) fn selector(&mut self, app: &str) -> LabelSelector {
+        LabelSelector { nothing: false, requirements: vec![self.requirement("app", app)] }
+    }
+
+    pub(crate) fn taint(&mut self, key: &str, value: &str, effect: TaintEffect) -> Taint {
+        Taint { key: self.symbol(key), value: self.symbol(value), effect }
+    }
+
+    /// A toleration of a key, with any value and effect.
+    pub(crate) fn toleration(&mut self, key: &str) -> Toleration {
+        Toleration {
+            key: Some(self.symbol(key)),
+            operator: TolerationOperator::Exists,
+            value: self.symbol(""),
+            effect: None,
+            seconds: None,
+        }
+    }
+
+    /// Spreads `app` over the values of `key`.
+    pub(crate) fn spread(
+        &mut self,
+        app: &str,
+        key: &str,
+        max_skew: i64,
+        hard: bool,
+    ) -> SpreadConstraint {
+        SpreadConstraint {
+            max_skew,
+            topology_key: self.symbol(key),
+            hard,
+            selector: self.selector(app),
+            min_domains: 1,
+            node_affinity_policy: InclusionPolicy::Honor,
+            node_taints_policy: InclusionPolicy::Ignore,
+        }
+    }
+
+    /// A term on pods of `app` in the default namespace.
+    pub(crate) fn affinity(&mut self, app: &str, key: &str) -> AffinityTerm {
+        AffinityTerm {
+            topology_key: self.symbol(key),
+            selector: self.selector(app),
+            namespaces: vec![NamespaceId::from_index(0)],
+            namespace_selector: None,
+        }
+    }
+}
+
+fn workload(name: &str, template: TemplateId) -> Workload {
+    Workload {
+        kind: WorkloadKind::Pod,
+        namespace: NamespaceId::from_index(0),
+        name: name.into(),
+        address: template.index() as u64,
+        labels: Labels::default(),
+        selector: LabelSelector::none(),
+        replicas: 1,
+        min_ready: SimDuration::ZERO,
+        template,
+        strategy: DeploymentStrategy::Recreate,
+        revision_history_limit: 10,
+        progress_deadline: SimDuration::from_secs(600),
+        paused: false,
+    }
+}
+
+fn empty_model() -> Model {
+    Model {
+        scenario: "test".into(),
+        description: String::new(),
+        policy: "default".into(),
+        start_unix_s: 0,
+        duration: SimDuration::from_hours(1),
+        measure_from: SimTime::ZERO,
+        start: Start::Empty,
+        symbols: Interner::new(),
+        namespaces: IdVec::new(),
+        scalar_resources: IdVec::new(),
+        images: IdVec::new(),
+        zones: IdVec::new(),
+        pools: IdVec::new(),
+        nodes: IdVec::new(),
+        templates: IdVec::new(),
+        workloads: IdVec::new(),
+        services: IdVec::new(),
+        faults: IdVec::new(),
+        operations: Vec::new(),
+        control_plane: control_plane(),
+        scheduler: SchedulerConfig {
+            profiles: Vec::new(),
+            pod_initial_backoff: SimDuration::from_secs(1),
+            pod_max_backoff: SimDuration::from_secs(10),
+            qps: 50,
+            burst: 100,
+            tie_seed: None,
+        },
+        recovery: recovery(),
+    }
+}
+
+fn recovery() -> RecoveryPolicy {
+    RecoveryPolicy {
+        node_monitor_period: SimDuration::from_secs(5),
+        node_monitor_grace_period: SimDuration::from_secs(50),
+        node_eviction_rate_milli: 100,
+        secondary_node_eviction_rate_milli: 10,
+        unhealthy_zone_threshold_milli: 550,
+        large_cluster_size_threshold: 50,
+        crash_loop_backoff: crate::model::BackoffCurve {
+            initial: SimDuration::from_secs(10),
+            max: SimDuration::from_secs(300),
+            jitter_per_mille: 0,
+        },
+    }
+}
+
+fn control_plane() -> ControlPlane {
+    let constant = Distribution::Constant;
+    let election = LeaderElection {
+        lease_duration: SimDuration::from_secs(15),
+        retry_period: SimDuration::from_secs(2),
+        replicas: 1,
+    };
+    ControlPlane {
+        api_latency_s: constant(0.005),
+        watch_latency_s: constant(0.005),
+        proxy_sync_s: constant(0.1),
+        scheduling_cycle: SimDuration::from_millis(1),
+        scheduling_per_node: SimDuration::ZERO,
+        scheduler_election: election,
+        controller_manager_election: election,
+        relist_s: constant(1.0),
+        controller_qps: 20,
+        controller_burst: 30,
+        kubelet_qps: 50,
+        kubelet_burst: 100,
+        sandbox_s: constant(0.3),
+        container_start_s: constant(0.15),
+        pull_overhead_s: constant(0.5),
+        pull_bytes_per_s: 50_000_000,
+        lease_renew_interval: SimDuration::from_secs(10),
+    }
+}
+
+/// A snapshot, a framework and pods that are numbered as they come.
+pub(crate) struct Bench {
+    pub(crate) model: Model,
+    pub(crate) snapshot: Snapshot,
+    pub(crate) framework: Framework,
+    pods: usize,
+}
+
+impl Bench {
+    /// All nodes of the model as declared, under the default profile.
+    pub(crate) fn new(builder: ModelBuilder) -> Self {
+        Self::with_profile(builder, &config::default_profile())
+    }
+
+    pub(crate) fn with_profile(builder: ModelBuilder, profile: &Profile) -> Self {
+        let model = builder.model;
+        let mut snapshot = Snapshot::new(&model);
+        for (node, spec) in model.nodes.iter() {
+            snapshot.add_node(&model, node, &spec.taints, spec.unschedulable);
+        }
+        snapshot.refresh();
+        let framework = Framework::new(&model, profile);
+        Self { model, snapshot, framework, pods: 0 }
+    }
+
+    /// A new pod on a node.
+    pub(crate) fn bind(&mut self, node: NodeId, template: TemplateId) -> PodId {
+        let pod = PodId::from_index(self.pods);
+        self.pods += 1;
+        self.snapshot.add_pod(&self.model, node, pod, template);
+        pod
+    }
+
+    pub(crate) fn decide(&mut self, template: TemplateId) -> Decision {
+        self.snapshot.refresh();
+        self.framework.schedule(&Query {
+            model: &self.model,
+            snapshot: &self.snapshot,
+            template,
+            start: 0,
+            tie_break: TieBreak::LowestName,
+        })
+    }
+
+    /// Decides and binds.
+    pub(crate) fn place(&mut self, template: TemplateId) -> Option<NodeId> {
+        let node = self.decide(template).node()?;
+        self.bind(node, template);
+        Some(node)
+    }
+
+    /// The message of a decision that found no node.
+    pub(crate) fn message(&mut self, template: TemplateId) -> String {
+        let decision = self.decide(template);
+        assert_eq!(decision.node(), None, "a node was found");
+        super::unschedulable_message(&self.model, &self.snapshot, template, &decision)
+    }
+
+    /// (raw, normalised) scores of one plugin, by node; `None` where the plugin skipped.
+    pub(crate) fn scores(&mut self, template: TemplateId, plugin: &str) -> Vec<Option<(i64, i64)>> {
+        self.snapshot.refresh();
+        let (_, nodes) = self.framework.explain(&Query {
+            model: &self.model,
+            snapshot: &self.snapshot,
+            template,
+            start: 0,
+            tie_break: TieBreak::LowestName,
+        });
+        let of = |node: &super::NodeExplanation| {
+            let score = node.scores.iter().find(|score| score.plugin.name() == plugin)?;
+            Some((score.raw, score.normalized))
+        };
+        nodes.iter().map(of).collect()
+    }
+}
