@@ -6,6 +6,8 @@
 //!
 //! It knows nothing of the scheduler, of kubelets or of the truth behind the API.
 
+#[cfg(test)]
+mod bench;
 mod deployment;
 mod endpoint_slice;
 mod informers;

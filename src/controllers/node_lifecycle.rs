@@ -468,3 +468,7 @@ fn mark_not_ready(cx: &mut Cx<'_>, pod: PodId, object: &PodObject) {
         "Node is not ready".to_owned()
     });
 }
+
+#[cfg(test)]
+#[path = "node_lifecycle_tests.rs"]
+mod tests;

@@ -8,6 +8,8 @@
 
 mod app;
 mod faults;
+#[cfg(test)]
+pub(crate) mod fixture;
 mod labels;
 mod nodes;
 mod pods;
