@@ -38,6 +38,7 @@ impl Ordinals {
 }
 
 impl ApiServer {
+    #[expect(clippy::wildcard_enum_match_arm, reason = "the caller sends only these requests")]
     pub(super) fn replica_set_request(&mut self, cx: &mut Cx<'_>, request: &Request) {
         match *request {
             Request::CreateReplicaSet { workload, template, replicas, revision, annotations } => {

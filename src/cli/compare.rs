@@ -14,8 +14,8 @@ use crate::experiment::{self, Better, MetricSpec, Replications};
 use crate::metrics::{self, METRICS};
 use crate::report::charts::{Caption, CompareTables, compare_charts};
 use crate::report::html::{CompareReport, compare_page};
-use crate::report::terminal::{TableStyle, comparison_table};
 use crate::report::io::OutputDir;
+use crate::report::terminal::{TableStyle, comparison_table};
 use crate::report::{answer, format};
 use crate::tables::{ComparisonRow, ReplicationRow};
 
@@ -31,7 +31,7 @@ const BESIDE: &[(&str, &str)] = &[
 ];
 
 /// Characters per line of the table.
-const WIDTH: usize = 120;
+const WIDTH: usize = 132;
 
 /// Compares the policies of a scenario.
 pub(super) fn compare(args: &CompareArgs) -> Result<(), Failure> {
@@ -45,9 +45,8 @@ pub(super) fn compare(args: &CompareArgs) -> Result<(), Failure> {
         .build()
         .map_err(|error| Failure::Environment(format!("cannot start threads: {error}")))?;
     let bar = progress(ready.models.len() as u64 * u64::from(replications));
-    let results = pool.install(|| {
-        experiment::replicate(&ready.models, ready.seed, replications, &|| bar.inc(1))
-    });
+    let results = pool
+        .install(|| experiment::replicate(&ready.models, ready.seed, replications, &|| bar.inc(1)));
     bar.finish_and_clear();
     results.check_pairing().map_err(|error| Failure::Environment(error.to_string()))?;
     let rows = results.rows();
@@ -240,9 +239,8 @@ fn detail(
             })
             .collect(),
         DetailLevel::Typical => {
-            let (name, labels) = specs
-                .first()
-                .map_or(("", ""), |spec| (spec.name.as_str(), spec.labels.as_str()));
+            let (name, labels) =
+                specs.first().map_or(("", ""), |spec| (spec.name.as_str(), spec.labels.as_str()));
             results.typical(name, labels).into_iter().enumerate().collect()
         }
     }
@@ -257,8 +255,7 @@ fn write_details(
         .par_iter()
         .map(|&(policy, replication)| {
             let model = &ready.models[policy];
-            let dir: PathBuf =
-                output::run_folder(&args.chosen.out, model, ready.seed, replication);
+            let dir: PathBuf = output::run_folder(&args.chosen.out, model, ready.seed, replication);
             let run = output::full_run(model, ready.seed, replication, args.chosen.verify);
             output::write_run(&dir, ready, model, replication, &run)?;
             match run.result.violations.first() {
@@ -275,12 +272,7 @@ fn write_details(
 }
 
 /// What the terminal answers.
-fn terminal(
-    ready: &Ready,
-    replications: u32,
-    comparison: &[ComparisonRow],
-    dir: &Path,
-) -> String {
+fn terminal(ready: &Ready, replications: u32, comparison: &[ComparisonRow], dir: &Path) -> String {
     let Some(model) = ready.models.first() else { return String::new() };
     let policies = ready.models.len();
     let noun = if policies == 1 { "policy" } else { "policies" };
@@ -291,14 +283,8 @@ fn terminal(
     if !model.description.is_empty() {
         text.push_str(&format!("{}\n", model.description));
     }
-    let shown: Vec<ComparisonRow> = comparison
-        .iter()
-        .filter(|row| {
-            row.primary
-                || BESIDE.iter().any(|(name, labels)| row.metric == *name && row.labels == *labels)
-        })
-        .cloned()
-        .collect();
+    let shown: Vec<ComparisonRow> =
+        comparison.iter().filter(|row| row.primary || tells(row, comparison)).cloned().collect();
     let color = std::io::stdout().is_terminal();
     text.push('\n');
     text.push_str(&comparison_table(&shown, TableStyle { width: WIDTH, color }));
@@ -313,4 +299,12 @@ fn terminal(
     }
     text.push_str(&format!("written to {}: report.html, comparison.csv, charts/\n", dir.display()));
     text
+}
+
+/// Whether a secondary metric is worth its lines: one of those beside the primary ones, and some
+/// policy differs in it.
+fn tells(row: &ComparisonRow, all: &[ComparisonRow]) -> bool {
+    let beside = BESIDE.iter().any(|(name, labels)| row.metric == *name && row.labels == *labels);
+    let same = |other: &&ComparisonRow| other.metric == row.metric && other.labels == row.labels;
+    beside && all.iter().filter(same).any(|other| other.diff.is_some_and(|diff| diff.abs() > 0.0))
 }

@@ -56,8 +56,7 @@ fn check(
     let holds = |value: f64| expectation.comparison.holds(value, expectation.bound);
     match expectation.over {
         Over::Every => {
-            let bad: Vec<usize> =
-                (0..values.len()).filter(|&i| !holds(values[i])).collect();
+            let bad: Vec<usize> = (0..values.len()).filter(|&i| !holds(values[i])).collect();
             let first = *bad.first()?;
             Some(format!(
                 "expect {text}: does not hold under policy {policy} in {} of {} replications; \

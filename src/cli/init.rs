@@ -21,9 +21,6 @@ pub(super) fn init(args: &InitArgs) -> Result<(), Failure> {
         .open(&args.file)
         .map_err(failed)?;
     std::io::Write::write_all(&mut file, STARTER.as_bytes()).map_err(failed)?;
-    say(&format!(
-        "wrote {0}; try: wavetank compare {0}\n",
-        args.file.display()
-    ));
+    say(&format!("wrote {0}; try: wavetank compare {0}\n", args.file.display()));
     Ok(())
 }

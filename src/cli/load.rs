@@ -45,14 +45,9 @@ pub(super) fn plugin_names() -> Vec<&'static str> {
 }
 
 /// Reads a scenario and compiles it under the policies asked for, or its own.
-pub(super) fn scenario(
-    path: &Path,
-    asked: &[String],
-    seed: Option<u64>,
-) -> Result<Ready, Failure> {
+pub(super) fn scenario(path: &Path, asked: &[String], seed: Option<u64>) -> Result<Ready, Failure> {
     let plugins = plugin_names();
-    let mut reader =
-        FileReader::new(BuiltIn { policies: built_in::POLICIES, plugins: &plugins });
+    let mut reader = FileReader::new(BuiltIn { policies: built_in::POLICIES, plugins: &plugins });
     let loaded = reader.scenario(path, asked).map_err(|e| Failure::Environment(e.to_string()))?;
     let models = loaded.as_ref().map(|loaded| models(loaded, &mut reader.found));
     print(&reader.found, &reader.sources);
@@ -114,12 +109,10 @@ fn check_metrics(loaded: &LoadedScenario, found: &mut Diagnostics) {
         }
     }
     let policies: Vec<&str> = loaded.policies.iter().map(LoadedPolicy::name).collect();
-    let of_scenario: Vec<&str> =
-        spec.policies.iter().map(|policy| policy.value.as_str()).collect();
+    let of_scenario: Vec<&str> = spec.policies.iter().map(|policy| policy.value.as_str()).collect();
     for expectation in &spec.expect {
         for (label, value) in &expectation.labels {
-            let known = policies.contains(&value.as_str())
-                || of_scenario.contains(&value.as_str());
+            let known = policies.contains(&value.as_str()) || of_scenario.contains(&value.as_str());
             if label == "policy" && !known {
                 let message = format!("the scenario compares no policy \"{value}\"");
                 let help = suggest(value, &policies)

@@ -10,8 +10,8 @@ use crate::metrics::{self, RunTables};
 use crate::model::Model;
 use crate::record::Detail;
 use crate::report::charts::{Caption, RunTables as ChartTables, run_charts};
-use crate::report::html::{KeyNumber, RunReport, run_page};
 use crate::report::format;
+use crate::report::html::{KeyNumber, RunReport, run_page};
 use crate::report::io::OutputDir;
 use crate::sim::{RunOptions, RunResult, simulate};
 

@@ -42,7 +42,8 @@ pub(super) fn policies(args: &PoliciesArgs) -> Result<(), Failure> {
 }
 
 fn listing() -> String {
-    let mut text = "Policies (`wavetank policies NAME` prints one as a file to start from)\n".to_owned();
+    let mut text =
+        "Policies (`wavetank policies NAME` prints one as a file to start from)\n".to_owned();
     for (name, yaml) in POLICIES {
         let about = yaml
             .lines()

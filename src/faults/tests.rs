@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 
 use super::*;
 use crate::engine::EventQueue;
-use crate::model::{Fault, FailureMode, Share, TemplateId, ZoneId, fixture};
+use crate::model::{FailureMode, Fault, Share, TemplateId, ZoneId, fixture};
 use crate::record::{Detail, Recorder};
 use crate::state::State;
 
@@ -60,9 +60,7 @@ fn power(facts: &[(SimTime, Fact)]) -> Vec<(u64, usize, bool)> {
     facts
         .iter()
         .filter_map(|(time, fact)| match fact {
-            Fact::NodeUp { node, up } => {
-                Some((time.as_nanos() / 1_000_000_000, node.index(), *up))
-            }
+            Fact::NodeUp { node, up } => Some((time.as_nanos() / 1_000_000_000, node.index(), *up)),
             _ => None,
         })
         .collect()
@@ -79,15 +77,14 @@ fn overlapping_outages_end_with_the_last_one_and_a_boot() {
     // Strikes while node 1 boots after the outage.
     model.faults.push(fault(crash(1), FaultTiming::At(at(175)), Some(5.0)));
     let (facts, others) = storm(&model, |_, _| {});
-    assert_eq!(
-        power(&facts),
-        [(100, 0, false), (100, 1, false), (210, 1, true), (260, 0, true)]
-    );
+    assert_eq!(power(&facts), [(100, 0, false), (100, 1, false), (210, 1, true), (260, 0, true)]);
     let node = NodeId::from_index(1);
     let of_node: Vec<&(SimTime, Event)> = others
         .iter()
         .filter(|(_, event)| match event {
-            Event::Kubelet(KubeletEvent::PowerLost { node: n } | KubeletEvent::Started { node: n })
+            Event::Kubelet(
+                KubeletEvent::PowerLost { node: n } | KubeletEvent::Started { node: n },
+            )
             | Event::Controller(ControllerEvent::Heartbeat { node: n }) => *n == node,
             _ => false,
         })

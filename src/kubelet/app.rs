@@ -6,7 +6,9 @@
 
 use super::outcome::Condition;
 use crate::base::time::{SimDuration, SimTime};
-use crate::model::{AppBehaviour, FailureMode, FailureProcess, FaultId, FaultKind, Model, Onset, Recovers};
+use crate::model::{
+    AppBehaviour, FailureMode, FailureProcess, FaultId, FaultKind, Model, Onset, Recovers,
+};
 use crate::rng::{Stream, StreamKind, Streams};
 
 /// Where a container's random numbers stand.
@@ -199,10 +201,9 @@ impl App {
         let own = match self.stage {
             Stage::Starting => self.stuck.is_none(),
             Stage::Healthy => true,
-            Stage::Failing(process) => matches!(
-                cx.behaviour.failures[usize::from(process)].recovers,
-                Recovers::After(_)
-            ),
+            Stage::Failing(process) => {
+                matches!(cx.behaviour.failures[usize::from(process)].recovers, Recovers::After(_))
+            }
         };
         let injected = self.fault.is_none_or(|fault| cx.model.faults[fault].lasts_s.is_some());
         own && injected

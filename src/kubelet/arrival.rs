@@ -117,8 +117,7 @@ impl Kubelets {
         let status = &mut cx.state.api.pods[pod].status;
         status.phase = Phase::Running;
         status.reason = PodReason::None;
-        for condition in
-            [&mut status.initialized, &mut status.containers_ready, &mut status.ready]
+        for condition in [&mut status.initialized, &mut status.containers_ready, &mut status.ready]
         {
             *condition = condition.turned(ConditionStatus::True, cx.now);
         }

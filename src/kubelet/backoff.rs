@@ -122,9 +122,8 @@ mod tests {
     #[test]
     fn jitter_only_ever_delays_and_looks_again_each_minute() {
         let curve = BackoffCurve { jitter_per_mille: 500, ..CURVE };
-        let at = |remaining, luck| {
-            sleep(&curve, SimDuration::from_secs(remaining), luck).as_secs_f64()
-        };
+        let at =
+            |remaining, luck| sleep(&curve, SimDuration::from_secs(remaining), luck).as_secs_f64();
         assert!((at(10, 0.5) - 12.5).abs() < 1e-9);
         assert!((at(300, 1.0) - 90.0).abs() < 1e-9);
         assert_eq!(sleep(&CURVE, SimDuration::from_secs(300), 0.9), SimDuration::from_secs(300));

@@ -180,7 +180,10 @@ impl Container {
     /// The container as its probe workers see it at a tick of their own at `now`.
     pub(crate) fn sighting(&self, now: SimTime, deleting: bool) -> Sighting {
         let noticed = self.seen != Process::Waiting && now > self.noticed_at;
-        Sighting { started: self.started && now > self.opened_at, ..self.seen_by(noticed, deleting) }
+        Sighting {
+            started: self.started && now > self.opened_at,
+            ..self.seen_by(noticed, deleting)
+        }
     }
 
     /// The same for a round that the kubelet asked for: it knows what the kubelet knows.

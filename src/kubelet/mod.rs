@@ -50,9 +50,8 @@ impl Kubelets {
     pub fn new(model: &Model, streams: &Streams) -> Self {
         let mut nodes = IdVec::with_capacity(model.nodes.len());
         for spec in model.nodes.values() {
-            let phase = streams
-                .stream(StreamKind::PlegPhase, spec.address)
-                .below(RELIST_PERIOD.as_nanos());
+            let phase =
+                streams.stream(StreamKind::PlegPhase, spec.address).below(RELIST_PERIOD.as_nanos());
             nodes.push(Node::new(SimDuration::from_nanos(phase)));
         }
         Self { nodes, pods: Vec::new(), ticking: Ticking::Analytic }

@@ -112,13 +112,7 @@ impl Node {
         let used = &self.used;
         let rows = [
             (PodReason::OutOfPods, "pods", 1, used.pods, allocatable.pods),
-            (
-                PodReason::OutOfCpu,
-                "cpu",
-                requests.cpu_milli,
-                used.cpu_milli,
-                allocatable.cpu_milli,
-            ),
+            (PodReason::OutOfCpu, "cpu", requests.cpu_milli, used.cpu_milli, allocatable.cpu_milli),
             (
                 PodReason::OutOfMemory,
                 "memory",
@@ -140,9 +134,7 @@ impl Node {
         });
         rows.into_iter()
             .chain(scalars)
-            .find(|&(_, _, requested, used, capacity)| {
-                requested > 0 && used + requested > capacity
-            })
+            .find(|&(_, _, requested, used, capacity)| requested > 0 && used + requested > capacity)
             .map(|(reason, resource, requested, used, capacity)| Shortage {
                 reason,
                 resource: resource.to_owned(),

@@ -247,9 +247,7 @@ mod tests {
 
     #[test]
     fn each_handler_sees_what_the_table_says() {
-        use FailureMode::{
-            Deadlock, DependencyLost, ErrorRate, Hang, Leak, Refuse, Slow, Starve,
-        };
+        use FailureMode::{Deadlock, DependencyLost, ErrorRate, Hang, Leak, Refuse, Slow, Starve};
         let (brief, long) = (SimDuration::from_millis(900), SimDuration::from_millis(1001));
         let cases = [
             (Condition::Starting, "RRRR"),

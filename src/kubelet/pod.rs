@@ -149,7 +149,11 @@ pub(crate) fn count(template: &PodTemplate) -> u8 {
 /// The declaration of a container by position, init containers first.
 pub(crate) fn spec(template: &PodTemplate, index: u8) -> &ContainerSpec {
     let (index, inits) = (usize::from(index), template.init_containers.len());
-    if index < inits { &template.init_containers[index] } else { &template.containers[index - inits] }
+    if index < inits {
+        &template.init_containers[index]
+    } else {
+        &template.containers[index - inits]
+    }
 }
 
 /// What a container position is for.

@@ -214,12 +214,12 @@ impl Worker<'_, '_> {
     fn outlook(&mut self, index: u8, place: usize) -> Outlook {
         let (_, spec) = self.probe_spec(index, place);
         let behaviour = &self.spec(index).behaviour;
-        let conditions = self.pod.containers[usize::from(index)]
-            .app
-            .conditions(&self.app_context(index));
-        let outlooks = conditions.into_iter().flatten().map(|condition| {
-            outcome::outlook(condition, &spec, behaviour)
-        });
+        let conditions =
+            self.pod.containers[usize::from(index)].app.conditions(&self.app_context(index));
+        let outlooks = conditions
+            .into_iter()
+            .flatten()
+            .map(|condition| outcome::outlook(condition, &spec, behaviour));
         outlooks
             .reduce(|first, second| match first {
                 Outlook::Sure(Outcome::Success) => second,

@@ -70,8 +70,7 @@ impl Worker<'_, '_> {
         self.event((false, "Pulling"), || format!("Pulling image \"{name}\""));
         self.pod.work = Work::Pulling(index);
         let count = self.container(index).instances;
-        let mut stream =
-            self.address(index).stream(self.cx.streams, StreamKind::ImagePull, count);
+        let mut stream = self.address(index).stream(self.cx.streams, StreamKind::ImagePull, count);
         let overhead = self.cx.model.control_plane.pull_overhead_s.sample_duration(&mut stream);
         let epoch = self.container(index).epoch;
         let pull = Pull { pod: self.pod.id, container: index, epoch, image, overhead };

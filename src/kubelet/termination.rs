@@ -195,9 +195,8 @@ impl Worker<'_, '_> {
 
     /// Once no app container runs, sidecars are stopped one at a time, the last declared first.
     pub(super) fn stop_next_sidecar(&mut self) {
-        let running = |worker: &Self, index: u8| {
-            worker.pod.containers[usize::from(index)].is_running()
-        };
+        let running =
+            |worker: &Self, index: u8| worker.pod.containers[usize::from(index)].is_running();
         if self.positions().any(|i| self.role(i) != Role::Sidecar && running(self, i)) {
             return;
         }
@@ -208,8 +207,7 @@ impl Worker<'_, '_> {
         let now = self.cx.now;
         let term_at = self.container(index).kill_at.max(now);
         self.mark_stopping(index, ExitCause::Terminated);
-        self.container(index).kill_at =
-            self.pod.deadline.max(term_at.saturating_add(LEAST_GRACE));
+        self.container(index).kill_at = self.pod.deadline.max(term_at.saturating_add(LEAST_GRACE));
         if term_at == now {
             self.terminate(index);
         } else {
@@ -251,4 +249,3 @@ impl Worker<'_, '_> {
         self.pod.forgotten = true;
     }
 }
-

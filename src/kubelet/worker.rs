@@ -262,7 +262,9 @@ impl<'c> Worker<'_, 'c> {
     pub(crate) fn refresh(&mut self) {
         for index in self.positions() {
             let container = self.container(index);
-            if container.started && container.seen == Process::Running && !container.is_ready()
+            if container.started
+                && container.seen == Process::Running
+                && !container.is_ready()
                 && let Some(probe) = container.probe_index(ProbeKind::Readiness)
             {
                 self.trigger(index, probe);

@@ -279,7 +279,8 @@ pub const METRICS: &[MetricDef] = &[
         Lower,
         "From a fault until an affected workload had at least its desired number of pods ready \
          at the API server and serving in truth, and kept them for 30 s (not counted). Quantiles \
-         over affected workloads and occurrences, per fault and over all; not whole by the end: \
+         over affected workloads and occurrences, per fault and over all, and without labels the \
+         mean; not whole by the end: \
          the time to the end. 0 where a fault began and affected nothing.",
     ),
     def(

@@ -97,6 +97,7 @@ fn recovery(sheet: &mut Sheet, replay: &Replay<'_>, recovered: &[Recovered]) {
     mean("recovery_detect_seconds", |account| account.detect);
     mean("recovery_reschedule_seconds", |account| account.reschedule);
     mean("recovery_ready_seconds", |account| account.ready);
+    mean("time_to_whole_seconds", |account| Some(account.time_to_whole));
 }
 
 fn sorted_seconds(mut times: Vec<SimDuration>) -> Vec<f64> {

@@ -110,7 +110,6 @@ fn control_plane() -> ControlPlane {
     ControlPlane {
         api_latency_s: none.clone(),
         watch_latency_s: none.clone(),
-        proxy_sync_s: none.clone(),
         scheduling_cycle: SimDuration::ZERO,
         scheduling_per_node: SimDuration::ZERO,
         scheduler_election: election,

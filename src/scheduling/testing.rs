@@ -259,7 +259,6 @@ fn control_plane() -> ControlPlane {
     ControlPlane {
         api_latency_s: constant(0.005),
         watch_latency_s: constant(0.005),
-        proxy_sync_s: constant(0.1),
         scheduling_cycle: SimDuration::from_millis(1),
         scheduling_per_node: SimDuration::ZERO,
         scheduler_election: election,

@@ -68,14 +68,14 @@ pub fn simulate(model: &Model, options: RunOptions) -> RunResult {
     let mut violations = Vec::new();
     world.start();
     let mut limit = None;
-    while let Some((key, event)) = world.next() {
+    while let Some((key, event)) = world.pop() {
         limit = guard.observe(key, event.kind(), world.pending());
         hash.record(key, event.words());
         if event == Event::End || limit.is_some() {
             break;
         }
         world.handle(key.time(), event);
-        if options.verify_every > 0 && guard.events() % options.verify_every == 0 {
+        if options.verify_every > 0 && guard.events().is_multiple_of(options.verify_every) {
             verify(&world, key, &mut violations);
         }
     }
@@ -108,6 +108,7 @@ fn verify(world: &World<'_>, key: EventKey, violations: &mut Vec<String>) {
 fn storm_digest(facts: &[(SimTime, Fact)]) -> String {
     let mut hasher = blake3::Hasher::new();
     for (time, fact) in facts {
+        #[expect(clippy::wildcard_enum_match_arm, reason = "the rest is not the storm's doing")]
         let words = match *fact {
             Fact::FaultBegan { fault, occurrence } => [1, fault.raw(), occurrence],
             Fact::FaultEnded { fault, occurrence } => [2, fault.raw(), occurrence],

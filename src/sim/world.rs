@@ -78,7 +78,7 @@ impl<'a> World<'a> {
     }
 
     /// Takes the next event.
-    pub fn next(&mut self) -> Option<(EventKey, Event)> {
+    pub fn pop(&mut self) -> Option<(EventKey, Event)> {
         self.queue.pop()
     }
 

@@ -12,9 +12,7 @@ use crate::kubelet::worker::Ticking;
 use crate::model::*;
 use crate::record::{Detail, Fact, KubeEvent, Recorder};
 use crate::rng::{Distribution, Streams};
-use crate::state::{
-    DeletionCause, PodObject, PodStatus, Request, State, Termination,
-};
+use crate::state::{DeletionCause, PodObject, PodStatus, Request, State, Termination};
 
 pub(super) fn secs(secs: u64) -> SimDuration {
     SimDuration::from_secs(secs)
@@ -116,8 +114,7 @@ fn workload() -> Workload {
 }
 
 fn control_plane() -> ControlPlane {
-    let election =
-        LeaderElection { lease_duration: secs(15), retry_period: secs(2), replicas: 1 };
+    let election = LeaderElection { lease_duration: secs(15), retry_period: secs(2), replicas: 1 };
     ControlPlane {
         api_latency_s: constant(0.005),
         watch_latency_s: constant(0.0),
@@ -141,10 +138,8 @@ fn control_plane() -> ControlPlane {
 /// One node of four cores for three pods, images of 20, 15 and 1 MB at 1 MB/s, one template.
 pub(super) fn model(template: PodTemplate) -> Model {
     let mut symbols = Interner::new();
-    let image = |name: &str, mega: u64| Image {
-        name: name.to_owned(),
-        size_bytes: mega * 1_000_000,
-    };
+    let image =
+        |name: &str, mega: u64| Image { name: name.to_owned(), size_bytes: mega * 1_000_000 };
     let node = NodeSpec {
         name: "node-0".to_owned(),
         name_symbol: symbols.intern("node-0"),

@@ -56,6 +56,7 @@ impl<'a> Surround<'a> {
         let mut default_of: Option<&Manifest> = None;
         for manifest in &loaded.workloads.objects {
             let name = manifest.object.name();
+            #[expect(clippy::wildcard_enum_match_arm, reason = "other kinds surround no pods")]
             match &manifest.object {
                 Object::PriorityClass(class) => {
                     let never = class.preemption_policy.as_deref() == Some("Never");
@@ -241,11 +242,7 @@ fn recovers(rule: Option<&RecoveryRule>) -> Recovers {
 }
 
 /// Image sizes that behaviour entries state for the containers they select.
-pub(super) fn image_sizes(
-    behaviour: &[Behaviour],
-    collected: &Collected,
-    symbols: &mut Symbols,
-) {
+pub(super) fn image_sizes(behaviour: &[Behaviour], collected: &Collected, symbols: &mut Symbols) {
     for entry in behaviour {
         let Some(size) = &entry.image_size else { continue };
         let selector = symbols.selector(Some(&entry.selector.0));

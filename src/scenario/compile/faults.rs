@@ -46,7 +46,8 @@ pub(super) fn compile(
                 lasts(crash.lasts.as_ref()),
             )),
             spec::FaultKind::ContainerFault(container) => {
-                let (kind, target) = container_fault((container, fault.span), collected, symbols, found);
+                let (kind, target) =
+                    container_fault((container, fault.span), collected, symbols, found);
                 Some((kind, target, lasts(container.lasts.as_ref())))
             }
         };

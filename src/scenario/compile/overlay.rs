@@ -60,8 +60,7 @@ pub(super) fn recovery(spec: Option<&Recovery>) -> RecoveryPolicy {
             curve.initial = initial.value;
         }
         if let Some(jitter) = &back_off.jitter {
-            curve.jitter_per_mille =
-                u32::try_from(milli(jitter.value)).unwrap_or(u32::MAX);
+            curve.jitter_per_mille = u32::try_from(milli(jitter.value)).unwrap_or(u32::MAX);
         }
     }
     out
@@ -80,9 +79,8 @@ fn milli(value: f64) -> u64 {
 /// Lays a policy over a pod template's specification, then admits it: default tolerations.
 pub(super) fn apply(recovery: Option<&Recovery>, metadata: &ObjectMeta, spec: &mut PodSpec) {
     let toleration = recovery.and_then(|r| r.toleration_seconds.as_ref());
-    let seconds = toleration.map_or(defaults::NODE_FAILURE_TOLERATION_SECONDS, |seconds| {
-        i64::from(seconds.value)
-    });
+    let seconds = toleration
+        .map_or(defaults::NODE_FAILURE_TOLERATION_SECONDS, |seconds| i64::from(seconds.value));
     defaults::add_default_tolerations(spec, seconds);
     let Some(recovery) = recovery else { return };
     if let Some(grace) = &recovery.termination_grace_period_seconds {

@@ -310,11 +310,10 @@ fn node_affinity(
     let Some(affinity) = affinity.and_then(|a| a.node_affinity.as_ref()) else {
         return (None, Vec::new());
     };
-    let required = affinity.required_during_scheduling_ignored_during_execution.as_ref().map(
-        |selector| {
+    let required =
+        affinity.required_during_scheduling_ignored_during_execution.as_ref().map(|selector| {
             selector.node_selector_terms.iter().map(|term| symbols.node_term(term)).collect()
-        },
-    );
+        });
     let preferred = affinity
         .preferred_during_scheduling_ignored_during_execution
         .iter()

@@ -9,8 +9,8 @@ use super::symbols::Symbols;
 use crate::base::id::IdVec;
 use crate::base::time::SimDuration;
 use crate::model::{
-    DeploymentStrategy, IntOrPercent, NamespaceId, PodTemplate, Service, TemplateId, Workload, WorkloadId,
-    WorkloadKind,
+    DeploymentStrategy, IntOrPercent, NamespaceId, PodTemplate, Service, TemplateId, Workload,
+    WorkloadId, WorkloadKind,
 };
 
 /// Label that Deployments put on the pods of one template revision.
@@ -34,15 +34,8 @@ impl Collected {
         around: &dyn Surroundings,
     ) {
         let Some(spec) = &object.spec else { return };
-        let namespace =
-            symbols.namespace(object.metadata.namespace.as_deref().unwrap_or_default());
-        let template = self.template(
-            symbols,
-            address,
-            namespace,
-            &spec.template,
-            (around, true),
-        );
+        let namespace = symbols.namespace(object.metadata.namespace.as_deref().unwrap_or_default());
+        let template = self.template(symbols, address, namespace, &spec.template, (around, true));
         let workload = Workload {
             kind: WorkloadKind::Deployment,
             namespace,
@@ -70,10 +63,8 @@ impl Collected {
     ) {
         let Some(spec) = &object.spec else { return };
         let Some(template) = &spec.template else { return };
-        let namespace =
-            symbols.namespace(object.metadata.namespace.as_deref().unwrap_or_default());
-        let template =
-            self.template(symbols, address, namespace, template, (around, false));
+        let namespace = symbols.namespace(object.metadata.namespace.as_deref().unwrap_or_default());
+        let template = self.template(symbols, address, namespace, template, (around, false));
         let workload = Workload {
             kind: WorkloadKind::ReplicaSet,
             namespace,
@@ -99,14 +90,10 @@ impl Collected {
         object: &Pod,
         around: &dyn Surroundings,
     ) {
-        let namespace =
-            symbols.namespace(object.metadata.namespace.as_deref().unwrap_or_default());
-        let template = PodTemplateSpec {
-            metadata: Some(object.metadata.clone()),
-            spec: object.spec.clone(),
-        };
+        let namespace = symbols.namespace(object.metadata.namespace.as_deref().unwrap_or_default());
         let template =
-            self.template(symbols, address, namespace, &template, (around, false));
+            PodTemplateSpec { metadata: Some(object.metadata.clone()), spec: object.spec.clone() };
+        let template = self.template(symbols, address, namespace, &template, (around, false));
         let labels = symbols.labels(object.metadata.labels.as_ref());
         let workload = Workload {
             kind: WorkloadKind::Pod,
@@ -136,8 +123,7 @@ impl Collected {
     ) -> TemplateId {
         let Workload { address, namespace, .. } = self.workloads[workload];
         let source = self.sources[workload].clone();
-        let identity =
-            Identity { workload, revision, hash: hash(address, revision), namespace };
+        let identity = Identity { workload, revision, hash: hash(address, revision), namespace };
         let compiled = compile(symbols, identity, source, (around, true));
         self.templates.push(compiled)
     }

@@ -62,20 +62,14 @@ impl Read for Operation {
     }
 }
 
-fn read_kind(
-    key: &str,
-    node: &Node,
-    path: &str,
-    found: &mut Diagnostics,
-) -> Option<OperationKind> {
+fn read_kind(key: &str, node: &Node, path: &str, found: &mut Diagnostics) -> Option<OperationKind> {
     let mut fields = Fields::open(node, path, found)?;
     let kind = match key {
         "scale" => {
             let (workload, replicas) = (fields.required("workload"), fields.required("replicas"));
-            workload.zip(replicas).map(|(workload, replicas)| OperationKind::Scale {
-                workload,
-                replicas,
-            })
+            workload
+                .zip(replicas)
+                .map(|(workload, replicas)| OperationKind::Scale { workload, replicas })
         }
         "rolloutRestart" => {
             fields.required("workload").map(|workload| OperationKind::RolloutRestart { workload })
