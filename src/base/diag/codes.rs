@@ -55,6 +55,6 @@ codes! {
     STUCK_ROLLOUT = "E050", "A rolling update that may neither add nor remove a pod.";
     BAD_TOPOLOGY = "E051", "A topology spread constraint with an impossible value.";
     SKIPPED_KIND = "N001", "A kind that the simulation does not read; the object is skipped.";
-    NO_EFFECT = "N003", "A setting that has no effect in a simulation.";
     OLD_API_VERSION = "N002", "An old apiVersion, read as its successor of the same shape.";
+    NO_EFFECT = "N003", "A setting that has no effect in a simulation.";
 }
