@@ -11,6 +11,27 @@ use crate::model::BackoffCurve;
 /// workers' `min(expiry − now, 60 s)`).
 const LONGEST_SLEEP: SimDuration = SimDuration::from_secs(60);
 
+/// What back-off goes by.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    /// The curve.
+    pub(crate) curve: BackoffCurve,
+    /// How often old records are dropped, at whole multiples of this.
+    pub(crate) housekeeping: SimDuration,
+}
+
+impl Limits {
+    /// The kubelet's: it keeps house every 2 s (`housekeepingPeriod`).
+    pub(crate) fn new(curve: BackoffCurve) -> Self {
+        Self { curve, housekeeping: SimDuration::from_secs(2) }
+    }
+
+    /// How long a record is remembered.
+    fn memory(&self) -> SimDuration {
+        self.curve.max.saturating_mul(2)
+    }
+}
+
 /// The back-off record of one container.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Backoff {
@@ -27,34 +48,34 @@ impl Backoff {
         self.delay
     }
 
+    /// When housekeeping drops the record: the first time after it has grown too old.
+    fn dropped_at(self, limits: &Limits) -> SimTime {
+        let old = self.updated.saturating_add(limits.memory()).as_nanos();
+        let period = limits.housekeeping.as_nanos().max(1);
+        SimTime::from_nanos((old / period).saturating_add(1).saturating_mul(period))
+    }
+
     /// Whether nothing is remembered of earlier restarts when an instance finished at `finished`
     /// and it is `now`: no record, a long healthy run, or a record dropped as too old.
-    ///
-    /// Fidelity: the kubelet drops old records in its housekeeping, every 2 s; here at once.
-    fn is_fresh(self, curve: &BackoffCurve, finished: SimTime, now: SimTime) -> bool {
-        let memory = curve.max.saturating_mul(2);
+    fn is_fresh(self, limits: &Limits, finished: SimTime, now: SimTime) -> bool {
         self.delay == SimDuration::ZERO
-            || finished.saturating_since(self.updated) > memory
-            || now.saturating_since(self.updated) > memory
+            || finished.saturating_since(self.updated) > limits.memory()
+            || now >= self.dropped_at(limits)
     }
 
     /// When a container that finished at `finished` may start again, seen from `now`: an instant
     /// at or before `now` means at once.
-    pub(crate) fn allowed_at(
-        self,
-        curve: &BackoffCurve,
-        finished: SimTime,
-        now: SimTime,
-    ) -> SimTime {
-        if self.is_fresh(curve, finished, now) {
+    pub(crate) fn allowed_at(self, limits: &Limits, finished: SimTime, now: SimTime) -> SimTime {
+        if self.is_fresh(limits, finished, now) {
             return finished;
         }
-        finished.saturating_add(self.delay)
+        finished.saturating_add(self.delay).min(self.dropped_at(limits))
     }
 
     /// Moves the record on: the container is being started at `now`.
-    pub(crate) fn start(&mut self, curve: &BackoffCurve, finished: SimTime, now: SimTime) {
-        self.delay = if self.is_fresh(curve, finished, now) {
+    pub(crate) fn start(&mut self, limits: &Limits, finished: SimTime, now: SimTime) {
+        let curve = &limits.curve;
+        self.delay = if self.is_fresh(limits, finished, now) {
             curve.initial.min(curve.max)
         } else {
             self.delay.saturating_mul(2).min(curve.max)
@@ -88,17 +109,17 @@ mod tests {
     };
 
     /// Restart instants of a container whose k-th instance runs for `runs_s[k]` seconds.
-    fn starts(curve: &BackoffCurve, runs_s: &[u64]) -> Vec<(u64, u64)> {
+    fn starts(limits: &Limits, runs_s: &[u64]) -> Vec<(u64, u64)> {
         let mut backoff = Backoff::default();
         let mut now = SimTime::ZERO;
         let mut starts = Vec::new();
         for (instance, &run) in runs_s.iter().enumerate() {
             if instance > 0 {
                 let finished = now;
-                while backoff.allowed_at(curve, finished, now) > now {
+                while backoff.allowed_at(limits, finished, now) > now {
                     now += SimDuration::from_secs(1);
                 }
-                backoff.start(curve, finished, now);
+                backoff.start(limits, finished, now);
             }
             starts.push((now.as_nanos() / 1_000_000_000, backoff.delay().as_secs()));
             now += SimDuration::from_secs(run);
@@ -108,14 +129,15 @@ mod tests {
 
     #[test]
     fn a_container_that_crashes_a_second_after_each_start_waits_longer_and_longer() {
-        let at: Vec<u64> = starts(&CURVE, &[1; 9]).into_iter().map(|(at, _)| at).collect();
+        let at: Vec<u64> = starts(&Limits::new(CURVE), &[1; 9]).into_iter().map(|(at, _)| at).collect();
         assert_eq!(at, [0, 1, 12, 33, 74, 155, 316, 617, 918]);
     }
 
     #[test]
     fn a_run_of_more_than_twice_the_longest_wait_starts_afresh() {
+        let runs = [1, 1, 1, 550, 601, 1];
         let delays: Vec<u64> =
-            starts(&CURVE, &[1, 1, 1, 600, 601, 1]).into_iter().map(|(_, delay)| delay).collect();
+            starts(&Limits::new(CURVE), &runs).into_iter().map(|(_, delay)| delay).collect();
         assert_eq!(delays, [0, 10, 20, 40, 80, 10]);
     }
 
@@ -140,6 +162,7 @@ mod tests {
                 max: SimDuration::from_secs(seconds(&input["max"])),
                 jitter_per_mille: 0,
             };
+            let housekeeping = SimDuration::from_secs(seconds(&input["gcPeriod"]));
             let runs: Vec<u64> =
                 input["runDurations"].as_array().unwrap().iter().map(seconds).collect();
             let wanted: Vec<(u64, u64)> = expected["starts"]
@@ -149,7 +172,7 @@ mod tests {
                 .map(|start| (seconds(&start["t"]), seconds(&start["nextBackoff"])))
                 .collect();
             cases += 1;
-            if starts(&curve, &runs) == wanted {
+            if starts(&Limits { curve, housekeeping }, &runs) == wanted {
                 agreed += 1;
             } else {
                 differing.push(case.to_owned());

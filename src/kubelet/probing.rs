@@ -35,7 +35,7 @@ fn grid_tick_after(anchor: SimTime, period: SimDuration, last: Option<SimTime>) 
 impl Probe {
     /// When a worker whose last round ended at `now` goes on. A tick that fell into the round is
     /// kept, one at most, and taken at once.
-    fn next_after_round(&self, spec: &ProbeSpec, now: SimTime) -> SimTime {
+    pub(crate) fn next_after_round(&self, spec: &ProbeSpec, now: SimTime) -> SimTime {
         grid_tick_after(self.anchor, spec.period, self.last_tick).max(now)
     }
 

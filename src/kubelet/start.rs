@@ -1,6 +1,7 @@
 //! Starting: sandbox, images, containers; and the life of a process until it exits.
 
 use super::app::Death;
+use super::backoff::Limits;
 use super::container::{Process, Stopping};
 use super::images::Pull;
 use super::pod::{Role, Stage, Work};
@@ -98,11 +99,11 @@ impl Worker<'_, '_> {
     fn create(&mut self, index: u8) {
         self.pod.work = Work::Starting(index);
         let now = self.cx.now;
-        let curve = &self.cx.model.recovery.crash_loop_backoff;
+        let limits = Limits::new(self.cx.model.recovery.crash_loop_backoff);
         let container = self.container(index);
         if container.process == Process::Exited {
             let finished = container.finished_at;
-            container.backoff.start(curve, finished, now);
+            container.backoff.start(&limits, finished, now);
         }
         let (epoch, count) = (container.epoch, container.instances);
         let mut stream =

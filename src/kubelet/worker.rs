@@ -2,7 +2,7 @@
 //! reports its status. It holds one pod and its node for the length of one event.
 
 use super::app::{Address, AppContext};
-use super::backoff;
+use super::backoff::{self, Limits};
 use super::container::{Container, Process};
 use super::node::Node;
 use super::pod::{self, Pod, Role, Stage, Work};
@@ -219,9 +219,9 @@ impl<'c> Worker<'_, 'c> {
             Process::Exited if container.seen != Process::Exited => false,
             Process::Exited if !pod::restarts(policy, role, container) => false,
             Process::Exited => {
-                let curve = &self.cx.model.recovery.crash_loop_backoff;
+                let limits = Limits::new(self.cx.model.recovery.crash_loop_backoff);
                 let container = self.container(index);
-                let allowed = container.backoff.allowed_at(curve, container.finished_at, now);
+                let allowed = container.backoff.allowed_at(&limits, container.finished_at, now);
                 if allowed <= now {
                     return true;
                 }

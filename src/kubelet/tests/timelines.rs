@@ -18,8 +18,29 @@ fn a_cold_start_with_serial_pulls_and_a_startup_probe() {
     let mut cluster = Cluster::new(&model);
     cluster.bind();
     cluster.run_to(at(60.0));
-    insta::assert_snapshot!(cluster.story(), @"");
-    insta::assert_snapshot!(cluster.events(), @"");
+    insta::assert_snapshot!(cluster.story(), @r#"
+    0.005 PodReason { reason: ContainerCreating }
+    20.7 ContainerStarted { container: 0, restarts: 0 }
+    25 ProbeFailed { container: 0, kind: Startup }
+    30 ProbeFailed { container: 0, kind: Startup }
+    35.9 ContainerStarted { container: 1, restarts: 0 }
+    35.9 PodServing { serving: true }
+    36.005 PodReady { ready: true }
+    36.005 PodPhase { phase: Running }
+    36.005 PodReason { reason: None }
+    "#);
+    insta::assert_snapshot!(cluster.events(), @r#"
+    0.5 Pulling Pulling image "one"
+    20.5 Pulled Successfully pulled image "one". Image size: 20000000 bytes.
+    20.7 Created Created container: c1
+    20.7 Started Started container c1
+    20.7 Pulling Pulling image "two"
+    25 Unhealthy Startup probe failed: Get "http://10.0.0.0:8080/": dial tcp 10.0.0.0:8080: connect: connection refused
+    30 Unhealthy Startup probe failed: Get "http://10.0.0.0:8080/": dial tcp 10.0.0.0:8080: connect: connection refused
+    35.7 Pulled Successfully pulled image "two". Image size: 15000000 bytes.
+    35.9 Created Created container: c2
+    35.9 Started Started container c2
+    "#);
     assert!(cluster.queue.is_empty(), "nothing is left to happen");
 }
 
@@ -40,8 +61,32 @@ fn a_hung_process_is_killed_and_restarted() {
     let pod = cluster.adopt();
     cluster.align(pod, at(10.0));
     cluster.run_to(at(100.0));
-    insta::assert_snapshot!(cluster.story(), @"");
-    insta::assert_snapshot!(cluster.events(), @"");
+    insta::assert_snapshot!(cluster.story(), @r#"
+    0 PodPhase { phase: Running }
+    0 PodReady { ready: true }
+    0 ContainerStarted { container: 0, restarts: 0 }
+    0 PodServing { serving: true }
+    2 PodServing { serving: false }
+    11 ProbeFailed { container: 0, kind: Liveness }
+    11 ProbeFailed { container: 0, kind: Readiness }
+    11.005 PodReady { ready: false }
+    21 ProbeFailed { container: 0, kind: Liveness }
+    31 ProbeFailed { container: 0, kind: Liveness }
+    61 ContainerExited { container: 0, cause: LivenessProbe, code: 137, unneeded: false }
+    61.2 ContainerStarted { container: 0, restarts: 1 }
+    61.2 PodServing { serving: true }
+    62.005 PodReady { ready: true }
+    "#);
+    insta::assert_snapshot!(cluster.events(), @r#"
+    11 Unhealthy Liveness probe failed: Get "http://10.0.0.0:8080/": context deadline exceeded (Client.Timeout exceeded while awaiting headers)
+    11 Unhealthy Readiness probe failed: Get "http://10.0.0.0:8080/": context deadline exceeded (Client.Timeout exceeded while awaiting headers)
+    21 Unhealthy Liveness probe failed: Get "http://10.0.0.0:8080/": context deadline exceeded (Client.Timeout exceeded while awaiting headers)
+    31 Unhealthy Liveness probe failed: Get "http://10.0.0.0:8080/": context deadline exceeded (Client.Timeout exceeded while awaiting headers)
+    31 Killing Container c1 failed liveness probe, will be restarted
+    61 Pulled Container image "one" already present on machine
+    61.2 Created Created container: c1
+    61.2 Started Started container c1
+    "#);
 }
 
 /// Exits a second after each start: restarts wait 0, 10, 20, 40, 80, 160, 300, 300 s from the
@@ -85,7 +130,17 @@ fn a_deleted_pod_goes_after_sigterm_pleg_and_clean_up() {
     cluster.run_to(at(10.0));
     cluster.delete(pod, secs(30));
     cluster.run_to(at(60.0));
-    insta::assert_snapshot!(cluster.story(), @"");
+    insta::assert_snapshot!(cluster.story(), @r#"
+    0 PodPhase { phase: Running }
+    0 PodReady { ready: true }
+    0 ContainerStarted { container: 0, restarts: 0 }
+    0 PodServing { serving: true }
+    15.5 ContainerExited { container: 0, cause: Terminated, code: 0, unneeded: false }
+    15.5 PodServing { serving: false }
+    16.005 PodReady { ready: false }
+    16.005 PodPhase { phase: Succeeded }
+    17.005 PodDeleted { pod:  }
+    "#);
     assert!(cluster.queue.is_empty());
 }
 
@@ -111,7 +166,46 @@ fn power_loss_and_return_run_the_same_pods_again() {
     cluster.run_to(at(200.0));
     cluster.send(KubeletEvent::Started { node });
     cluster.run_to(at(260.0));
-    insta::assert_snapshot!(cluster.story(), @"");
+    insta::assert_snapshot!(cluster.story(), @r#"
+    0 PodPhase { phase: Running }
+    0 PodReady { ready: true }
+    0 ContainerStarted { container: 1, restarts: 0 }
+    0 PodServing { serving: true }
+    0 PodPhase { pod: PodId(1), phase: Running }
+    0 PodReady { pod: PodId(1), ready: true }
+    0 ContainerStarted { pod: PodId(1), container: 1, restarts: 0 }
+    0 PodServing { pod: PodId(1), serving: true }
+    100 ContainerExited { container: 1, cause: NodeLost, code: 137, unneeded: false }
+    100 PodServing { serving: false }
+    100 ContainerExited { pod: PodId(1), container: 1, cause: NodeLost, code: 137, unneeded: false }
+    100 PodServing { pod: PodId(1), serving: false }
+    200.005 PodReady { ready: false }
+    200.005 PodPhase { phase: Pending }
+    200.005 PodReason { reason: PodInitializing }
+    200.005 PodDeleted { pod: PodId(1) }
+    200.005 PodReason { pod: PodId(2), reason: PodInitializing }
+    200.7 ContainerStarted { container: 0, restarts: 1 }
+    200.7 ContainerStarted { pod: PodId(2), container: 0, restarts: 0 }
+    203.7 ContainerExited { container: 0, cause: Itself, code: 0, unneeded: false }
+    203.7 ContainerExited { pod: PodId(2), container: 0, cause: Itself, code: 0, unneeded: false }
+    204.005 PodPhase { phase: Running }
+    204.005 PodReason { reason: None }
+    204.005 PodReason { pod: PodId(2), reason: ContainerCreating }
+    204.2 ContainerStarted { container: 1, restarts: 1 }
+    204.2 ContainerStarted { pod: PodId(2), container: 1, restarts: 0 }
+    205 ProbeFailed { container: 1, kind: Readiness }
+    205 ProbeFailed { container: 1, kind: Readiness }
+    205 ProbeFailed { pod: PodId(2), container: 1, kind: Readiness }
+    205 ProbeFailed { pod: PodId(2), container: 1, kind: Readiness }
+    205.005 PodPhase { pod: PodId(2), phase: Running }
+    205.005 PodReason { pod: PodId(2), reason: None }
+    206 ProbeFailed { container: 1, kind: Readiness }
+    206 ProbeFailed { pod: PodId(2), container: 1, kind: Readiness }
+    206.2 PodServing { serving: true }
+    206.2 PodServing { pod: PodId(2), serving: true }
+    207.005 PodReady { ready: true }
+    207.005 PodReady { pod: PodId(2), ready: true }
+    "#);
     assert!(cluster.state.api.pods[doomed].gone);
     assert!(cluster.state.api.pods[late].is_ready());
 }
