@@ -13,6 +13,8 @@ mod endpoint_slice;
 mod informers;
 mod leases;
 mod node_lifecycle;
+#[cfg(test)]
+mod node_oracle;
 mod pod_gc;
 #[cfg(test)]
 mod recorded_tests;

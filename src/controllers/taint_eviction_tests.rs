@@ -173,7 +173,7 @@ fn eviction_traces_are_those_recorded() {
 
 #[test]
 fn an_untolerated_taint_evicts_at_once_and_a_deleted_pod_calls_its_timer_off() {
-    let model = fixture::model(&[1]);
+    let model = fixture::model(&[2]);
     let mut bench = Bench::new(&model);
     bench.lead(SimTime::ZERO, 0);
     let node = NodeId::from_index(0);

@@ -15,6 +15,9 @@ fn storm(
     let streams = Streams::new(3, 1);
     let mut queue = EventQueue::new();
     let mut state = State::new(model);
+    for component in Watcher::ALL {
+        state.truth.process_mut(component).leading = true;
+    }
     let mut record = Recorder::new(Detail::Metrics);
     let mut faults = Faults::new(model, &streams);
     let mut others = Vec::new();
@@ -187,7 +190,8 @@ fn a_crashed_controller_manager_is_led_again_after_lease_poll_and_relist() {
         model.faults.push(fault(kind, FaultTiming::At(at(100)), Some(20.0)));
         let (facts, others) = storm(&model, |_, _| {});
         let component = Watcher::ControllerManager;
-        assert!(facts.contains(&(at(100), Fact::Leading { component, leading: false })));
+        let died = (at(100), Fact::Leading { component, leading: false });
+        assert!(facts.contains(&died), "{facts:?}");
         let [(led, Event::Controller(ControllerEvent::Lead { epoch: 1 }))] = others[..] else {
             panic!("{others:?}")
         };
