@@ -16,9 +16,7 @@ use crate::cx::Cx;
 use crate::event::{Event, SchedulerEvent, Watcher};
 use crate::model::{Model, NodeId, PodId, TemplateId, pod_address};
 use crate::record::{Fact, Involved, QueueName};
-use crate::scheduling::{
-    ClusterEvent, Decision, Framework, Outcome, Query, Snapshot, TieBreak, unschedulable_message,
-};
+use crate::scheduling::{ClusterEvent, Decision, Framework, Outcome, Query, Snapshot, TieBreak};
 use crate::state::{Client, Request};
 use queue::PodQueue;
 
@@ -233,7 +231,7 @@ impl Scheduler {
             let cost = plane.scheduling_per_node.saturating_mul(u64::from(decision.evaluated));
             let due = cx.now.saturating_add(plane.scheduling_cycle).saturating_add(cost);
             let message = if decision.node().is_none() && cx.record.wants_events() {
-                unschedulable_message(cx.model, &self.snapshot, template, &decision)
+                self.message(cx, template, &decision)
             } else {
                 String::new()
             };
@@ -242,6 +240,12 @@ impl Scheduler {
             cx.at(due, Event::Scheduler(SchedulerEvent::Cycle { epoch: self.epoch }));
             return;
         }
+    }
+
+    fn message(&self, cx: &Cx<'_>, template: TemplateId, decision: &Decision) -> String {
+        self.profile_of[template].map_or_else(String::new, |profile| {
+            self.frameworks[profile].message((cx.model, &self.snapshot, template), decision)
+        })
     }
 
     /// The time of the attempt under way has passed: its outcome takes effect.

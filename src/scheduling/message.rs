@@ -61,11 +61,9 @@ fn histogram(counts: &BTreeMap<String, u32>) -> String {
 ///
 /// Fidelity: preemption is not simulated yet; what it says is given only where it is certain:
 /// when no candidate node has a pod of lower priority.
-#[must_use]
-pub fn unschedulable_message(
-    model: &Model,
-    snapshot: &Snapshot,
-    template: TemplateId,
+pub(crate) fn unschedulable_message(
+    (model, snapshot, template): (&Model, &Snapshot, TemplateId),
+    post_filter: &[String],
     decision: &Decision,
 ) -> String {
     if let Outcome::Error(text) = decision.outcome {
@@ -94,9 +92,15 @@ pub fn unschedulable_message(
     }
     message.push(' ');
     message.push_str(&histogram(&counts));
-    if let Some(preemption) = preemption_message(model, snapshot, template, decision) {
-        message.push_str(" preemption: ");
-        message.push_str(&preemption);
+    let said = post_filter.iter().filter_map(|plugin| match plugin.as_str() {
+        "DynamicResources" => Some("no new claims to deallocate".to_owned()),
+        "DefaultPreemption" => preemption_message(model, snapshot, template, decision),
+        _ => None,
+    });
+    let said: Vec<String> = said.collect();
+    if !said.is_empty() {
+        message.push(' ');
+        message.push_str(&said.join(", "));
     }
     message
 }
@@ -110,7 +114,7 @@ fn preemption_message(
 ) -> Option<String> {
     let spec = &model.templates[template];
     if spec.flags.never_preempts {
-        return Some("not eligible due to preemptionPolicy=Never.".to_owned());
+        return Some("preemption: not eligible due to preemptionPolicy=Never.".to_owned());
     }
     let resolvable: u32 = decision
         .reasons
@@ -129,5 +133,5 @@ fn preemption_message(
     if decision.nodes > resolvable {
         counts.insert(NOT_HELPFUL.to_owned(), decision.nodes - resolvable);
     }
-    Some(format!("0/{} nodes are available: {}", decision.nodes, histogram(&counts)))
+    Some(format!("preemption: 0/{} nodes are available: {}", decision.nodes, histogram(&counts)))
 }

@@ -4,6 +4,7 @@ use super::decision::{Decision, NodeExplanation, Outcome, PluginScore, ReasonCou
 use super::framework::{
     BuildCx, CycleCx, Plugin, PluginId, PluginSet, PreFilter, PreScore, Rejection,
 };
+use super::message::unschedulable_message;
 use super::{ClusterEvent, Snapshot, plugins};
 use crate::model::{Model, NodeId, PluginArgs, Profile, TemplateId};
 
@@ -51,6 +52,7 @@ pub struct Framework {
     filter: Vec<usize>,
     pre_score: Vec<usize>,
     score: Vec<Scorer>,
+    post_filter: Vec<String>,
     // Buffers of one decision.
     active_filters: Vec<usize>,
     active_scorers: Vec<Scorer>,
@@ -76,6 +78,7 @@ impl Framework {
             filter: Vec::new(),
             pre_score: Vec::new(),
             score: Vec::new(),
+            post_filter: profile.post_filter.clone(),
             active_filters: Vec::new(),
             active_scorers: Vec::new(),
             feasible: Vec::new(),
@@ -214,6 +217,12 @@ impl Framework {
         }
         explanations.sort_by_key(|explanation| explanation.node);
         (decision, explanations)
+    }
+
+    /// What Kubernetes says of a decision that found no node, in events and in the pod's status.
+    #[must_use]
+    pub fn message(&self, query: (&Model, &Snapshot, TemplateId), decision: &Decision) -> String {
+        unschedulable_message(query, &self.post_filter, decision)
     }
 
     /// The feasible nodes of the last decision, in the order in which they were found.

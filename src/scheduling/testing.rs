@@ -331,7 +331,7 @@ impl Bench {
     pub(crate) fn message(&mut self, template: TemplateId) -> String {
         let decision = self.decide(template);
         assert_eq!(decision.node(), None, "a node was found");
-        super::unschedulable_message(&self.model, &self.snapshot, template, &decision)
+        self.framework.message((&self.model, &self.snapshot, template), &decision)
     }
 
     /// (raw, normalised) scores of one plugin, by node; `None` where the plugin skipped.

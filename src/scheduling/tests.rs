@@ -110,13 +110,13 @@ fn what_does_not_fit_is_told_in_kubernetes_words() {
     assert_eq!(
         bench.message(pod),
         "0/5 nodes are available: 1 node(s) had untolerated taint {dedicated: db}, 1 node(s) were \
-         unschedulable, 3 Insufficient cpu. preemption: 0/5 nodes are available: 2 Preemption is \
-         not helpful for scheduling, 3 No preemption victims found for incoming pod."
+         unschedulable, 3 Insufficient cpu. no new claims to deallocate, preemption: 0/5 nodes are available: 2 \
+         Preemption is not helpful for scheduling, 3 No preemption victims found for incoming pod."
     );
     assert_eq!(
         bench.message(large),
         "0/5 nodes are available: 1 node(s) had untolerated taint {dedicated: db}, 1 node(s) were \
-         unschedulable, 3 Insufficient cpu, 3 Insufficient memory. preemption: 0/5 nodes are \
+         unschedulable, 3 Insufficient cpu, 3 Insufficient memory. no new claims to deallocate, preemption: 0/5 nodes are \
          available: 5 Preemption is not helpful for scheduling."
     );
     assert!(
@@ -186,7 +186,7 @@ fn node_affinity_selects_restricts_and_prefers() {
     bench.bind(node(3), full);
     assert!(bench.message(named).starts_with(
         "0/4 nodes are available: 1 Insufficient cpu, 3 node(s) didn't satisfy plugin(s) \
-         [NodeAffinity]. preemption:"
+         [NodeAffinity]. no new claims to deallocate, preemption:"
     ));
     assert!(bench.message(nowhere).starts_with(
         "0/4 nodes are available: 4 node(s) didn't match Pod's node affinity/selector."
