@@ -10,7 +10,10 @@
     allow(
         clippy::wildcard_enum_match_arm,
         clippy::float_cmp,
-        reason = "tests name the one case they expect and compare exact results"
+        clippy::type_complexity,
+        clippy::too_many_lines,
+        clippy::collapsible_match,
+        reason = "tests name the one case they expect, compare exact results and tell one story"
     )
 )]
 

@@ -265,8 +265,7 @@ impl<'a> Ticking<'a> {
         } else if all_were {
             self.probe.fill(now);
         }
-        for (zone, (&state, &(ready, not))) in
-            self.zones.iter_mut().zip(states.iter().zip(counts))
+        for (zone, (&state, &(ready, not))) in self.zones.iter_mut().zip(states.iter().zip(counts))
         {
             let large = ready + not > u64::from(policy.large_cluster_size_threshold);
             let rate = match state {
@@ -337,15 +336,17 @@ fn histories() -> impl Strategy<Value = History> {
         prop::collection::vec((1..400_000u64, 0..15usize, op), 0..40),
         prop::option::of(50_000..350_000u64),
     )
-        .prop_map(|((zones, period, grace, fast), lag_ms, phases_ms, ops, restart_ms)| History {
-            zones,
-            period_s: [1, 2, 5][period],
-            grace_s: [3, 10, 20, 40][grace],
-            secondary_milli: if fast { 50 } else { 10 },
-            lag_ms,
-            phases_ms,
-            ops,
-            restart_ms,
+        .prop_map(|((zones, period, grace, fast), lag_ms, phases_ms, ops, restart_ms)| {
+            History {
+                zones,
+                period_s: [1, 2, 5][period],
+                grace_s: [3, 10, 20, 40][grace],
+                secondary_milli: if fast { 50 } else { 10 },
+                lag_ms,
+                phases_ms,
+                ops,
+                restart_ms,
+            }
         })
 }
 
@@ -403,7 +404,7 @@ fn tick(model: &Model, history: &History) -> Vec<Written> {
     let lag = SimDuration::from_millis(history.lag_ms);
     let (ops, mut renewals) = effective(history, model.nodes.len());
     for at in renewals.iter_mut().flatten() {
-        *at = *at + lag;
+        *at += lag;
     }
     let mut ticking = Ticking::new(model, lag, renewals);
     let mut ops = ops.into_iter().peekable();
@@ -428,12 +429,12 @@ fn tick(model: &Model, history: &History) -> Vec<Written> {
             advance(&mut ticking, now);
             if now == pass {
                 ticking.pass(now);
-                pass = pass + period;
+                pass += period;
                 ticking.deliver(now);
             }
             ticking.drain(now);
             ticking.deliver(now);
-            now = now + SimDuration::from_millis(100);
+            now += SimDuration::from_millis(100);
         }
     }
     advance(&mut ticking, END);
@@ -578,11 +579,14 @@ fn lifecycle_traces_are_those_recorded() {
             let Request::NodeTaints { node, changes } = request else { continue };
             for change in changes {
                 match change {
-                    crate::state::NodeTaint::Add(taint) if taint.effect == TaintEffect::NoExecute => {
+                    crate::state::NodeTaint::Add(taint)
+                        if taint.effect == TaintEffect::NoExecute =>
+                    {
                         if tainted.insert(*node) {
                             let t = serde_json::json!(time.as_nanos() / 100_000_000);
                             let t = t.as_f64().unwrap() / 10.0;
-                            let t = if t.fract() == 0.0 { format!("{t:.0}") } else { format!("{t}") };
+                            let t =
+                                if t.fract() == 0.0 { format!("{t:.0}") } else { format!("{t}") };
                             let zone = zone_of(&model.nodes[*node].name);
                             *ours.entry(format!("{t} z{zone}")).or_default() += 1;
                         }
@@ -616,10 +620,8 @@ fn number(value: &serde_json::Value) -> f64 {
 
 /// Applies a recorded event to a node.
 fn replay(bench: &mut Bench<'_>, now: SimTime, node: NodeId, event: &serde_json::Value) {
-    let alive = matches!(
-        bench.state.truth.nodes[node].heartbeat,
-        crate::state::Heartbeat::Beating { .. }
-    );
+    let alive =
+        matches!(bench.state.truth.nodes[node].heartbeat, crate::state::Heartbeat::Beating { .. });
     let post = |bench: &mut Bench<'_>, status| {
         bench.set_ready(now, node, Condition::new(status, now));
         bench.with(now, |parts, cx| parts.lifecycle.on_status_post(cx, node));

@@ -129,7 +129,8 @@ mod tests {
 
     #[test]
     fn a_container_that_crashes_a_second_after_each_start_waits_longer_and_longer() {
-        let at: Vec<u64> = starts(&Limits::new(CURVE), &[1; 9]).into_iter().map(|(at, _)| at).collect();
+        let at: Vec<u64> =
+            starts(&Limits::new(CURVE), &[1; 9]).into_iter().map(|(at, _)| at).collect();
         assert_eq!(at, [0, 1, 12, 33, 74, 155, 316, 617, 918]);
     }
 

@@ -27,7 +27,7 @@ mod worker;
 
 use self::node::{Node, RELIST_PERIOD};
 use self::pod::{Pod, Stage, Work};
-use self::worker::{Ticking, Worker};
+use self::worker::Worker;
 use crate::base::id::IdVec;
 use crate::base::time::SimDuration;
 use crate::cx::Cx;
@@ -41,7 +41,6 @@ pub struct Kubelets {
     nodes: IdVec<NodeId, Node>,
     /// By pod id; absent for pods that no kubelet knows (any more).
     pods: Vec<Option<Box<Pod>>>,
-    ticking: Ticking,
 }
 
 impl Kubelets {
@@ -54,7 +53,7 @@ impl Kubelets {
                 streams.stream(StreamKind::PlegPhase, spec.address).below(RELIST_PERIOD.as_nanos());
             nodes.push(Node::new(SimDuration::from_nanos(phase)));
         }
-        Self { nodes, pods: Vec::new(), ticking: Ticking::Analytic }
+        Self { nodes, pods: Vec::new() }
     }
 
     /// Handles one event.
@@ -100,8 +99,7 @@ impl Kubelets {
         let Some(slot) = self.pods.get_mut(id.index()) else { return };
         let Some(mut pod) = slot.take() else { return };
         let node = &mut self.nodes[pod.node];
-        let ticking = self.ticking;
-        work(&mut Worker { cx, node, pod: &mut pod, ticking });
+        work(&mut Worker { cx, node, pod: &mut pod });
         if pod.forgotten {
             node.remove(id);
         } else {
@@ -171,6 +169,7 @@ impl Kubelets {
     }
 }
 
+#[expect(clippy::wildcard_enum_match_arm, reason = "the caller sorts the events")]
 fn pod_event(worker: &mut Worker<'_, '_>, event: KubeletEvent) {
     match event {
         KubeletEvent::SandboxReady { .. } if worker.pod.work == Work::Sandbox => {
@@ -182,6 +181,7 @@ fn pod_event(worker: &mut Worker<'_, '_>, event: KubeletEvent) {
     }
 }
 
+#[expect(clippy::wildcard_enum_match_arm, reason = "the caller sorts the events")]
 fn container_event(worker: &mut Worker<'_, '_>, event: KubeletEvent) {
     match event {
         KubeletEvent::ContainerStarted { container, .. } => worker.container_started(container),

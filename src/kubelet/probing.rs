@@ -3,7 +3,7 @@
 //! A container's health is piecewise constant. While it stays as it is and a worker's state is
 //! steady for it, nothing that anyone could see happens at the worker's ticks: the worker sleeps.
 //! When something changes it wakes, finds its next tick on its own grid, and ticks until its state
-//! is steady again. The naive kubelet of the tests ticks always and must give the same facts.
+//! is steady again.
 //!
 //! Fidelity: a probe that gets an answer takes no time; only time-outs do. The extra readiness
 //! rounds of the kubelet's resync every 60–90 s are left out.
@@ -12,7 +12,7 @@ use super::container::{Activity, Container, Probe, Process};
 use super::outcome::{self, Outcome, Outlook};
 use super::pod::Stage;
 use super::probe::Step;
-use super::worker::{Ticking, Worker};
+use super::worker::Worker;
 use crate::base::time::{SimDuration, SimTime};
 use crate::event::{Event, KubeletEvent};
 use crate::model::{ProbeKind, ProbeSpec};
@@ -287,18 +287,18 @@ impl Worker<'_, '_> {
 
     /// Schedules the next tick, `next` at the earliest, unless the worker can sleep.
     fn plan(&mut self, index: u8, place: usize, next: SimTime) {
-        if self.ticking == Ticking::Analytic && self.can_sleep(index, place) {
+        if self.can_sleep(index, place) {
             return;
         }
         if self.pod.stage == Stage::Stopped {
             return;
         }
         let (kind, spec) = self.probe_spec(index, place);
-        let (pod, is_naive) = (self.pod.id, self.ticking != Ticking::Analytic);
+        let pod = self.pod.id;
         let container = self.container(index);
         let allowed = container.started_at.saturating_add(spec.initial_delay);
         let probe = &mut container.probes[place];
-        let delayed = !is_naive && probe.worker.knows(container.instances) && next < allowed;
+        let delayed = probe.worker.knows(container.instances) && next < allowed;
         let at = if delayed { grid_tick(probe.anchor, spec.period, allowed) } else { next };
         probe.times_out = false;
         probe.epoch += 1;

@@ -2,7 +2,4 @@
 //! kubelet's requests after a fixed latency.
 
 mod cluster;
-mod failures;
-mod oracle;
-mod prober;
 mod timelines;

@@ -15,23 +15,12 @@ use crate::record::{Fact, Involved};
 use crate::rng::StreamKind;
 use crate::state::{Client, Request};
 
-/// How probes are simulated.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Ticking {
-    /// Only ticks that can change something are events.
-    Analytic,
-    /// Every tick is an event: the oracle of the tests.
-    #[cfg(test)]
-    Naive,
-}
-
 /// One pod at work.
 #[derive(Debug)]
 pub(crate) struct Worker<'a, 'c> {
     pub(crate) cx: &'a mut Cx<'c>,
     pub(crate) node: &'a mut Node,
     pub(crate) pod: &'a mut Pod,
-    pub(crate) ticking: Ticking,
 }
 
 /// What the worker should do next.

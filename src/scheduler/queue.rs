@@ -300,12 +300,6 @@ impl PodQueue {
         ]
     }
 
-    /// Where a pod is, for tests.
-    #[cfg(test)]
-    pub(super) fn place_of(&self, pod: PodId) -> Option<Place> {
-        self.pods.get(&pod).map(|entry| entry.place)
-    }
-
     /// Expiry of the back-off that an entry has earned: doubling with every attempt that failed in
     /// the same way, truncated to the window.
     fn backoff_expiry(&self, entry: &QueuedPod) -> Option<SimTime> {

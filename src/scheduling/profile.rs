@@ -62,8 +62,11 @@ pub struct Framework {
     totals: Vec<i64>,
     ties: Vec<NodeId>,
     /// Raw and normalised scores per plugin, kept only while explaining.
-    detail: Option<Vec<(Scorer, Vec<i64>, Vec<i64>)>>,
+    detail: Option<Vec<Told>>,
 }
+
+/// Raw and normalised scores of one plugin, kept while explaining.
+type Told = (Scorer, Vec<i64>, Vec<i64>);
 
 impl Framework {
     /// Builds the plugins of a profile that [`super::config`] made.
@@ -180,7 +183,7 @@ impl Framework {
         decision.feasible = u32::try_from(self.feasible.len()).expect("node ids have 32 bits");
         decision.next_start = (query.start + evaluated) % nodes;
         match self.feasible[..] {
-            [] => self.diagnose(restricted, &mut decision),
+            [] => self.diagnose(restricted.map(|(_, plugins)| plugins), &mut decision),
             [only] if self.detail.is_none() => decision.outcome = Outcome::Place(only),
             _ => decision.outcome = self.score_and_choose(&cx, query.tie_break),
         }
@@ -238,7 +241,6 @@ impl Framework {
 
     /// PreFilter of all plugins. `None` if the pod is rejected as a whole; otherwise the nodes
     /// that are left, if there is a restriction, and the plugins that made it.
-    #[expect(clippy::type_complexity, reason = "three states of one answer, used once")]
     fn run_pre_filters(
         &mut self,
         cx: &CycleCx<'_>,
@@ -324,7 +326,7 @@ impl Framework {
     }
 
     /// Why no node was feasible.
-    fn diagnose(&self, restricted: Option<(Vec<NodeId>, PluginSet)>, decision: &mut Decision) {
+    fn diagnose(&self, restricted: Option<PluginSet>, decision: &mut Decision) {
         for entry in &self.rejected {
             decision.rejected_by.insert(entry.plugin);
             let known = decision
@@ -340,7 +342,7 @@ impl Framework {
                 }),
             }
         }
-        if let Some((_, plugins)) = restricted {
+        if let Some(plugins) = restricted {
             for plugin in plugins.iter() {
                 decision.rejected_by.insert(plugin);
             }

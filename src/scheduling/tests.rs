@@ -167,8 +167,8 @@ fn node_affinity_selects_restricts_and_prefers() {
     let preferring = builder.template("prefers", (100, 0));
     builder.spec(preferring).node_affinity =
         Some(vec![term(vec![in_a.clone()]), term(vec![in_b.clone()])]);
-    let weighted = [(20, in_a.clone()), (80, in_b)]
-        .map(|(weight, r)| Weighted { weight, term: term(vec![r]) });
+    let weighted =
+        [(20, in_a), (80, in_b)].map(|(weight, r)| Weighted { weight, term: term(vec![r]) });
     builder.spec(preferring).node_affinity_preferred.extend(weighted);
     let named = builder.template("named", (100, 0));
     let names = vec![builder.symbol("n3"), builder.symbol("n9")];

@@ -8,7 +8,6 @@ use crate::engine::EventQueue;
 use crate::event::{ApiEvent, Event, KubeletEvent};
 use crate::kubelet::Kubelets;
 use crate::kubelet::node::Node;
-use crate::kubelet::worker::Ticking;
 use crate::model::*;
 use crate::record::{Detail, Fact, KubeEvent, Recorder};
 use crate::rng::{Distribution, Streams};
@@ -231,13 +230,6 @@ impl<'a> Cluster<'a> {
             handled: 0,
             now: SimTime::ZERO,
         }
-    }
-
-    /// The same with every probe's tick an event.
-    pub(super) fn naive(model: &'a Model) -> Self {
-        let mut cluster = Self::new(model);
-        cluster.kubelets.ticking = Ticking::Naive;
-        cluster
     }
 
     pub(super) fn with<R>(&mut self, act: impl FnOnce(&mut Kubelets, &mut Cx<'_>) -> R) -> R {

@@ -1,0 +1,45 @@
+//! The binary from outside: determinism, hostile input, documents, real manifests.
+
+mod answers;
+mod determinism;
+mod documents;
+mod hostile;
+
+use std::path::{Path, PathBuf};
+use std::process::Output;
+
+use assert_cmd::Command;
+
+/// The repository.
+pub(crate) fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// Runs wavetank in a folder with extra environment.
+pub(crate) fn wavetank(dir: &Path, env: &[(&str, &str)], args: &[&str]) -> Output {
+    let mut command = Command::cargo_bin("wavetank").expect("the binary is built");
+    command.current_dir(dir).args(args).timeout(std::time::Duration::from_secs(60));
+    for (key, value) in env {
+        command.env(key, value);
+    }
+    command.output().expect("the binary starts")
+}
+
+/// Every file below a folder with its bytes, by relative path.
+pub(crate) fn files(dir: &Path) -> Vec<(PathBuf, Vec<u8>)> {
+    let mut out = Vec::new();
+    let mut open = vec![dir.to_owned()];
+    while let Some(folder) = open.pop() {
+        for entry in std::fs::read_dir(&folder).expect("a readable folder") {
+            let path = entry.expect("a readable entry").path();
+            if path.is_dir() {
+                open.push(path);
+            } else {
+                let name = path.strip_prefix(dir).expect("below the folder").to_owned();
+                out.push((name, std::fs::read(&path).expect("a readable file")));
+            }
+        }
+    }
+    out.sort();
+    out
+}
