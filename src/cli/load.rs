@@ -1,10 +1,11 @@
 //! From a path to models: reading, compiling, and saying what is wrong.
 
+use std::collections::BTreeSet;
 use std::io::IsTerminal as _;
 use std::path::Path;
 
 use super::{Failure, say_error};
-use crate::base::diag::{Diagnostics, SourceMap};
+use crate::base::diag::{Diagnostics, FileId, SourceMap};
 use crate::metrics;
 use crate::model::Model;
 use crate::scenario::compile::{DEFAULT_SEED, compile};
@@ -68,7 +69,7 @@ pub(super) fn scenario(path: &Path, asked: &[String], seed: Option<u64>) -> Resu
             .and_then(|metrics| metrics.primary.as_ref())
             .map(|name| name.value.clone()),
         file_name,
-        digest: digest(&reader.sources),
+        digest: digest(&loaded, &reader.sources),
         ignored: ignored(&loaded.workloads),
     })
 }
@@ -136,10 +137,14 @@ pub(super) fn shows_progress() -> bool {
     std::io::stderr().is_terminal()
 }
 
-/// Hash of every text read, in order: the identity of the input.
-fn digest(sources: &SourceMap) -> String {
+/// Hash of the scenario's file and of every manifest, in order of reading: the identity of the
+/// input, whichever policies were asked for.
+fn digest(loaded: &LoadedScenario, sources: &SourceMap) -> String {
+    let objects = loaded.workloads.objects.iter().chain(&loaded.nodes.objects);
+    let mut files: BTreeSet<FileId> = objects.map(|object| object.origin.file).collect();
+    files.insert(loaded.file);
     let mut hasher = blake3::Hasher::new();
-    for file in sources.ids() {
+    for file in files {
         let text = sources.text(file);
         hasher.update(&(text.len() as u64).to_le_bytes());
         hasher.update(text.as_bytes());

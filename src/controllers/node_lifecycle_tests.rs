@@ -1,3 +1,5 @@
+//! Tests of the node monitor: the timelines of the reference, zones, restarts.
+
 use super::super::bench::Bench;
 use super::*;
 use crate::model::fixture;

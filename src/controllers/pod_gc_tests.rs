@@ -1,3 +1,5 @@
+//! Tests of the pod garbage collector.
+
 use super::*;
 use crate::controllers::bench::Bench;
 use crate::model::{NodeId, fixture};

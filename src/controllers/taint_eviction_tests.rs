@@ -1,3 +1,5 @@
+//! Tests of taint eviction: timers, tolerations, recorded traces.
+
 use serde_json::Value;
 
 use super::*;

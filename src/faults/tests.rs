@@ -1,3 +1,5 @@
+//! Tests of the storm: instants, overlaps, elections.
+
 use std::collections::BTreeMap;
 
 use super::*;

@@ -6,8 +6,6 @@
 //! is `scheduling`'s business.
 
 mod queue;
-#[cfg(test)]
-mod tests;
 mod watches;
 
 use crate::base::id::{IdSet, IdVec};

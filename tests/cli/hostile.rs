@@ -102,10 +102,10 @@ const BREAKS: &[(&str, &str)] = &[
     ("- objects:", "- manifests: nowhere/\n      objects:"),
 ];
 
-fn check(name: &str, bytes: &[u8]) {
+fn check(name: &str, bytes: &[u8], verbs: &[&str]) {
     let dir = tempfile::tempdir().unwrap();
     std::fs::write(dir.path().join("scenario.yaml"), bytes).unwrap();
-    for verb in ["validate", "run"] {
+    for verb in verbs {
         let output = wavetank(dir.path(), &[], &[verb, "scenario.yaml"]);
         let stderr = String::from_utf8_lossy(&output.stderr);
         assert_eq!(output.status.code(), Some(2), "{verb} {name}: {stderr}");
@@ -130,7 +130,7 @@ fn each_mistake_is_located() {
         assert!(GOOD.contains(good), "{good} is not in the sound scenario");
         if good != bad {
             tried += 1;
-            check(bad, GOOD.replacen(good, bad, 1).as_bytes());
+            check(bad, GOOD.replacen(good, bad, 1).as_bytes(), &["validate", "run"]);
         }
     }
     assert!(tried >= 50, "only {tried} mistakes");
@@ -138,6 +138,8 @@ fn each_mistake_is_located() {
 
 #[test]
 fn files_that_are_no_scenarios_are_refused() {
+    // `validate` would take some of them for plain manifests, where they are worth a warning.
+    let check = |name: &str, bytes: &[u8]| check(name, bytes, &["run"]);
     check("empty", b"");
     check("spaces", b"   \n\n");
     check("binary", &[0u8, 159, 146, 150, 255, 0, 1, 2]);

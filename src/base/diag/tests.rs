@@ -1,3 +1,5 @@
+//! Tests of diagnostics: order, rendering, suggestions.
+
 use super::*;
 
 fn one(text: &str, span: (u32, u32, u32)) -> String {

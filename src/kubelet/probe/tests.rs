@@ -1,3 +1,5 @@
+//! Tests of the probe worker: thresholds, delays, gating, holds.
+
 use super::*;
 use crate::base::time::SimDuration;
 use crate::model::ProbeHandler;

@@ -1,3 +1,5 @@
+//! Tests of reading Kubernetes types from located trees.
+
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::Pod;
 

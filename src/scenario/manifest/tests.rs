@@ -1,3 +1,5 @@
+//! Tests of manifests: kinds, defaults, mistakes.
+
 use super::*;
 use crate::base::diag::SourceMap;
 

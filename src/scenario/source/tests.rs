@@ -1,3 +1,5 @@
+//! Tests of YAML reading: limits, tags, merge keys, damaged text.
+
 use super::*;
 use crate::base::diag::SourceMap;
 
