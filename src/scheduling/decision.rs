@@ -29,16 +29,24 @@ impl TieBreak<'_> {
         position: impl Fn(NodeId) -> u32,
         name_rank: impl Fn(NodeId) -> u32,
     ) -> NodeId {
-        match self {
-            Self::LowestName => {
-                ties.iter().copied().min_by_key(|&node| name_rank(node)).expect("ties exist")
+        match self.rank(ties.len() as u64) {
+            None => ties.iter().copied().min_by_key(|&node| name_rank(node)).expect("ties exist"),
+            Some(rank) => {
+                let rank = usize::try_from(rank).expect("below the number of nodes");
+                *ties.select_nth_unstable_by_key(rank, |&node| position(node)).1
             }
+        }
+    }
+
+    /// Which of `count` tied nodes is taken, counted in the order of the node list; `None` for the
+    /// one whose name sorts first.
+    pub(crate) fn rank(self, count: u64) -> Option<u64> {
+        match self {
+            Self::LowestName => None,
             Self::Seeded { streams, entity, attempt } => {
                 let mut stream = streams.stream(StreamKind::SchedulerTieBreak, entity);
                 stream.seek(attempt);
-                let drawn = stream.below(ties.len() as u64);
-                let rank = usize::try_from(drawn).expect("below the number of nodes");
-                *ties.select_nth_unstable_by_key(rank, |&node| position(node)).1
+                Some(stream.below(count))
             }
         }
     }

@@ -7,6 +7,7 @@
 
 use std::fmt;
 
+use super::rules::DomainRules;
 use super::{ClusterEvent, Snapshot, WakeSet};
 use crate::model::{Model, NodeId, PluginArgs, PodTemplate, Taint, TemplateId};
 use crate::registry::{Described, Descriptor};
@@ -83,7 +84,9 @@ impl Point {
 /// declaration says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Dependency {
-    /// The node alone.
+    /// The node's object alone: its labels, taints and specification, not its pods.
+    NodeObject,
+    /// The node and the pods on it.
     NodeLocal,
     /// Counts per value of topology keys.
     Domain,
@@ -226,6 +229,12 @@ pub struct BuildCx<'a> {
 }
 
 /// A plugin of one profile. Every method has the answer of a plugin that does not take part.
+///
+/// Where filter and score depend on single nodes alone ([`Dependency::NodeObject`],
+/// [`Dependency::NodeLocal`]), `pre_filter` and `pre_score` must follow from the pod's class, and
+/// `filter` and `score` from the class and that node: answers are kept until the node changes.
+/// A plugin of another dependency describes itself by [`Plugin::rules`] or is asked anew for
+/// every decision.
 pub trait Plugin: fmt::Debug + Send {
     /// PreEnqueue: why a pod of this class may not enter the queue yet.
     fn pre_enqueue(&self, _spec: &PodTemplate) -> Option<&'static str> {
@@ -261,8 +270,25 @@ pub trait Plugin: fmt::Debug + Send {
         scores.extend(feasible.iter().map(|&node| self.score(cx, node)));
     }
 
-    /// NormalizeScore: brings raw scores to 0–100.
+    /// NormalizeScore: brings raw scores to 0–100. What becomes of a score may depend on which
+    /// scores there are, not on how often each is.
     fn normalize(&self, _cx: &CycleCx<'_>, _feasible: &[NodeId], _scores: &mut [i64]) {}
+
+    /// Whether [`Plugin::normalize`] does anything.
+    fn normalizes(&self) -> bool {
+        false
+    }
+
+    /// Whether filter and score of a plugin of single nodes treat pods of both classes alike.
+    fn alike(&self, _a: &PodTemplate, _b: &PodTemplate) -> bool {
+        false
+    }
+
+    /// Describes, for a class, what filter and score of a plugin do that looks at more than single
+    /// nodes. False if rules cannot say it; the plugin is then asked about every node.
+    fn rules(&mut self, _cx: &CycleCx<'_>, _rules: &mut DomainRules) -> bool {
+        false
+    }
 
     /// Queueing hint: whether the event, of a kind the plugin registered for, may make a pod of
     /// this class schedulable that the plugin rejected.

@@ -9,16 +9,19 @@
 //! scheduler component, preemption, `explain`, conformance replays and what-ifs call the same
 //! code.
 
+mod changes;
 pub mod config;
 mod decision;
 mod events;
 mod framework;
+mod index;
 mod message;
 mod node_tree;
 pub mod plugins;
 mod profile;
 #[cfg(test)]
 mod recorded;
+pub mod rules;
 mod snapshot;
 #[cfg(test)]
 pub(crate) mod testing;
@@ -32,5 +35,5 @@ pub use framework::{
     BuildCx, BuildPlugin, CycleCx, Dependency, Plugin, PluginDef, PluginId, PluginSet, Point,
     PreFilter, PreScore, Reason, Rejection, Verdict,
 };
-pub use profile::{Framework, Query};
+pub use profile::{Evaluation, Framework, Query};
 pub use snapshot::{BoundPod, ClassCount, NodeLoad, NodeRow, Snapshot};

@@ -4,6 +4,7 @@ use super::decision::{Decision, NodeExplanation, Outcome, PluginScore, ReasonCou
 use super::framework::{
     BuildCx, CycleCx, Plugin, PluginId, PluginSet, PreFilter, PreScore, Rejection,
 };
+use super::index::{Answer, Index, Lists, Points};
 use super::message::unschedulable_message;
 use super::{ClusterEvent, Snapshot, plugins};
 use crate::model::{Model, NodeId, PluginArgs, Profile, TemplateId};
@@ -25,9 +26,19 @@ pub struct Query<'a> {
 
 /// Score and weight of one plugin.
 #[derive(Clone, Copy, Debug)]
-struct Scorer {
-    plugin: usize,
-    weight: i64,
+pub(super) struct Scorer {
+    pub(super) plugin: usize,
+    pub(super) weight: i64,
+}
+
+/// How a decision is worked out. Both ways give the same decisions.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Evaluation {
+    /// Answers are kept and refreshed where something changed.
+    #[default]
+    Incremental,
+    /// Every plugin is asked about every node, every time.
+    FullScan,
 }
 
 /// A node that was rejected.
@@ -53,6 +64,8 @@ pub struct Framework {
     pre_score: Vec<usize>,
     score: Vec<Scorer>,
     post_filter: Vec<String>,
+    evaluation: Evaluation,
+    index: Index,
     // Buffers of one decision.
     active_filters: Vec<usize>,
     active_scorers: Vec<Scorer>,
@@ -82,6 +95,8 @@ impl Framework {
             pre_score: Vec::new(),
             score: Vec::new(),
             post_filter: profile.post_filter.clone(),
+            evaluation: Evaluation::default(),
+            index: Index::default(),
             active_filters: Vec::new(),
             active_scorers: Vec::new(),
             feasible: Vec::new(),
@@ -100,7 +115,7 @@ impl Framework {
         let pre_filter = list(&profile.pre_filter);
         let filter = list(&profile.filter);
         let pre_score = list(&profile.pre_score);
-        let score = profile
+        let score: Vec<Scorer> = profile
             .score
             .iter()
             .filter_map(|entry| {
@@ -108,7 +123,25 @@ impl Framework {
                 Some(Scorer { plugin, weight: entry.weight })
             })
             .collect();
-        Self { pre_enqueue, pre_filter, filter, pre_score, score, ..framework }
+        let index = Index::new(Lists::new(Points {
+            ids: &framework.ids,
+            pre_filter: &pre_filter,
+            filter: &filter,
+            pre_score: &pre_score,
+            score: &score,
+        }));
+        Self { pre_enqueue, pre_filter, filter, pre_score, score, index, ..framework }
+    }
+
+    /// Chooses how decisions are worked out from now on.
+    pub fn set_evaluation(&mut self, evaluation: Evaluation) {
+        self.evaluation = evaluation;
+    }
+
+    /// Bytes that are kept between decisions, roughly: (what pod classes share, per pod class).
+    #[must_use]
+    pub fn kept_bytes(&self) -> (usize, usize) {
+        self.index.bytes()
     }
 
     /// The instance of a plugin, made if need be; `None` if the plugin has no effect here.
@@ -154,20 +187,22 @@ impl Framework {
 
     /// Decides where a pod goes.
     pub fn schedule(&mut self, query: &Query<'_>) -> Decision {
+        let nodes = query.snapshot.node_list().len();
+        if self.evaluation == Evaluation::Incremental && nodes > 0 {
+            let wanted = self.wanted_nodes(nodes);
+            if let Some(answer) = self.index.decide(query, &mut self.instances, wanted) {
+                return placed(query, nodes, answer);
+            }
+        }
+        self.full_scan(query)
+    }
+
+    /// Asks every plugin about every node.
+    fn full_scan(&mut self, query: &Query<'_>) -> Decision {
         let Query { model, snapshot, template, .. } = *query;
         let cx = CycleCx { model, snapshot, template, spec: &model.templates[template] };
         let nodes = snapshot.node_list().len();
-        let mut decision = Decision {
-            outcome: Outcome::Unschedulable,
-            next_start: query.start,
-            evaluated: 0,
-            feasible: 0,
-            nodes: u32::try_from(nodes).expect("node ids have 32 bits"),
-            rejected_by: PluginSet::default(),
-            pre_filter: None,
-            reasons: Vec::new(),
-            outside: None,
-        };
+        let mut decision = undecided(query, nodes);
         self.feasible.clear();
         self.rejected.clear();
         if nodes == 0 {
@@ -194,7 +229,7 @@ impl Framework {
     /// even if one node only is feasible.
     pub fn explain(&mut self, query: &Query<'_>) -> (Decision, Vec<NodeExplanation>) {
         self.detail = Some(Vec::new());
-        let decision = self.schedule(query);
+        let decision = self.full_scan(query);
         let detail = self.detail.take().unwrap_or_default();
         let mut explanations: Vec<NodeExplanation> = Vec::new();
         for rejected in &self.rejected {
@@ -228,13 +263,13 @@ impl Framework {
         unschedulable_message(query, &self.post_filter, decision)
     }
 
-    /// The feasible nodes of the last decision, in the order in which they were found.
+    /// The feasible nodes of the last full scan, in the order in which they were found.
     #[must_use]
     pub fn feasible(&self) -> &[NodeId] {
         &self.feasible
     }
 
-    /// The nodes that the last decision rejected: node, first rejecting plugin, why.
+    /// The nodes that the last full scan rejected: node, first rejecting plugin, why.
     pub fn rejected(&self) -> impl Iterator<Item = (NodeId, PluginId, Rejection)> {
         self.rejected.iter().map(|entry| (entry.node, entry.plugin, entry.rejection))
     }
@@ -386,5 +421,32 @@ impl Framework {
                 |node| cx.snapshot.name_rank(node),
             ),
         })
+    }
+}
+
+/// A decision before anything is known.
+fn undecided(query: &Query<'_>, nodes: usize) -> Decision {
+    Decision {
+        outcome: Outcome::Unschedulable,
+        next_start: query.start,
+        evaluated: 0,
+        feasible: 0,
+        nodes: u32::try_from(nodes).expect("node ids have 32 bits"),
+        rejected_by: PluginSet::default(),
+        pre_filter: None,
+        reasons: Vec::new(),
+        outside: None,
+    }
+}
+
+/// The decision that an answer of the index makes.
+fn placed(query: &Query<'_>, nodes: usize, answer: Answer) -> Decision {
+    let number = |count: usize| u32::try_from(count).expect("node ids have 32 bits");
+    Decision {
+        outcome: Outcome::Place(answer.node),
+        next_start: (query.start + answer.evaluated) % nodes,
+        evaluated: number(answer.evaluated),
+        feasible: number(answer.feasible),
+        ..undecided(query, nodes)
     }
 }

@@ -4,6 +4,7 @@
 //! node are also counted by class, so that rules over pods cost the number of classes, not of
 //! pods.
 
+use super::changes::{Change, ChangeLog};
 use super::node_tree::NodeTree;
 use crate::base::id::{IdSet, IdVec};
 use crate::model::{HostPort, Model, NodeId, PodId, ResourceId, Taint, TemplateId};
@@ -105,6 +106,7 @@ pub struct Snapshot {
     /// Pods of each class on all nodes, terminating ones included.
     totals: IdVec<TemplateId, u32>,
     generation: u64,
+    changes: ChangeLog,
 }
 
 impl Snapshot {
@@ -136,13 +138,21 @@ impl Snapshot {
             node_of: Vec::new(),
             totals: model.templates.ids().map(|_| 0).collect(),
             generation: 0,
+            changes: ChangeLog::new(model.nodes.len()),
         }
+    }
+
+    /// What has changed, for those who keep up with it.
+    #[must_use]
+    pub(crate) fn changes(&self) -> &ChangeLog {
+        &self.changes
     }
 
     /// Adds a node as it is now; pods already placed there count from now on.
     pub fn add_node(&mut self, model: &Model, node: NodeId, taints: &[Taint], unschedulable: bool) {
         if self.present.insert(node) {
             self.tree.add(model, node);
+            self.changes.nodes_changed();
         }
         self.update_node(node, taints, unschedulable);
     }
@@ -151,6 +161,7 @@ impl Snapshot {
     pub fn remove_node(&mut self, model: &Model, node: NodeId) {
         if self.present.remove(node) {
             self.tree.remove(model, node);
+            self.changes.nodes_changed();
             self.touch(node);
         }
     }
@@ -163,6 +174,7 @@ impl Snapshot {
             row.taints.extend_from_slice(taints);
         }
         row.unschedulable = unschedulable;
+        self.changes.push(Change::Node(node));
         self.touch(node);
     }
 
@@ -194,6 +206,7 @@ impl Snapshot {
             }
         }
         self.totals[template] += 1;
+        self.changes.push(Change::Pods { node, template, pods: 1, live: 1 });
         self.account(model, node, template, 1);
     }
 
@@ -223,6 +236,8 @@ impl Snapshot {
             }
         }
         self.totals[bound.template] -= 1;
+        let live = -i8::from(!bound.terminating);
+        self.changes.push(Change::Pods { node, template: bound.template, pods: -1, live });
         self.account(model, node, bound.template, -1);
         Some(node)
     }
@@ -236,11 +251,13 @@ impl Snapshot {
             return;
         }
         bound.terminating = true;
+        let template = bound.template;
         let at = row
             .classes
-            .binary_search_by_key(&bound.template, |class| class.template)
+            .binary_search_by_key(&template, |class| class.template)
             .expect("a pod's class is counted on its node");
         row.classes[at].live -= 1;
+        self.changes.push(Change::Pods { node, template, pods: 0, live: -1 });
         self.touch(node);
     }
 

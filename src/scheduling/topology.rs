@@ -15,6 +15,8 @@ pub(crate) struct Domains {
     key: Symbol,
     of_node: IdVec<NodeId, u32>,
     count: usize,
+    /// Every node has the label.
+    complete: bool,
     /// The domain of nodes without the label where they share the empty value.
     empty: u32,
 }
@@ -36,7 +38,19 @@ impl Domains {
             of_node.push(domain);
         }
         let values = u32::try_from(numbers.len()).expect("fewer values than nodes");
-        Self { key, of_node, count: values as usize + 1, empty: empty.unwrap_or(values) }
+        let complete = of_node.values().all(|&domain| domain != NONE);
+        let (count, empty) = (values as usize + 1, empty.unwrap_or(values));
+        Self { key, of_node, count, complete, empty }
+    }
+
+    /// The label's key.
+    pub(crate) fn key(&self) -> Symbol {
+        self.key
+    }
+
+    /// Whether every node has the label.
+    pub(crate) fn is_complete(&self) -> bool {
+        self.complete
     }
 
     /// The node's domain, `None` if it lacks the label.

@@ -1,12 +1,14 @@
 //! InterPodAffinity: pods near, or far from, other pods.
 
 use super::inter_pod_affinity_class::{ClassAffinity, Weighing};
+use crate::base::id::IdSet;
 use crate::base::map::LookupMap;
 use crate::model::{AffinityTerm, NodeId, PluginArgs, PodTemplate, TemplateId};
 use crate::registry::{Descriptor, Field};
 use crate::scheduling::framework::{
     BuildCx, CycleCx, Dependency, Plugin, PluginDef, Point, PreFilter, PreScore, Rejection, Verdict,
 };
+use crate::scheduling::rules::{DomainRules, ForbidRule, RequireRule, WeightRule};
 use crate::scheduling::topology::TopologyIndex;
 use crate::scheduling::{ClusterEvent, WakeSet};
 
@@ -207,13 +209,15 @@ impl Plugin for InterPodAffinity {
     fn pre_score(&mut self, cx: &CycleCx<'_>, _feasible: &[NodeId]) -> PreScore {
         self.prepare(cx);
         let class = self.classes.get(&cx.template).expect("the class was prepared");
-        if !class.has_weights {
+        if class.weights.is_empty() {
             return PreScore::Skip;
         }
         self.weights.reset(&self.topology);
         for &node in cx.snapshot.node_list() {
             for count in &cx.snapshot.row(node).classes {
-                for &(column, weight) in &class.weights[count.template] {
+                let of = class.weights.binary_search_by_key(&count.template, |entry| entry.0);
+                let Ok(at) = of else { continue };
+                for &(column, weight) in &class.weights[at].1 {
                     let amount = weight * i64::from(count.pods);
                     self.weights.add(&self.topology, column, node, amount);
                 }
@@ -239,6 +243,46 @@ impl Plugin for InterPodAffinity {
                 (100.0 * ((*score - min) as f64 / (max - min) as f64)) as i64
             };
         }
+    }
+
+    fn rules(&mut self, cx: &CycleCx<'_>, rules: &mut DomainRules) -> bool {
+        self.prepare(cx);
+        let class = self.classes.get(&cx.template).expect("the class was prepared");
+        let key = |column: usize| self.topology.get(column).key();
+        if !class.affinity.is_empty() {
+            rules.requires.push(RequireRule {
+                keys: class.affinity.iter().map(|&column| key(column)).collect(),
+                counted: class.matches_all.clone(),
+                first_may: class.matches_itself,
+            });
+        }
+        let mut forbid = |column: usize, counted: &IdSet<TemplateId>| {
+            let key = key(column);
+            match rules.forbids.iter_mut().find(|rule| rule.key == key) {
+                Some(rule) => rule.counted.union_with(counted),
+                None => rules.forbids.push(ForbidRule { key, counted: counted.clone() }),
+            }
+        };
+        for term in &class.anti {
+            forbid(term.column, &term.matches);
+        }
+        for (template, columns) in &class.existing_anti {
+            let counted = IdSet::from_iter([*template]);
+            columns.iter().for_each(|&column| forbid(column, &counted));
+        }
+        for (template, list) in &class.weights {
+            for &(column, weight) in list {
+                let key = key(column);
+                match rules.weights.iter_mut().find(|rule| rule.key == key) {
+                    Some(rule) => rule.weights.push((*template, weight)),
+                    None => {
+                        let weights = vec![(*template, weight)];
+                        rules.weights.push(WeightRule { key, weights });
+                    }
+                }
+            }
+        }
+        true
     }
 
     fn hint(&mut self, cx: &CycleCx<'_>, event: &ClusterEvent) -> bool {

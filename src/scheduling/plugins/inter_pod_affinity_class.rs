@@ -1,7 +1,7 @@
 //! What InterPodAffinity knows of a pod class: which classes its terms match and which classes'
 //! terms match it. Labels of classes do not change, so this is worked out once per class.
 
-use crate::base::id::{IdSet, IdVec};
+use crate::base::id::IdSet;
 use crate::base::map::Interner;
 use crate::model::{AffinityTerm, Labels, Model, PodTemplate, TemplateId};
 use crate::scheduling::topology::TopologyIndex;
@@ -26,10 +26,9 @@ pub(super) struct ClassAffinity {
     pub(super) anti: Vec<OwnTerm>,
     /// Per class, columns of its required anti-affinity terms that match this class.
     pub(super) existing_anti: Vec<(TemplateId, Vec<usize>)>,
-    /// Per class, what one of its pods adds to the scores of its domains: (column, weight).
-    pub(super) weights: IdVec<TemplateId, Vec<(usize, i64)>>,
-    /// Some class has a weight.
-    pub(super) has_weights: bool,
+    /// Per class, what one of its pods adds to the scores of its domains: (column, weight). Sorted
+    /// by class; those that add nothing are left out.
+    pub(super) weights: Vec<(TemplateId, Vec<(usize, i64)>)>,
 }
 
 /// Settings of the plugin that matter here.
@@ -110,7 +109,6 @@ impl ClassAffinity {
             matches_all,
             anti,
             existing_anti,
-            has_weights: weights.values().any(|list| !list.is_empty()),
             weights,
         }
     }
@@ -134,13 +132,13 @@ fn class_weights(
     spec: &PodTemplate,
     weighing: Weighing,
     topology: &mut TopologyIndex,
-) -> IdVec<TemplateId, Vec<(usize, i64)>> {
+) -> Vec<(TemplateId, Vec<(usize, i64)>)> {
     if weighing.ignore_preferred_of_existing && !has_preferred(spec) {
-        return model.templates.ids().map(|_| Vec::new()).collect();
+        return Vec::new();
     }
     let own = &spec.pod_affinity;
-    let mut of_class = IdVec::with_capacity(model.templates.len());
-    for other in model.templates.values() {
+    let mut of_class = Vec::new();
+    for (id, other) in model.templates.iter() {
         let mut list = Vec::new();
         let mut add = |term: &AffinityTerm, weight: i64| {
             list.push((topology.column(model, term.topology_key), weight));
@@ -163,7 +161,9 @@ fn class_weights(
         for entry in theirs.anti_preferred.iter().filter(|e| matches(model, &e.term, spec)) {
             add(&entry.term, -entry.weight);
         }
-        of_class.push(list);
+        if !list.is_empty() {
+            of_class.push((id, list));
+        }
     }
     of_class
 }

@@ -20,6 +20,8 @@ mod priority_sort;
 mod scheduling_gates;
 mod taint_toleration;
 
+pub(super) use pod_topology_spread_class::{domain_weight, spread_sum};
+
 use super::framework::{PluginDef, PluginId};
 use crate::registry::{self, Unknown};
 

@@ -30,8 +30,8 @@ pub(super) const DEF: PluginDef = PluginDef {
         }],
     },
     points: &[Point::PreFilter, Point::Filter, Point::PreScore, Point::Score],
-    filter_depends: Some(Dependency::NodeLocal),
-    score_depends: Some(Dependency::NodeLocal),
+    filter_depends: Some(Dependency::NodeObject),
+    score_depends: Some(Dependency::NodeObject),
     wakes_on: WakeSet::NODE_ADD.with(WakeSet::NODE_TAINT),
     build: Some(|cx| Box::new(NodeAffinity::new(cx))),
 };
@@ -160,6 +160,16 @@ fn conflicting(terms: &[NodeSelectorTerm]) -> bool {
 }
 
 impl Plugin for NodeAffinity {
+    fn alike(&self, a: &PodTemplate, b: &PodTemplate) -> bool {
+        a.node_selector == b.node_selector
+            && a.node_affinity == b.node_affinity
+            && a.node_affinity_preferred == b.node_affinity_preferred
+    }
+
+    fn normalizes(&self) -> bool {
+        true
+    }
+
     fn pre_filter(&mut self, cx: &CycleCx<'_>) -> PreFilter {
         if !restricts(cx.spec) {
             return if self.added_required.is_none() { PreFilter::Skip } else { PreFilter::Run };

@@ -1,6 +1,6 @@
 //! NodeName: a pod that names its node goes nowhere else.
 
-use crate::model::NodeId;
+use crate::model::{NodeId, PodTemplate};
 use crate::registry::Descriptor;
 use crate::scheduling::WakeSet;
 use crate::scheduling::framework::{
@@ -17,7 +17,7 @@ pub(super) const DEF: PluginDef = PluginDef {
         fields: &[],
     },
     points: &[Point::Filter],
-    filter_depends: Some(Dependency::NodeLocal),
+    filter_depends: Some(Dependency::NodeObject),
     score_depends: None,
     wakes_on: WakeSet::NODE_ADD.with(WakeSet::NODE_TAINT),
     build: Some(|_| Box::new(NodeName)),
@@ -27,6 +27,10 @@ pub(super) const DEF: PluginDef = PluginDef {
 struct NodeName;
 
 impl Plugin for NodeName {
+    fn alike(&self, a: &PodTemplate, b: &PodTemplate) -> bool {
+        a.node_name == b.node_name
+    }
+
     fn filter(&self, cx: &CycleCx<'_>, node: NodeId) -> Verdict {
         match cx.spec.node_name {
             Some(name) if name != cx.model.nodes[node].name_symbol => {

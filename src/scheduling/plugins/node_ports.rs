@@ -1,6 +1,6 @@
 //! NodePorts: two pods of one node cannot hold the same host port.
 
-use crate::model::{HostPort, NodeId};
+use crate::model::{HostPort, NodeId, PodTemplate};
 use crate::registry::Descriptor;
 use crate::scheduling::framework::{
     CycleCx, Dependency, Plugin, PluginDef, Point, PreFilter, Rejection, Verdict,
@@ -33,6 +33,10 @@ fn conflict(a: &HostPort, b: &HostPort) -> bool {
 struct NodePorts;
 
 impl Plugin for NodePorts {
+    fn alike(&self, a: &PodTemplate, b: &PodTemplate) -> bool {
+        a.host_ports == b.host_ports
+    }
+
     fn pre_filter(&mut self, cx: &CycleCx<'_>) -> PreFilter {
         if cx.spec.host_ports.is_empty() { PreFilter::Skip } else { PreFilter::Run }
     }

@@ -4,7 +4,7 @@ use super::node_resources::{
     Amounts, ResourceRef, ScoredResource, allocatable_and_taken, compile, cpu_and_memory,
 };
 use crate::base::math;
-use crate::model::{NodeId, PluginArgs};
+use crate::model::{NodeId, PluginArgs, PodTemplate};
 use crate::registry::{Descriptor, Field};
 use crate::scheduling::WakeSet;
 use crate::scheduling::framework::{
@@ -73,6 +73,10 @@ fn balance(shares: impl Iterator<Item = f64> + Clone) -> i64 {
 }
 
 impl Plugin for NodeResourcesBalancedAllocation {
+    fn alike(&self, a: &PodTemplate, b: &PodTemplate) -> bool {
+        a.requests == b.requests
+    }
+
     fn pre_score(&mut self, cx: &CycleCx<'_>, _feasible: &[NodeId]) -> PreScore {
         let requests = &cx.spec.requests;
         let requested = |resource: ResourceRef| match resource {

@@ -4,7 +4,7 @@ use super::node_resources::{
     Amounts, ScoredResource, allocatable_and_taken, compile, cpu_and_memory,
 };
 use crate::base::id::IdSet;
-use crate::model::{FitStrategy, NodeId, PluginArgs, ResourceId, ShapePoint};
+use crate::model::{FitStrategy, NodeId, PluginArgs, PodTemplate, ResourceId, ShapePoint};
 use crate::registry::{Descriptor, Field};
 use crate::scheduling::framework::{
     BuildCx, CycleCx, Dependency, Plugin, PluginDef, Point, Reason, Rejection, Verdict,
@@ -179,6 +179,12 @@ fn check(
 }
 
 impl Plugin for NodeResourcesFit {
+    fn alike(&self, a: &PodTemplate, b: &PodTemplate) -> bool {
+        a.requests == b.requests
+            && (a.score_cpu_milli, a.score_memory_bytes)
+                == (b.score_cpu_milli, b.score_memory_bytes)
+    }
+
     #[inline]
     fn filter(&self, cx: &CycleCx<'_>, node: NodeId) -> Verdict {
         let load = cx.snapshot.load(node);

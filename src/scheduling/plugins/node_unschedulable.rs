@@ -1,6 +1,6 @@
 //! NodeUnschedulable: cordoned nodes take no pods.
 
-use crate::model::{NodeId, Taint, TaintEffect};
+use crate::model::{NodeId, PodTemplate, Taint, TaintEffect};
 use crate::registry::Descriptor;
 use crate::scheduling::framework::{
     BuildCx, CycleCx, Dependency, Plugin, PluginDef, Point, Rejection, Verdict,
@@ -17,7 +17,7 @@ pub(super) const DEF: PluginDef = PluginDef {
         fields: &[],
     },
     points: &[Point::Filter],
-    filter_depends: Some(Dependency::NodeLocal),
+    filter_depends: Some(Dependency::NodeObject),
     score_depends: None,
     wakes_on: WakeSet::NODE_ADD.with(WakeSet::NODE_TAINT),
     build: Some(|cx| Box::new(NodeUnschedulable::new(cx))),
@@ -53,6 +53,10 @@ impl NodeUnschedulable {
 }
 
 impl Plugin for NodeUnschedulable {
+    fn alike(&self, a: &PodTemplate, b: &PodTemplate) -> bool {
+        a.tolerations == b.tolerations
+    }
+
     fn filter(&self, cx: &CycleCx<'_>, node: NodeId) -> Verdict {
         if !cx.snapshot.row(node).unschedulable || self.tolerates(cx) {
             return Ok(());

@@ -1,13 +1,16 @@
 //! PodTopologySpread: pods of a kind in equal numbers over zones, nodes or other domains.
 
-use super::node_affinity::RequiredNodes;
-use super::pod_topology_spread_class::{ClassSpread, Constraint, domain_weight, weighted_count};
+use super::node_affinity::{RequiredNodes, restricts};
+use super::pod_topology_spread_class::{ClassSpread, Constraint, domain_weight, spread_sum};
 use super::taint_toleration::first_untolerated;
 use crate::base::map::LookupMap;
 use crate::model::{NodeId, PluginArgs, SpreadDefaults, TemplateId};
 use crate::registry::{Descriptor, Field};
 use crate::scheduling::framework::{
     BuildCx, CycleCx, Dependency, Plugin, PluginDef, Point, PreFilter, PreScore, Rejection, Verdict,
+};
+use crate::scheduling::rules::{
+    DomainRules, NodeSet, SkewRule, SpreadRule, SpreadScore, UNSCORED,
 };
 use crate::scheduling::topology::TopologyIndex;
 use crate::scheduling::{ClusterEvent, NodeRow, WakeSet};
@@ -117,6 +120,28 @@ impl PodTopologySpread {
         (!constraint.honors_affinity || self.required.contains(cx.template, node))
             && (!constraint.honors_taints
                 || first_untolerated(cx.spec, &cx.snapshot.row(node).taints).is_none())
+    }
+
+    /// The nodes that have the keys of all constraints, if asked for, and that the inclusion
+    /// policies of one let count.
+    fn nodes(
+        &self,
+        cx: &CycleCx<'_>,
+        (constraints, keys): (&[Constraint], bool),
+        includes: Option<&Constraint>,
+    ) -> NodeSet {
+        let complete = |c: &Constraint| self.topology.get(c.column).is_complete();
+        let all_have = !keys || constraints.iter().all(complete);
+        let all_count = includes
+            .is_none_or(|c| !c.honors_taints && (!c.honors_affinity || !restricts(cx.spec)));
+        if all_have && all_count {
+            return NodeSet::All;
+        }
+        let counts = |&node: &NodeId| {
+            (all_have || self.has_keys(constraints, node))
+                && includes.is_none_or(|c| self.includes(cx, c, node))
+        };
+        NodeSet::Only(cx.model.nodes.ids().filter(counts).collect())
     }
 
     /// Whether a node has the keys of all constraints.
@@ -231,35 +256,63 @@ impl Plugin for PodTopologySpread {
         PreScore::Run
     }
 
-    #[expect(clippy::cast_possible_truncation, reason = "a sum of counts of pods")]
     fn score(&self, cx: &CycleCx<'_>, node: NodeId) -> i64 {
         let class = self.class(cx.template);
         if class.require_all && !self.has_keys(&class.soft, node) {
-            return IGNORED;
+            return UNSCORED;
         }
-        let mut score = 0.0;
-        for (count, constraint) in self.soft.iter().zip(&class.soft) {
-            let Some(domain) = self.topology.get(constraint.column).of(node) else { continue };
+        spread_sum(self.soft.iter().zip(&class.soft).filter_map(|(count, constraint)| {
+            let domain = self.topology.get(constraint.column).of(node)?;
             let pods = if constraint.is_hostname {
                 matching_pods(cx.snapshot.row(node), constraint)
             } else {
                 count.of_domain[domain].unwrap_or(0)
             };
-            score += weighted_count(pods, count.weight, constraint.max_skew);
-        }
-        score.round() as i64
+            Some((pods, count.weight, constraint.max_skew))
+        }))
     }
 
     fn normalize(&self, _cx: &CycleCx<'_>, _feasible: &[NodeId], scores: &mut [i64]) {
-        let scored = || scores.iter().copied().filter(|&score| score != IGNORED);
+        let scored = || scores.iter().copied().filter(|&score| score != UNSCORED);
         let (min, max) = (scored().min().unwrap_or(0), scored().max().unwrap_or(0));
         for score in scores {
             *score = match (*score, max) {
-                (IGNORED, _) => 0,
+                (UNSCORED, _) => 0,
                 (_, 0) => 100,
                 (raw, _) => 100 * (max + min - raw) / max,
             };
         }
+    }
+
+    fn rules(&mut self, cx: &CycleCx<'_>, rules: &mut DomainRules) -> bool {
+        self.prepare(cx);
+        let class = self.class(cx.template);
+        let key = |c: &Constraint| self.topology.get(c.column).key();
+        for c in &class.hard {
+            rules.skews.push(SkewRule {
+                key: key(c),
+                max_skew: c.max_skew,
+                min_domains: c.min_domains,
+                own: c.own,
+                counted: c.counted.clone(),
+                nodes: self.nodes(cx, (&class.hard, true), Some(c)),
+            });
+        }
+        if !class.soft.is_empty() {
+            let constraint = |c: &Constraint| SpreadRule {
+                key: key(c),
+                per_node: c.is_hostname,
+                max_skew: c.max_skew,
+                counted: c.counted.clone(),
+                nodes: self.nodes(cx, (&[], false), Some(c)),
+            };
+            rules.spread = Some(SpreadScore {
+                constraints: class.soft.iter().map(constraint).collect(),
+                scored: self.nodes(cx, (&class.soft, class.require_all), None),
+            });
+        }
+        rules.follow_taints = class.hard.iter().chain(&class.soft).any(|c| c.honors_taints);
+        true
     }
 
     fn hint(&mut self, cx: &CycleCx<'_>, event: &ClusterEvent) -> bool {
@@ -281,6 +334,3 @@ impl Plugin for PodTopologySpread {
         }
     }
 }
-
-/// Raw score of a node that lacks a topology key.
-const IGNORED: i64 = -1;

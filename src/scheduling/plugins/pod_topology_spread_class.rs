@@ -154,15 +154,22 @@ fn derived_selector(model: &Model, template: TemplateId) -> Option<LabelSelector
     (!requirements.is_empty()).then_some(LabelSelector { nothing: false, requirements })
 }
 
-/// A count of pods as it enters the score: weighted by the number of domains, so that keys with
-/// few domains do not drown in those with many.
+/// The raw score of a node from (pods in its domain, the constraint's weight, its maxSkew): counts
+/// weighted by the number of domains, so that keys with few do not drown in those with many.
 #[expect(clippy::cast_precision_loss, reason = "counts of pods")]
-pub(super) fn weighted_count(count: i64, weight: f64, max_skew: i64) -> f64 {
-    count as f64 * weight + (max_skew - 1) as f64
+#[expect(clippy::cast_possible_truncation, reason = "a sum of counts of pods")]
+pub(in crate::scheduling) fn spread_sum(
+    constraints: impl Iterator<Item = (i64, f64, i64)>,
+) -> i64 {
+    let mut score = 0.0;
+    for (pods, weight, max_skew) in constraints {
+        score += pods as f64 * weight + (max_skew - 1) as f64;
+    }
+    score.round() as i64
 }
 
 /// The weight of a constraint whose key has this many domains.
 #[expect(clippy::cast_precision_loss, reason = "counts of nodes")]
-pub(super) fn domain_weight(domains: usize) -> f64 {
+pub(in crate::scheduling) fn domain_weight(domains: usize) -> f64 {
     math::ln((domains + 2) as f64)
 }

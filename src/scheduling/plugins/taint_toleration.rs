@@ -17,8 +17,8 @@ pub(super) const DEF: PluginDef = PluginDef {
         fields: &[],
     },
     points: &[Point::Filter, Point::PreScore, Point::Score],
-    filter_depends: Some(Dependency::NodeLocal),
-    score_depends: Some(Dependency::NodeLocal),
+    filter_depends: Some(Dependency::NodeObject),
+    score_depends: Some(Dependency::NodeObject),
     wakes_on: WakeSet::NODE_ADD.with(WakeSet::NODE_TAINT),
     build: Some(|_| Box::new(TaintToleration)),
 };
@@ -36,6 +36,14 @@ pub(super) fn first_untolerated(spec: &PodTemplate, taints: &[Taint]) -> Option<
 struct TaintToleration;
 
 impl Plugin for TaintToleration {
+    fn alike(&self, a: &PodTemplate, b: &PodTemplate) -> bool {
+        a.tolerations == b.tolerations
+    }
+
+    fn normalizes(&self) -> bool {
+        true
+    }
+
     fn filter(&self, cx: &CycleCx<'_>, node: NodeId) -> Verdict {
         match first_untolerated(cx.spec, &cx.snapshot.row(node).taints) {
             None => Ok(()),
