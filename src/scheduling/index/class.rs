@@ -233,10 +233,58 @@ struct Spread {
     column: usize,
     /// Pods per domain, that of the empty value last; unused where pods count per node.
     counts: Vec<i64>,
-    /// Nodes with such pods of their own; only where pods count per node.
-    holders: Bits,
+    /// Nodes with such pods of their own, by how many; only where pods count per node.
+    levels: Levels,
     /// The weight of a pod, for the set of nodes under consideration.
-    pub(super) weight: f64,
+    weight: f64,
+}
+
+/// Nodes by their number of pods, for the few numbers that occur when pods are spread.
+#[derive(Debug, Default)]
+struct Levels {
+    /// Numbers of pods (none is 0) and the nodes that have so many.
+    of: Vec<(i64, Bits, u32)>,
+    /// Nodes with pods, of numbers that are not among those.
+    others: Bits,
+}
+
+/// Levels that are told apart.
+pub(super) const MAX_LEVELS: usize = 8;
+
+impl Levels {
+    fn set(&mut self, place: usize, pods: i64) {
+        self.others.put(place, false);
+        if let Some(at) = self.of.iter().position(|(_, places, _)| places.get(place)) {
+            if self.of[at].0 == pods {
+                return;
+            }
+            self.of[at].1.put(place, false);
+            self.of[at].2 -= 1;
+            if self.of[at].2 == 0 {
+                self.of.swap_remove(at);
+            }
+        }
+        if pods == 0 {
+            return;
+        }
+        match self.of.iter().position(|(count, ..)| *count == pods) {
+            Some(at) => {
+                self.of[at].1.put(place, true);
+                self.of[at].2 += 1;
+            }
+            None if self.of.len() < MAX_LEVELS => {
+                let mut places = self.others.clone();
+                places.clear();
+                places.put(place, true);
+                self.of.push((pods, places, 1));
+            }
+            None => self.others.put(place, true),
+        }
+    }
+
+    fn holds(&self, place: usize) -> bool {
+        self.others.get(place) || self.of.iter().any(|(_, places, _)| places.get(place))
+    }
 }
 
 /// A [`WeightRule`] at work.
@@ -275,7 +323,7 @@ pub(super) struct Class {
     requires: Vec<Require>,
     spread: Option<(SpreadScore, Vec<Spread>)>,
     weights: Vec<Weights>,
-    /// Nodes that score unlike the others of their cell.
+    /// Nodes that score unlike the others of their cell and level.
     odd: Bits,
     /// All nodes of a cell that are not odd score alike.
     by_cell: bool,
@@ -449,18 +497,25 @@ impl Class {
         self.by_cell
     }
 
-    /// The nodes that may score unlike others of their cell.
-    pub(super) fn odd_among(&self, nodes: &Bits, odd: &mut Bits) {
+    /// The nodes that may score unlike others of their cell and level. A level is a set of nodes
+    /// with equally many pods of their own; nodes in none form one more.
+    pub(super) fn odd_among(&self, nodes: &Bits, odd: &mut Bits) -> impl Iterator<Item = &Bits> {
         odd.copy_from(&self.odd);
-        for spread in self.spread.iter().flat_map(|(_, spreads)| spreads) {
-            if spread.rule.per_node {
-                odd.add(&spread.holders);
+        let mut levels: &[_] = &[];
+        let per_node = self.spread.iter().flat_map(|(_, spreads)| spreads);
+        for (at, spread) in per_node.filter(|spread| spread.rule.per_node).enumerate() {
+            odd.add(&spread.levels.others);
+            if at == 0 {
+                levels = &spread.levels.of;
+            } else {
+                spread.levels.of.iter().for_each(|(_, places, _)| odd.add(places));
             }
         }
         for weights in self.weights.iter().filter(|weights| weights.sums.is_empty()) {
             odd.add(&weights.holders);
         }
         odd.keep(nodes);
+        levels.iter().map(|(_, places, _)| places)
     }
 
     /// Prepares the spreading score for a set of feasible nodes: weights of the constraints.
@@ -492,7 +547,7 @@ impl Class {
         spread_sum(spreads.iter().filter_map(|spread| {
             let domain = layout.get(spread.column).of(place)?;
             let pods = if spread.rule.per_node {
-                if spread.holders.get(place) {
+                if spread.levels.holds(place) {
                     live_on(snapshot, node, &spread.rule.counted)
                 } else {
                     0
@@ -576,7 +631,10 @@ impl Spread {
         let (per_node, of) = (rule.per_node, layout.get(column));
         Self {
             counts: if per_node { Vec::new() } else { vec![0; of.domains + 1] },
-            holders: Bits::none(if per_node { layout.nodes.len() } else { 0 }),
+            levels: Levels {
+                of: Vec::new(),
+                others: Bits::none(if per_node { layout.nodes.len() } else { 0 }),
+            },
             weight: 0.0,
             rule,
             column,
@@ -586,7 +644,7 @@ impl Spread {
     fn follow(&mut self, score: &SpreadScore, snapshot: &Snapshot, layout: &Layout, step: Step) {
         if self.rule.per_node {
             let pods = live_on(snapshot, step.node, &self.rule.counted);
-            self.holders.put(step.place, pods != 0);
+            self.levels.set(step.place, pods);
         } else if self.rule.nodes.contains(step.node) && score.scored.contains(step.node) {
             let domain = layout.get(self.column).of_or_empty(step.place);
             self.counts[domain] += step.live;

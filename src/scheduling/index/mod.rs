@@ -11,17 +11,18 @@
 //! the full scan decides.
 
 mod bits;
+mod choice;
 mod class;
 mod group;
 mod layout;
 #[cfg(test)]
 mod tests;
 
-use self::bits::{Bits, WORD, nth_place, places};
+use self::bits::{Bits, WORD, nth_place};
+use self::choice::{Buffers, Choice};
 use self::class::Class;
-use self::group::{Asked, Group, best_of};
+use self::group::{Asked, Group};
 use self::layout::Layout;
-use super::decision::TieBreak;
 use super::framework::{CycleCx, Dependency, Plugin, PluginId};
 use super::profile::{Query, Scorer};
 use super::rules::DomainRules;
@@ -158,12 +159,7 @@ pub(super) struct Index {
     // Buffers of one decision.
     open: Bits,
     found: Bits,
-    odd: Bits,
-    items: Vec<usize>,
-    nodes: Vec<NodeId>,
-    scores: Vec<i64>,
-    extra: Vec<i64>,
-    ties: Vec<(usize, u64)>,
+    buffers: Buffers,
 }
 
 impl Index {
@@ -210,21 +206,12 @@ impl Index {
             1 => self.found.iter().next().expect("one was found"),
             _ => {
                 let uniform = group.raws.iter().all(|raw| raw.odd == 0);
-                let mut choice = Choice {
-                    layout: &self.layout,
-                    found: &self.found,
-                    odd: &mut self.odd,
-                    items: &mut self.items,
-                    nodes: &mut self.nodes,
-                    scores: &mut self.scores,
-                    extra: &mut self.extra,
-                    ties: &mut self.ties,
-                };
+                let (layout, found) = (&self.layout, &self.found);
+                let mut choice = Choice { layout, found, group, buffers: &mut self.buffers };
                 if uniform && domains.class.scores() == (false, false) {
-                    choice.odd.clear();
-                    choice.best(group, None);
+                    choice.best_of_all();
                 } else {
-                    choice.score(&cx, plugins, group, domains, uniform);
+                    choice.score(&cx, plugins, domains, uniform);
                 }
                 choice.pick(query.tie_break, snapshot)
             }
@@ -253,7 +240,7 @@ impl Index {
         self.domains.resize_with(classes, || None);
         self.domain_bytes = 0;
         let count = self.layout.nodes.len();
-        for bits in [&mut self.open, &mut self.found, &mut self.odd] {
+        for bits in [&mut self.open, &mut self.found, &mut self.buffers.odd] {
             *bits = Bits::none(count);
         }
     }
@@ -421,199 +408,4 @@ fn window(
         left -= ones;
     }
     (wanted - left, count)
-}
-
-/// The choice among the nodes found.
-struct Choice<'a> {
-    layout: &'a Layout,
-    found: &'a Bits,
-    odd: &'a mut Bits,
-    /// Places looked at one by one: one for each cell first, then the odd ones.
-    items: &'a mut Vec<usize>,
-    nodes: &'a mut Vec<NodeId>,
-    scores: &'a mut Vec<i64>,
-    /// What each of `items` has beyond its final scores.
-    extra: &'a mut Vec<i64>,
-    /// Words of places with the best total, ascending once all are known.
-    ties: &'a mut Vec<(usize, u64)>,
-}
-
-/// What each cell has beyond final scores; `None` for cells without nodes to choose from.
-type CellExtra = [Option<i64>; 16];
-
-impl Choice<'_> {
-    /// Scores that depend on the nodes found, and the best total.
-    fn score(
-        &mut self,
-        cx: &CycleCx<'_>,
-        plugins: &[Box<dyn Plugin>],
-        group: &Group,
-        domains: &mut Domains,
-        uniform: bool,
-    ) {
-        let class = &mut domains.class;
-        if uniform && class.by_cell() {
-            class.odd_among(self.found, self.odd);
-        } else {
-            self.odd.copy_from(self.found);
-        }
-        let cells = self.list_items();
-        class.consider(self.layout, self.found);
-        self.extra.clear();
-        self.extra.resize(self.items.len(), 0);
-        for raw in group.raws.iter().filter(|raw| raw.odd > 0) {
-            self.scores.clear();
-            self.scores.extend(self.items.iter().map(|&place| raw.values[place]));
-            self.normalize(cx, plugins, raw.scorer);
-        }
-        if let Some(scorer) = domains.spread {
-            let of = |&place: &usize| class.spread_score(cx.snapshot, self.layout, place);
-            self.scores.clear();
-            self.scores.extend(self.items.iter().map(of));
-            self.normalize(cx, plugins, scorer);
-        }
-        if let Some(scorer) = domains.weights {
-            let of = |&place: &usize| class.weight_score(cx.snapshot, self.layout, place);
-            self.scores.clear();
-            self.scores.extend(self.items.iter().map(of));
-            self.normalize(cx, plugins, scorer);
-        }
-        let mut of_cell: CellExtra = [None; 16];
-        for (cell, extra) in cells.iter().zip(self.extra.iter()) {
-            of_cell[*cell] = Some(*extra);
-        }
-        let first_odd = cells.len();
-        self.best(group, Some((of_cell, first_odd)));
-    }
-
-    /// Lists one place of each cell that has places that are not odd, and all that are; tells
-    /// which cells.
-    fn list_items(&mut self) -> Cells {
-        let mut cells = Cells::default();
-        self.items.clear();
-        for (cell, places) in self.layout.cells.iter().enumerate() {
-            let words = places.words().iter().zip(self.found.words()).zip(self.odd.words());
-            let mut words = words.map(|((a, b), odd)| a & b & !odd).enumerate();
-            if let Some((at, word)) = words.find(|&(_, word)| word != 0) {
-                self.items.push(at * WORD + word.trailing_zeros() as usize);
-                cells.push(cell);
-            }
-        }
-        self.items.extend(self.odd.iter());
-        self.nodes.clear();
-        self.nodes.extend(self.items.iter().map(|&place| self.layout.nodes[place]));
-        cells
-    }
-
-    /// Normalises `scores` of the items and adds them, weighted. Normalisation depends on which
-    /// scores there are, not on how often, so that one node may stand for a cell.
-    fn normalize(&mut self, cx: &CycleCx<'_>, plugins: &[Box<dyn Plugin>], scorer: Scorer) {
-        plugins[scorer.plugin].normalize(cx, self.nodes, self.scores);
-        for (extra, score) in self.extra.iter_mut().zip(self.scores.iter()) {
-            *extra += score * scorer.weight;
-        }
-    }
-
-    /// Finds the best total and all places that have it.
-    fn best(&mut self, group: &Group, extra: Option<(CellExtra, usize)>) {
-        self.ties.clear();
-        let mut best = i64::MIN;
-        let mut unordered = false;
-        let (of_cell, first_odd) = extra.unwrap_or(([Some(0); 16], 0));
-        if extra.is_some() {
-            for (&place, extra) in self.items.iter().zip(self.extra.iter()).skip(first_odd) {
-                let total = group.scores[place] + extra;
-                meet(self.ties, &mut best, total, (place / WORD, 1 << (place % WORD)));
-            }
-            unordered = !self.ties.is_empty();
-        }
-        let words = self.found.words().iter().zip(self.odd.words()).enumerate();
-        for (block, (found, odd)) in words {
-            let open = found & !odd;
-            if open == 0 {
-                continue;
-            }
-            for (cell, members) in self.layout.cells.iter().enumerate() {
-                let within = open & members.words()[block];
-                let Some(extra) = of_cell[cell].filter(|_| within != 0) else { continue };
-                let mut top = group.top(block, cell);
-                if top.score + extra < best {
-                    continue;
-                }
-                top.places &= within;
-                if top.places == 0 {
-                    top = best_of(&group.scores, block, within);
-                }
-                meet(self.ties, &mut best, top.score + extra, (block, top.places));
-            }
-        }
-        if unordered {
-            self.ties.sort_unstable_by_key(|tie| tie.0);
-        }
-    }
-
-    /// Takes one of the best.
-    fn pick(&self, tie_break: TieBreak<'_>, snapshot: &super::Snapshot) -> usize {
-        let count: u32 = self.ties.iter().map(|(_, word)| word.count_ones()).sum();
-        let all = || self.ties.iter().flat_map(|&(block, word)| places(block, word));
-        if count == 1 {
-            return all().next().expect("there is a best node");
-        }
-        let Some(rank) = tie_break.rank(u64::from(count)) else {
-            let name = |place: &usize| snapshot.name_rank(self.layout.nodes[*place]);
-            return all().min_by_key(name).expect("there is a best node");
-        };
-        let mut left = rank;
-        let mut at = 0;
-        while at < self.ties.len() {
-            // Words of one block follow each other: cells of it, and odd places.
-            let block = self.ties[at].0;
-            let mut word = 0;
-            while at < self.ties.len() && self.ties[at].0 == block {
-                word |= self.ties[at].1;
-                at += 1;
-            }
-            let ones = u64::from(word.count_ones());
-            if left < ones {
-                let rank = u32::try_from(left).expect("below the bits of a word");
-                return block * WORD + nth_place(word, rank) as usize;
-            }
-            left -= ones;
-        }
-        unreachable!("the rank is below the number of best nodes")
-    }
-}
-
-/// Keeps the best total met so far and the words that have it.
-#[inline]
-fn meet(ties: &mut Vec<(usize, u64)>, best: &mut i64, total: i64, word: (usize, u64)) {
-    if total > *best {
-        *best = total;
-        ties.clear();
-    }
-    if total == *best {
-        ties.push(word);
-    }
-}
-
-/// A few cells.
-#[derive(Clone, Copy, Debug, Default)]
-struct Cells {
-    of: [usize; 16],
-    len: usize,
-}
-
-impl Cells {
-    fn push(&mut self, cell: usize) {
-        self.of[self.len] = cell;
-        self.len += 1;
-    }
-}
-
-impl std::ops::Deref for Cells {
-    type Target = [usize];
-
-    fn deref(&self) -> &[usize] {
-        &self.of[..self.len]
-    }
 }
