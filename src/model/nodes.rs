@@ -46,8 +46,8 @@ pub struct Taint {
     pub effect: TaintEffect,
 }
 
-/// One node as declared.
-#[derive(Clone, Debug)]
+/// One node as declared, or as it has become.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NodeSpec {
     /// Object name.
     pub name: String,

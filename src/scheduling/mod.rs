@@ -18,7 +18,7 @@ mod node_tree;
 pub mod plugins;
 mod profile;
 #[cfg(test)]
-mod recorded;
+pub(crate) mod recorded;
 mod snapshot;
 #[cfg(test)]
 pub(crate) mod testing;
@@ -27,7 +27,9 @@ mod tests;
 mod topology;
 
 pub use decision::{Decision, NodeExplanation, Outcome, PluginScore, ReasonCount, TieBreak};
-pub use events::{ClusterEvent, NodeAspect, WakeSet};
+pub use events::{
+    ClusterEvent, NodeAspect, NodeChange, PodChange, WakeSet, node_events, pod_events,
+};
 pub use framework::{
     BuildCx, BuildPlugin, CycleCx, Dependency, Plugin, PluginDef, PluginId, PluginSet, Point,
     PreFilter, PreScore, Reason, Rejection, Verdict,

@@ -5,7 +5,7 @@ use super::framework::{
     BuildCx, CycleCx, Plugin, PluginId, PluginSet, PreFilter, PreScore, Rejection,
 };
 use super::message::unschedulable_message;
-use super::{ClusterEvent, Snapshot, plugins};
+use super::{ClusterEvent, Snapshot, WakeSet, plugins};
 use crate::model::{Model, NodeId, PluginArgs, Profile, TemplateId};
 
 /// A scheduling question.
@@ -142,14 +142,37 @@ impl Framework {
         rejected_by: PluginSet,
         event: &ClusterEvent,
     ) -> bool {
-        let (model, snapshot, template) = query;
+        rejected_by.iter().any(|plugin| self.hint_of(query, plugin, event) == Some(true))
+    }
+
+    /// What one plugin says of an event for pods of a class that it rejected; `None` if it does
+    /// not listen to such events.
+    pub fn hint_of(
+        &mut self,
+        (model, snapshot, template): (&Model, &Snapshot, TemplateId),
+        plugin: PluginId,
+        event: &ClusterEvent,
+    ) -> Option<bool> {
+        let (def, kind) = (plugin.def(), event.kind());
+        if !def.wakes_on.intersects(kind) {
+            return def.listens_to().intersects(kind).then_some(true);
+        }
         let cx = CycleCx { model, snapshot, template, spec: &model.templates[template] };
-        let kind = event.kind();
-        self.ids.iter().zip(&mut self.instances).any(|(&id, plugin)| {
-            rejected_by.contains(id)
-                && id.def().wakes_on.intersects(kind)
-                && plugin.hint(&cx, event)
-        })
+        // A plugin without an instance has no hint to give: nothing it waits for happens.
+        let at = self.ids.iter().position(|&id| id == plugin);
+        Some(at.is_some_and(|at| self.instances[at].hint(&cx, event)))
+    }
+
+    /// Whether pods of the profile may evict others.
+    #[must_use]
+    pub fn preempts(&self) -> bool {
+        self.post_filter.iter().any(|name| name == "DefaultPreemption")
+    }
+
+    /// All events that some plugin of the profile listens to.
+    #[must_use]
+    pub fn interests(&self) -> WakeSet {
+        self.ids.iter().fold(WakeSet::NONE, |all, id| all.with(id.def().listens_to()))
     }
 
     /// Decides where a pod goes.

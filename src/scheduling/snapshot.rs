@@ -4,9 +4,11 @@
 //! node are also counted by class, so that rules over pods cost the number of classes, not of
 //! pods.
 
+use std::sync::Arc;
+
 use super::node_tree::NodeTree;
 use crate::base::id::{IdSet, IdVec};
-use crate::model::{HostPort, Model, NodeId, PodId, ResourceId, Taint, TemplateId};
+use crate::model::{HostPort, Model, NodeId, NodeSpec, PodId, ResourceId, Taint, TemplateId};
 
 /// The amounts of one node that almost every decision reads.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -31,6 +33,19 @@ pub struct NodeLoad {
     pub score_cpu_milli: i64,
     /// Memory sum with 200 MiB likewise, bytes (scores only).
     pub score_memory_bytes: i64,
+}
+
+impl NodeLoad {
+    /// The same load on a node that offers what `spec` says.
+    fn offering(self, spec: &NodeSpec) -> Self {
+        Self {
+            allocatable_cpu_milli: spec.allocatable.cpu_milli,
+            allocatable_memory_bytes: spec.allocatable.memory_bytes,
+            allocatable_ephemeral_bytes: spec.allocatable.ephemeral_bytes,
+            allocatable_pods: spec.allocatable.pods,
+            ..self
+        }
+    }
 }
 
 /// A pod on a node.
@@ -94,6 +109,10 @@ const NOWHERE: u32 = u32::MAX;
 pub struct Snapshot {
     loads: IdVec<NodeId, NodeLoad>,
     rows: IdVec<NodeId, NodeRow>,
+    /// Labels and amounts of nodes that are no longer as declared.
+    specs: IdVec<NodeId, Option<Arc<NodeSpec>>>,
+    /// Nodes in the order in which their labels changed.
+    relabelled: Vec<NodeId>,
     present: IdSet<NodeId>,
     tree: NodeTree,
     /// Place of each present node in the node list.
@@ -111,13 +130,6 @@ impl Snapshot {
     /// A snapshot in which no node is present yet.
     #[must_use]
     pub fn new(model: &Model) -> Self {
-        let load = |spec: &crate::model::NodeSpec| NodeLoad {
-            allocatable_cpu_milli: spec.allocatable.cpu_milli,
-            allocatable_memory_bytes: spec.allocatable.memory_bytes,
-            allocatable_ephemeral_bytes: spec.allocatable.ephemeral_bytes,
-            allocatable_pods: spec.allocatable.pods,
-            ..NodeLoad::default()
-        };
         let mut by_name: Vec<NodeId> = model.nodes.ids().collect();
         by_name.sort_by(|&a, &b| {
             model.nodes[a].name.as_bytes().cmp(model.nodes[b].name.as_bytes()).then(a.cmp(&b))
@@ -127,8 +139,10 @@ impl Snapshot {
             name_ranks[node] = rank;
         }
         Self {
-            loads: model.nodes.values().map(load).collect(),
+            loads: model.nodes.values().map(|spec| NodeLoad::default().offering(spec)).collect(),
             rows: model.nodes.ids().map(|_| NodeRow::default()).collect(),
+            specs: model.nodes.ids().map(|_| None).collect(),
+            relabelled: Vec::new(),
             present: IdSet::with_capacity(model.nodes.len()),
             tree: NodeTree::default(),
             positions: model.nodes.ids().map(|_| NOWHERE).collect(),
@@ -142,17 +156,37 @@ impl Snapshot {
     /// Adds a node as it is now; pods already placed there count from now on.
     pub fn add_node(&mut self, model: &Model, node: NodeId, taints: &[Taint], unschedulable: bool) {
         if self.present.insert(node) {
-            self.tree.add(model, node);
+            let labels = &self.specs[node].as_deref().unwrap_or(&model.nodes[node]).labels;
+            self.tree.add(model, node, labels);
         }
         self.update_node(node, taints, unschedulable);
     }
 
     /// Removes a node from the list. What is known of its pods stays until they go.
-    pub fn remove_node(&mut self, model: &Model, node: NodeId) {
+    pub fn remove_node(&mut self, _model: &Model, node: NodeId) {
         if self.present.remove(node) {
-            self.tree.remove(model, node);
+            self.tree.remove(node);
             self.touch(node);
         }
+    }
+
+    /// Replaces a node's labels and allocatable amounts; `None` is as declared. Its taints and
+    /// `spec.unschedulable` are those of [`NodeRow`], whatever `spec` says.
+    pub fn set_spec(&mut self, model: &Model, node: NodeId, spec: Option<Arc<NodeSpec>>) {
+        if self.specs[node] == spec {
+            return;
+        }
+        let before = std::mem::replace(&mut self.specs[node], spec);
+        let before = before.as_deref().unwrap_or(&model.nodes[node]);
+        let after = self.specs[node].as_deref().unwrap_or(&model.nodes[node]);
+        if before.labels != after.labels {
+            self.relabelled.push(node);
+            if self.present.contains(node) {
+                self.tree.relabel(model, node, &after.labels);
+            }
+        }
+        self.loads[node] = self.loads[node].offering(after);
+        self.touch(node);
     }
 
     /// Replaces a node's taints and `spec.unschedulable`.
@@ -227,6 +261,22 @@ impl Snapshot {
         Some(node)
     }
 
+    /// Makes a pod one of another class; its place among the node's pods stays.
+    pub fn change_pod(&mut self, model: &Model, pod: PodId, template: TemplateId) {
+        let Some(bound) = self.bound(pod).copied().filter(|bound| bound.template != template)
+        else {
+            return;
+        };
+        let node = self.node_of(pod).expect("the pod is bound");
+        let at = self.rows[node].pods.iter().position(|other| other.pod == pod);
+        self.remove_pod(model, pod);
+        self.add_pod(model, node, pod, template);
+        self.rows[node].pods[at.expect("its node lists it")..].rotate_right(1);
+        if bound.terminating {
+            self.mark_terminating(pod);
+        }
+    }
+
     /// Notes that a bound pod is being deleted.
     pub fn mark_terminating(&mut self, pod: PodId) {
         let Some(node) = self.node_of(pod) else { return };
@@ -289,6 +339,28 @@ impl Snapshot {
     #[inline]
     pub fn row(&self, node: NodeId) -> &NodeRow {
         &self.rows[node]
+    }
+
+    /// A node's labels and allocatable amounts.
+    #[must_use]
+    #[inline]
+    pub fn spec<'a>(&'a self, model: &'a Model, node: NodeId) -> &'a NodeSpec {
+        self.specs[node].as_deref().unwrap_or(&model.nodes[node])
+    }
+
+    /// Nodes in the order in which their labels changed: what was worked out from labels is up to
+    /// date if it has followed the whole list.
+    #[must_use]
+    #[inline]
+    pub fn relabelled(&self) -> &[NodeId] {
+        &self.relabelled
+    }
+
+    /// A pod as its node lists it.
+    #[must_use]
+    pub fn bound(&self, pod: PodId) -> Option<&BoundPod> {
+        let row = &self.rows[self.node_of(pod)?];
+        row.pods.iter().find(|bound| bound.pod == pod)
     }
 
     /// The node a pod is on.

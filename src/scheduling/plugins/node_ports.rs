@@ -18,7 +18,7 @@ pub(super) const DEF: PluginDef = PluginDef {
     points: &[Point::PreFilter, Point::Filter],
     filter_depends: Some(Dependency::NodeLocal),
     score_depends: None,
-    wakes_on: WakeSet::POD_DELETE.with(WakeSet::NODE_ADD).with(WakeSet::NODE_TAINT),
+    wakes_on: WakeSet::POD_DELETE.with(WakeSet::NODE_ADD),
     build: Some(|_| Box::new(NodePorts)),
 };
 
@@ -54,8 +54,8 @@ impl Plugin for NodePorts {
                 let freed = &cx.model.templates[*template].host_ports;
                 cx.spec.host_ports.iter().any(|port| freed.iter().any(|old| conflict(port, old)))
             }
-            ClusterEvent::NodeAdd { .. } | ClusterEvent::NodeTaint { .. } => true,
-            ClusterEvent::NodeDelete { .. } | ClusterEvent::AssignedPodAdd { .. } => false,
+            ClusterEvent::NodeAdd { .. } => true,
+            _ => false,
         }
     }
 }

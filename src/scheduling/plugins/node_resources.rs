@@ -98,7 +98,7 @@ pub(super) fn allocatable_and_taken(
                 return None;
             }
             (
-                cx.model.nodes[node].allocatable.scalar(id),
+                cx.node(node).allocatable.scalar(id),
                 cx.snapshot.row(node).requested_scalar(id) + requested,
             )
         }

@@ -5,7 +5,7 @@
 //! outcome is applied afterwards, so that one difference does not cascade. Where the recordings
 //! are absent the tests say so and check nothing.
 
-mod objects;
+pub(crate) mod objects;
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};

@@ -35,7 +35,7 @@ pub(super) fn strings(list: &Value) -> Vec<String> {
     list.as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect()
 }
 
-fn items(list: &Value) -> impl Iterator<Item = &Value> {
+pub(crate) fn items(list: &Value) -> impl Iterator<Item = &Value> {
     list.as_array().into_iter().flatten()
 }
 
@@ -58,7 +58,9 @@ impl Case {
             let id = reader.namespace(text(&namespace["metadata"]["name"], ""));
             reader.builder.model.namespaces[id].labels = labels;
         }
-        items(&case["nodes"]).for_each(|node| reader.node(node));
+        for node in items(&case["nodes"]) {
+            reader.node(node);
+        }
         for service in items(&case["services"]) {
             let namespace = reader.namespace(text(&service["metadata"]["namespace"], "default"));
             let selector = reader.set_selector(&service["spec"]["selector"]);
@@ -125,9 +127,14 @@ impl Reader {
         Labels::from_pairs(pairs.collect::<Vec<_>>())
     }
 
-    fn node(&mut self, node: &Value) {
+    fn node(&mut self, node: &Value) -> NodeId {
         let name = text(&node["metadata"]["name"], "");
         let id = self.builder.node(name, "", (0, 0));
+        self.describe_node(id, node);
+        id
+    }
+
+    fn describe_node(&mut self, id: NodeId, node: &Value) {
         let labels = self.labels(&node["metadata"]["labels"]);
         let mut allocatable = self.resources(&node["status"]["allocatable"]);
         allocatable.pods = match &node["status"]["allocatable"]["pods"] {
@@ -559,4 +566,73 @@ fn is_label_value(value: &str) -> bool {
         && edge(value.chars().next())
         && edge(value.chars().last())
         && value.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'))
+}
+
+/// Objects of a queue timeline: nodes by name, pods' classes by content.
+pub(crate) struct QueueObjects {
+    reader: Reader,
+    classes: crate::base::map::LookupMap<String, TemplateId>,
+}
+
+impl QueueObjects {
+    pub(crate) fn new() -> Self {
+        let reader = Reader { builder: ModelBuilder::new(), owners: Vec::new() };
+        Self { reader, classes: crate::base::map::LookupMap::new() }
+    }
+
+    /// Makes a node of a name known; the first object of a name is the declared one.
+    pub(crate) fn declare_node(&mut self, node: &Value) {
+        let name = text(&node["metadata"]["name"], "");
+        if !self.reader.builder.model.nodes.values().any(|known| known.name == name) {
+            self.reader.node(node);
+        }
+    }
+
+    pub(crate) fn node_id(&self, name: &Value) -> NodeId {
+        let mut nodes = self.reader.builder.model.nodes.iter();
+        nodes.find(|(_, known)| *name == known.name).map(|(id, _)| id).expect("a known node")
+    }
+
+    pub(crate) fn node(&mut self, node: &Value) -> (NodeId, crate::scheduling::NodeAspect) {
+        let id = self.node_id(&node["metadata"]["name"]);
+        let declared = self.reader.builder.model.nodes[id].clone();
+        self.reader.describe_node(id, node);
+        let spec = std::mem::replace(&mut self.reader.builder.model.nodes[id], declared.clone());
+        let annotations = self.reader.labels(&node["metadata"]["annotations"]);
+        let mut conditions: Vec<_> = items(&node["status"]["conditions"])
+            .map(|condition| {
+                let word = |key: &str| text(&condition[key], "").to_owned();
+                (
+                    self.reader.builder.symbol(&word("type")),
+                    self.reader.builder.symbol(&word("status")),
+                )
+            })
+            .collect();
+        conditions.sort_unstable();
+        let aspect = crate::scheduling::NodeAspect {
+            taints: spec.taints.clone(),
+            unschedulable: spec.unschedulable,
+            spec: (spec != declared).then(|| std::sync::Arc::new(spec)),
+            conditions,
+            annotations,
+        };
+        (id, aspect)
+    }
+
+    pub(crate) fn pod(&mut self, pod: &Value) -> TemplateId {
+        let mut spec = pod["spec"].clone();
+        spec.as_object_mut().expect("a pod has a spec").remove("nodeName");
+        let key = format!("{} {spec}", pod["metadata"]["labels"]);
+        if let Some(&known) = self.classes.get(&key) {
+            return known;
+        }
+        let (_, template) = self.reader.pod(pod);
+        self.reader.builder.spec(template).node_name = None;
+        self.classes.insert(key, template);
+        template
+    }
+
+    pub(crate) fn finish(self) -> Model {
+        self.reader.builder.model
+    }
 }
