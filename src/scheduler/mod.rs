@@ -278,6 +278,7 @@ fn view(object: &PodObject) -> Option<PodView> {
 /// What a watch tells the scheduler of a node. Conditions are left out: no plugin listens to them.
 fn aspect(object: &NodeObject) -> Arc<NodeAspect> {
     Arc::new(NodeAspect {
+        spec: object.spec.clone(),
         taints: object.taints.clone(),
         unschedulable: object.unschedulable,
         ..NodeAspect::default()

@@ -81,8 +81,11 @@ pub struct NodeRow {
     pub pods: Vec<BoundPod>,
     /// Its pods by class, sorted by class.
     pub classes: Vec<ClassCount>,
-    /// Host ports in use, with the number of pods that hold each.
-    pub ports: Vec<(HostPort, u32)>,
+    /// Host ports in use.
+    ///
+    /// Fidelity: a set, as in kube-scheduler. Of two pods that hold one port (pods that bypassed
+    /// the scheduler may) the first to go frees it, until the other is updated.
+    pub ports: Vec<HostPort>,
     /// Taints, the declared ones first.
     pub taints: Vec<Taint>,
     /// `spec.unschedulable`.
@@ -222,9 +225,8 @@ impl Snapshot {
             Err(at) => row.classes.insert(at, ClassCount { template, pods: 1, live: 1 }),
         }
         for port in &spec.host_ports {
-            match row.ports.iter_mut().find(|used| used.0 == *port) {
-                Some(used) => used.1 += 1,
-                None => row.ports.push((*port, 1)),
+            if !row.ports.contains(port) {
+                row.ports.push(*port);
             }
         }
         self.totals[template] += 1;
@@ -248,26 +250,21 @@ impl Snapshot {
         if class.pods == 0 {
             row.classes.remove(at);
         }
-        for port in &model.templates[bound.template].host_ports {
-            if let Some(at) = row.ports.iter().position(|used| used.0 == *port) {
-                row.ports[at].1 -= 1;
-                if row.ports[at].1 == 0 {
-                    row.ports.remove(at);
-                }
-            }
-        }
+        row.ports.retain(|used| !model.templates[bound.template].host_ports.contains(used));
         self.totals[bound.template] -= 1;
         self.account(model, node, bound.template, -1);
         Some(node)
     }
 
-    /// Makes a pod one of another class; its place among the node's pods stays.
-    pub fn change_pod(&mut self, model: &Model, pod: PodId, template: TemplateId) {
-        let Some(bound) = self.bound(pod).copied().filter(|bound| bound.template != template)
-        else {
-            return;
-        };
+    /// A bound pod was updated, and is of this class now. Its place among the node's pods stays.
+    pub fn update_pod(&mut self, model: &Model, pod: PodId, template: TemplateId) {
+        let Some(bound) = self.bound(pod).copied() else { return };
         let node = self.node_of(pod).expect("the pod is bound");
+        let in_use = &self.rows[node].ports;
+        let ports = &model.templates[template].host_ports;
+        if bound.template == template && ports.iter().all(|port| in_use.contains(port)) {
+            return;
+        }
         let at = self.rows[node].pods.iter().position(|other| other.pod == pod);
         self.remove_pod(model, pod);
         self.add_pod(model, node, pod, template);

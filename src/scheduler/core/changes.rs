@@ -190,7 +190,7 @@ impl SchedulerCore {
         let Some(view) = view else { return };
         self.assumed.remove(pod);
         if self.snapshot.node_of(pod) == Some(node) {
-            self.snapshot.change_pod(model, pod, view.template);
+            self.snapshot.update_pod(model, pod, view.template);
         } else {
             self.snapshot.remove_pod(model, pod);
             self.snapshot.add_pod(model, node, pod, view.template);

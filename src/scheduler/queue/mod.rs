@@ -6,6 +6,8 @@
 //! [`Verdicts`].
 
 mod entry;
+#[cfg(test)]
+mod tests;
 mod waiting;
 
 use std::cmp::Reverse;

@@ -47,6 +47,12 @@ impl Waiting {
         })
     }
 
+    /// All pods.
+    #[cfg(test)]
+    pub(super) fn all(&self) -> impl Iterator<Item = PodId> {
+        self.causes.values().flat_map(BTreeMap::values).flatten().copied()
+    }
+
     /// Puts a pod in, as its entry describes it.
     pub(super) fn insert(&mut self, pod: PodId, entry: &QueuedPod) {
         if entry.place == Place::Unschedulable {

@@ -308,12 +308,12 @@ impl Timeline {
         let known = self.pods.get_mut(&name).filter(|state| state.pod == pod);
         let errors = self.bind_errors.entry(name).or_default();
         let result = match known {
+            None => "notFound",
+            Some(state) if state.terminating => "terminating",
             _ if *errors > 0 => {
                 *errors -= 1;
                 "error"
             }
-            None => "notFound",
-            Some(state) if state.terminating => "terminating",
             Some(state) => {
                 state.node = Some(bind.node);
                 "ok"
