@@ -25,7 +25,8 @@ pub(super) const DEF: PluginDef = PluginDef {
 struct SchedulingGates;
 
 impl Plugin for SchedulingGates {
-    fn pre_enqueue(&self, spec: &PodTemplate) -> Option<&'static str> {
-        spec.flags.gated.then_some("waiting for scheduling gates")
+    fn pre_enqueue(&self, spec: &PodTemplate) -> Option<String> {
+        let names = spec.scheduling_gates.join(" ");
+        spec.flags.gated.then(|| format!("waiting for scheduling gates: [{names}]"))
     }
 }
