@@ -7,8 +7,6 @@
 
 mod core;
 mod queue;
-#[cfg(test)]
-mod recorded;
 
 use std::sync::Arc;
 

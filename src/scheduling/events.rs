@@ -242,7 +242,7 @@ pub fn pod_events(
 
 /// Whether some request of a pod became smaller.
 fn scaled_down(old: &PodTemplate, new: &PodTemplate) -> bool {
-    let (old, new) = (&old.requests, &new.requests);
+    let (old, new) = (old.on_node(), new.on_node());
     old.cpu_milli > new.cpu_milli
         || old.memory_bytes > new.memory_bytes
         || old.ephemeral_bytes > new.ephemeral_bytes

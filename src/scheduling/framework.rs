@@ -243,7 +243,7 @@ pub struct BuildCx<'a> {
 /// A plugin of one profile. Every method has the answer of a plugin that does not take part.
 pub trait Plugin: fmt::Debug + Send {
     /// PreEnqueue: why a pod of this class may not enter the queue yet.
-    fn pre_enqueue(&self, _spec: &PodTemplate) -> Option<&'static str> {
+    fn pre_enqueue(&self, _spec: &PodTemplate) -> Option<String> {
         None
     }
 

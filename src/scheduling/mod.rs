@@ -17,8 +17,6 @@ mod message;
 mod node_tree;
 pub mod plugins;
 mod profile;
-#[cfg(test)]
-pub(crate) mod recorded;
 mod snapshot;
 #[cfg(test)]
 pub(crate) mod testing;
@@ -34,5 +32,6 @@ pub use framework::{
     BuildCx, BuildPlugin, CycleCx, Dependency, Plugin, PluginDef, PluginId, PluginSet, Point,
     PreFilter, PreScore, Reason, Rejection, Verdict,
 };
+pub use message::reason_texts;
 pub use profile::{Framework, Query};
 pub use snapshot::{BoundPod, ClassCount, NodeLoad, NodeRow, Snapshot};

@@ -61,6 +61,9 @@ pub struct Framework {
     scores: Vec<i64>,
     totals: Vec<i64>,
     ties: Vec<NodeId>,
+    restriction: Option<Vec<NodeId>>,
+    skipped_filters: PluginSet,
+    skipped_scores: PluginSet,
     /// Raw and normalised scores per plugin, kept only while explaining.
     detail: Option<Vec<Told>>,
 }
@@ -89,6 +92,9 @@ impl Framework {
             scores: Vec::new(),
             totals: Vec::new(),
             ties: Vec::new(),
+            restriction: None,
+            skipped_filters: PluginSet::default(),
+            skipped_scores: PluginSet::default(),
             detail: None,
         };
         let args =
@@ -124,11 +130,7 @@ impl Framework {
 
     /// The first plugin that keeps pods of a class out of the queue, and why.
     #[must_use]
-    pub fn pre_enqueue(
-        &self,
-        model: &Model,
-        template: TemplateId,
-    ) -> Option<(PluginId, &'static str)> {
+    pub fn pre_enqueue(&self, model: &Model, template: TemplateId) -> Option<(PluginId, String)> {
         let spec = &model.templates[template];
         self.pre_enqueue
             .iter()
@@ -193,6 +195,10 @@ impl Framework {
         };
         self.feasible.clear();
         self.rejected.clear();
+        self.ties.clear();
+        self.restriction = None;
+        self.skipped_filters = PluginSet::default();
+        self.skipped_scores = PluginSet::default();
         if nodes == 0 {
             decision.outcome = Outcome::Error("no nodes available to schedule pods");
             return decision;
@@ -206,10 +212,11 @@ impl Framework {
         decision.feasible = u32::try_from(self.feasible.len()).expect("node ids have 32 bits");
         decision.next_start = (query.start + evaluated) % nodes;
         match self.feasible[..] {
-            [] => self.diagnose(restricted.map(|(_, plugins)| plugins), &mut decision),
+            [] => self.diagnose(restricted.as_ref().map(|(_, plugins)| *plugins), &mut decision),
             [only] if self.detail.is_none() => decision.outcome = Outcome::Place(only),
             _ => decision.outcome = self.score_and_choose(&cx, query.tie_break),
         }
+        self.restriction = restricted.map(|(nodes, _)| nodes);
         decision
     }
 
@@ -262,6 +269,30 @@ impl Framework {
         self.rejected.iter().map(|entry| (entry.node, entry.plugin, entry.rejection))
     }
 
+    /// The nodes to which pre-filters restricted the last decision.
+    #[must_use]
+    pub fn restriction(&self) -> Option<&[NodeId]> {
+        self.restriction.as_deref()
+    }
+
+    /// Plugins whose filter was not asked in the last decision, as their pre-filter said.
+    #[must_use]
+    pub fn skipped_filters(&self) -> PluginSet {
+        self.skipped_filters
+    }
+
+    /// Plugins that did not score in the last decision, as their PreScore said.
+    #[must_use]
+    pub fn skipped_scores(&self) -> PluginSet {
+        self.skipped_scores
+    }
+
+    /// The nodes with the greatest total of the last decision.
+    #[must_use]
+    pub fn ties(&self) -> &[NodeId] {
+        &self.ties
+    }
+
     /// PreFilter of all plugins. `None` if the pod is rejected as a whole; otherwise the nodes
     /// that are left, if there is a restriction, and the plugins that made it.
     fn run_pre_filters(
@@ -274,7 +305,10 @@ impl Framework {
         for &at in &self.pre_filter {
             match self.instances[at].pre_filter(cx) {
                 PreFilter::Run => {}
-                PreFilter::Skip => self.active_filters.retain(|&active| active != at),
+                PreFilter::Skip => {
+                    self.active_filters.retain(|&active| active != at);
+                    self.skipped_filters.insert(self.ids[at]);
+                }
                 PreFilter::Restrict(nodes) => {
                     let (list, plugins) =
                         restricted.get_or_insert_with(|| (nodes.clone(), PluginSet::default()));
@@ -379,7 +413,10 @@ impl Framework {
         for &at in &self.pre_score {
             match self.instances[at].pre_score(cx, &self.feasible) {
                 PreScore::Run => {}
-                PreScore::Skip => self.active_scorers.retain(|scorer| scorer.plugin != at),
+                PreScore::Skip => {
+                    self.active_scorers.retain(|scorer| scorer.plugin != at);
+                    self.skipped_scores.insert(self.ids[at]);
+                }
                 PreScore::Error(text) => return Outcome::Error(text),
             }
         }

@@ -156,6 +156,17 @@ impl Snapshot {
         }
     }
 
+    /// A snapshot in which every node of the model is present as declared.
+    #[must_use]
+    pub fn of_declared(model: &Model) -> Self {
+        let mut snapshot = Self::new(model);
+        for (node, spec) in model.nodes.iter() {
+            snapshot.add_node(model, node, &spec.taints, spec.unschedulable);
+        }
+        snapshot.refresh();
+        snapshot
+    }
+
     /// Adds a node as it is now; pods already placed there count from now on.
     pub fn add_node(&mut self, model: &Model, node: NodeId, taints: &[Taint], unschedulable: bool) {
         if self.present.insert(node) {
@@ -381,14 +392,15 @@ impl Snapshot {
     fn account(&mut self, model: &Model, node: NodeId, template: TemplateId, sign: i64) {
         let spec = &model.templates[template];
         let load = &mut self.loads[node];
-        load.requested_cpu_milli += sign * spec.requests.cpu_milli;
-        load.requested_memory_bytes += sign * spec.requests.memory_bytes;
-        load.requested_ephemeral_bytes += sign * spec.requests.ephemeral_bytes;
+        let taken = spec.on_node();
+        load.requested_cpu_milli += sign * taken.cpu_milli;
+        load.requested_memory_bytes += sign * taken.memory_bytes;
+        load.requested_ephemeral_bytes += sign * taken.ephemeral_bytes;
         load.pods += sign;
         load.score_cpu_milli += sign * spec.node_cpu_milli;
         load.score_memory_bytes += sign * spec.node_memory_bytes;
         let scalars = &mut self.rows[node].requested_scalars;
-        for &(id, amount) in &spec.requests.scalars {
+        for &(id, amount) in &taken.scalars {
             match scalars.binary_search_by_key(&id, |entry| entry.0) {
                 Ok(at) => scalars[at].1 += sign * amount,
                 Err(at) => scalars.insert(at, (id, sign * amount)),

@@ -74,7 +74,7 @@ fn balance(shares: impl Iterator<Item = f64> + Clone) -> i64 {
 
 impl Plugin for NodeResourcesBalancedAllocation {
     fn pre_score(&mut self, cx: &CycleCx<'_>, _feasible: &[NodeId]) -> PreScore {
-        let requests = &cx.spec.requests;
+        let requests = cx.spec.on_node();
         let requested = |resource: ResourceRef| match resource {
             ResourceRef::Cpu => requests.cpu_milli,
             ResourceRef::Memory => requests.memory_bytes,

@@ -253,7 +253,7 @@ impl Plugin for NodeResourcesFit {
             ClusterEvent::AssignedPodDelete { .. } => true,
             ClusterEvent::PodUpdate { assigned: false, .. } => true,
             ClusterEvent::PodUpdate { before, after, .. } => {
-                let [old, new] = [before, after].map(|&id| &cx.model.templates[id].requests);
+                let [old, new] = [before, after].map(|&id| cx.model.templates[id].on_node());
                 exceeds(requests, old, new)
             }
             ClusterEvent::NodeAdd { node, after } => {

@@ -25,8 +25,9 @@ pub(super) const DEF: PluginDef = PluginDef {
 struct SchedulingGates;
 
 impl Plugin for SchedulingGates {
-    fn pre_enqueue(&self, spec: &PodTemplate) -> Option<&'static str> {
-        spec.flags.gated.then_some("waiting for scheduling gates")
+    fn pre_enqueue(&self, spec: &PodTemplate) -> Option<String> {
+        let names = spec.scheduling_gates.join(" ");
+        spec.flags.gated.then(|| format!("waiting for scheduling gates: [{names}]"))
     }
 
     fn hint(&mut self, _cx: &CycleCx<'_>, event: &ClusterEvent) -> bool {

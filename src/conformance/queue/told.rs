@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use crate::base::time::SimTime;
 use crate::model::PodId;
 use crate::scheduler::{Place, QueuedPod, SchedulerCore};
 use crate::scheduling::PluginSet;
@@ -12,13 +11,9 @@ use crate::scheduling::PluginSet;
 /// Where every pod is, by name; with the expiry of a back-off.
 pub(super) type Places = BTreeMap<String, (&'static str, Option<u64>)>;
 
-pub(super) fn millis(time: SimTime) -> u64 {
-    time.as_nanos() / 1_000_000
-}
-
 /// The recordings' word for a place; none while the pod is under way or being bound.
 pub(super) fn place(entry: &QueuedPod) -> Option<(&'static str, Option<u64>)> {
-    let expiry = Some(millis(entry.expiry));
+    let expiry = Some(entry.expiry.as_millis());
     match entry.place {
         Place::Active => Some(("active", None)),
         Place::Backoff => Some(("backoff", expiry)),
@@ -45,12 +40,12 @@ pub(super) fn state(core: &SchedulerCore, names: &[String], t: u64) -> Value {
     let name = |pod: PodId| names[pod.index()].clone();
     let [active, backoff, errors] = core.orders();
     let with_expiry = |pods: Vec<PodId>| -> Vec<Value> {
-        let expiry = |pod| core.entry(pod).map_or(0, |entry| millis(entry.expiry));
+        let expiry = |pod| core.entry(pod).map_or(0, |entry| entry.expiry.as_millis());
         pods.into_iter().map(|pod| json!({ "pod": name(pod), "expiry": expiry(pod) })).collect()
     };
     let (mut unschedulable, mut gated) = (BTreeMap::new(), BTreeMap::new());
     for (pod, entry) in core.entries() {
-        let (pod, since) = (name(pod), millis(entry.timestamp));
+        let (pod, since) = (name(pod), entry.timestamp.as_millis());
         match entry.place {
             Place::Unschedulable => {
                 let plugins = plugin_names(entry.rejected_by);

@@ -1,10 +1,10 @@
 //! Runs a history: operations, flushes, attempts and bindings in the recordings' order.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value, json};
 
-use super::case::{History, Op, PodState};
+use super::history::{History, Op, PodState};
 use super::told::{self, Places};
 use crate::base::time::{SimDuration, SimTime};
 use crate::model::{NodeId, PodId};
@@ -34,8 +34,6 @@ pub(super) struct Timeline {
     core: SchedulerCore,
     /// The API server's pods, by name.
     pods: BTreeMap<String, PodState>,
-    config: Value,
-    state_times: Vec<u64>,
     attempt: Option<Attempt>,
     binds: Vec<Bind>,
     bind_errors: BTreeMap<String, u64>,
@@ -51,7 +49,7 @@ pub(super) struct Timeline {
 }
 
 fn time(t: u64) -> SimTime {
-    SimTime::ZERO.saturating_add(SimDuration::from_millis(t))
+    SimTime::from_millis(t)
 }
 
 fn view(state: &PodState) -> PodView {
@@ -64,24 +62,17 @@ fn view(state: &PodState) -> PodView {
 }
 
 impl Timeline {
-    pub(super) fn new(case: &Value) -> Self {
-        let history = History::new(case);
-        let config = case["config"].clone();
-        let start = config["startMs"].as_u64().expect("a start");
-        let mut core = SchedulerCore::new(&history.model, time(start));
-        let limit = config["podMaxInUnschedulablePodsSeconds"].as_u64().expect("a limit");
+    pub(super) fn new(case: &Value) -> Result<Self, String> {
+        let history = History::read(case)?;
+        let config = &history.config;
+        let mut core = SchedulerCore::new(&history.model, time(config.start_ms));
+        let limit = config.pod_max_in_unschedulable_pods_seconds;
         core.set_max_in_unschedulable(SimDuration::from_secs(limit));
-        let bind_errors = config["bindErrors"].as_object().into_iter().flatten();
-        let bind_errors =
-            bind_errors.map(|(name, times)| (name.clone(), times.as_u64().unwrap_or(0)));
-        let state_times = case["stateTimes"].as_array().into_iter().flatten();
         let mut timeline = Self {
-            bind_errors: bind_errors.collect(),
-            state_times: state_times.filter_map(Value::as_u64).collect(),
+            bind_errors: config.bind_errors.clone(),
             history,
             core,
             pods: BTreeMap::new(),
-            config,
             attempt: None,
             binds: Vec::new(),
             next_op: 0,
@@ -94,36 +85,33 @@ impl Timeline {
             op_events: Vec::new(),
             hints: Vec::new(),
         };
+        let start = timeline.history.config.start_ms;
         for op in std::mem::take(&mut timeline.history.start) {
             timeline.apply(start, &op);
         }
         timeline.places = timeline.current_places();
-        timeline
+        Ok(timeline)
     }
 
-    fn number(&self, name: &str) -> u64 {
-        self.config[name].as_u64().unwrap_or(0)
-    }
-
-    pub(super) fn run(mut self) -> Value {
-        let (start, end) = (self.number("startMs"), self.number("endMs"));
+    pub(super) fn run(mut self) -> Result<Value, String> {
+        let (start, end) = (self.history.config.start_ms, self.history.config.end_ms);
         let mut second = start.next_multiple_of(1000);
         let mut half_minute = start;
         loop {
-            let others = [
+            let due: BTreeSet<u64> = [
                 Some(second),
                 Some(half_minute),
                 self.history.timeline.get(self.next_op).map(|op| op.0),
-                self.state_times.get(self.next_state).copied(),
+                self.history.state_times.get(self.next_state).copied(),
                 self.attempt.as_ref().map(|attempt| attempt.end),
-                self.binds.iter().map(|bind| bind.due).min(),
                 self.pop_due(),
-            ];
-            let now = others.into_iter().flatten().min().expect("flushes never end");
-            if now > end {
-                break;
-            }
-            if self.state_times.get(self.next_state) == Some(&now) {
+            ]
+            .into_iter()
+            .flatten()
+            .chain(self.binds.iter().map(|bind| bind.due))
+            .collect();
+            let Some(&now) = due.first().filter(|now| **now <= end) else { break };
+            if self.history.state_times.get(self.next_state) == Some(&now) {
                 self.next_state += 1;
                 self.states.push(told::state(&self.core, &self.history.names, now));
             }
@@ -142,13 +130,13 @@ impl Timeline {
             }
             self.work(now);
         }
-        json!({
+        Ok(json!({
             "attempts": self.attempts,
             "moves": self.moves,
             "queueStates": self.states,
             "opEvents": self.op_events,
             "hints": self.hints,
-        })
+        }))
     }
 
     /// Attempts and bindings that end now, and pops; until nothing more happens at this instant.
@@ -172,7 +160,7 @@ impl Timeline {
         if self.attempt.is_some() || !self.core.has_ready() {
             return None;
         }
-        Some(self.last_pop.map_or(0, |last| last + self.number("popIntervalMs")))
+        Some(self.last_pop.map_or(0, |last| last + self.history.config.pop_interval_ms))
     }
 
     fn operate(&mut self, now: u64) {
@@ -180,8 +168,8 @@ impl Timeline {
         self.next_op += 1;
         let op = self.history.timeline[index].1.clone();
         let events = self.events(&op);
-        let labels: Vec<&str> = events.iter().map(ClusterEvent::label).collect();
-        self.op_events.push(json!(labels));
+        let told: Vec<&str> = events.iter().map(ClusterEvent::label).collect();
+        self.op_events.push(json!(told));
         for event in &events {
             let mut verdicts = Map::new();
             for (pod, hints) in self.core.hints(&self.history.model, event) {
@@ -245,8 +233,8 @@ impl Timeline {
         }
         let model = &self.history.model;
         let decision = self.core.decide(model, popped.template, TieBreak::LowestName);
-        let decision = decision.expect("the default profile serves all pods");
-        let end = now + self.number("attemptMs");
+        let Some(decision) = decision else { return };
+        let end = now + self.history.config.attempt_ms;
         self.attempt = Some(Attempt { popped, decision, began: now, end });
     }
 
@@ -271,7 +259,7 @@ impl Timeline {
                 let mut told = self.told(&popped, began, end, "bound");
                 told.insert("node".into(), self.history.model.nodes[node].name.clone().into());
                 self.core.assume(&self.history.model, &popped, node);
-                let (due, attempt) = (now + self.number("bindMs"), self.attempts.len());
+                let (due, attempt) = (now + self.history.config.bind_ms, self.attempts.len());
                 self.binds.push(Bind { popped, node, due, attempt });
                 told
             }
@@ -311,7 +299,7 @@ impl Timeline {
             None => "notFound",
             Some(state) if state.terminating => "terminating",
             _ if *errors > 0 => {
-                *errors -= 1;
+                *errors = errors.saturating_sub(1);
                 "error"
             }
             Some(state) => {
@@ -326,13 +314,15 @@ impl Timeline {
             let after = view(&self.pods[name]);
             self.core.pod_changed(&self.history.model, time(now), pod, Some(after));
         }
-        let mut told = self.attempts[bind.attempt].as_object().expect("an object").clone();
+        let mut told = Map::new();
         told.insert("bindEnd".into(), now.into());
         told.insert("bindResult".into(), result.into());
         if !accepted {
             self.tell_place(pod, &mut told);
         }
-        self.attempts[bind.attempt] = Value::Object(told);
+        if let Some(attempt) = self.attempts[bind.attempt].as_object_mut() {
+            attempt.extend(told);
+        }
         self.note(now, "bind", None, Some(pod));
     }
 
