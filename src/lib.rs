@@ -20,6 +20,7 @@
 pub mod apiserver;
 pub mod base;
 pub mod cli;
+pub mod conformance;
 pub mod controllers;
 pub mod cx;
 pub mod engine;

@@ -6,7 +6,10 @@
 mod pods;
 mod replicas;
 
+use std::sync::Arc;
+
 use crate::base::id::IdVec;
+use crate::base::map::Symbol;
 use crate::base::time::SimTime;
 use crate::cx::Cx;
 use crate::event::{ApiEvent, Event, KubeletEvent, Resource, WatchEvent, Watcher};
@@ -74,6 +77,7 @@ impl ApiServer {
             }
             Request::NodeReady { node, ready } => self.node_ready(cx, node, ready),
             Request::NodeTaints { node, changes } => self.node_taints(cx, node, &changes),
+            Request::NodeLabels { node, labels } => self.node_labels(cx, node, &labels),
             Request::Endpoints { service, ready } => Self::endpoints(cx, service, ready),
             Request::ScaleWorkload { workload, replicas } => {
                 self.scale_workload(cx, workload, replicas);
@@ -120,6 +124,22 @@ impl ApiServer {
             }
         }
         if *taints != before {
+            self.node_changed(cx, node);
+        }
+    }
+
+    fn node_labels(&mut self, cx: &mut Cx<'_>, node: NodeId, changes: &[(Symbol, Option<Symbol>)]) {
+        let declared = &cx.model.nodes[node];
+        let current = cx.state.api.nodes[node].spec.as_deref().unwrap_or(declared);
+        let mut next = current.clone();
+        for &(key, value) in changes {
+            match value {
+                Some(value) => next.labels.set(key, value),
+                None => next.labels.unset(key),
+            }
+        }
+        if next != *current {
+            cx.state.api.nodes[node].spec = (next != *declared).then(|| Arc::new(next));
             self.node_changed(cx, node);
         }
     }

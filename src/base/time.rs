@@ -38,6 +38,21 @@ impl SimTime {
         SimTime(nanos)
     }
 
+    /// The instant `millis` milliseconds after the start.
+    ///
+    /// # Panics
+    /// If it lies beyond [`SimTime::MAX`] (584 years).
+    #[must_use]
+    pub const fn from_millis(millis: u64) -> Self {
+        SimTime(SimDuration::from_millis(millis).0)
+    }
+
+    /// Milliseconds since the start, rounded down.
+    #[must_use]
+    pub const fn as_millis(self) -> u64 {
+        self.0 / 1_000_000
+    }
+
     /// The instant `secs` seconds after the start.
     ///
     /// # Panics

@@ -26,6 +26,9 @@ pub(super) enum Verb {
     Validate(ValidateArgs),
     /// List what is built in: policies, scheduler plugins, failure modes, metrics.
     Policies(PoliciesArgs),
+    /// Replay recordings of the real Kubernetes code and compare every decision (exit 3 if one
+    /// differs).
+    Conformance(ConformanceArgs),
     /// Write a commented starter scenario.
     Init(InitArgs),
 }
@@ -116,6 +119,23 @@ pub(super) struct PoliciesArgs {
     /// Show one entry at length.
     #[arg(value_name = "NAME")]
     pub(super) name: Option<String>,
+}
+
+/// `wavetank conformance`.
+#[derive(Debug, Args)]
+pub(super) struct ConformanceArgs {
+    /// Recordings (.jsonl, .jsonl.gz), or folders of them; other files are passed over.
+    #[arg(value_name = "PATH", required = true)]
+    pub(super) paths: Vec<PathBuf>,
+    /// Only families, topics or kinds of these names; all others do not count.
+    #[arg(long, value_name = "TOPIC", value_delimiter = ',')]
+    pub(super) only: Vec<String>,
+    /// Write what wavetank decided, one JSON object per case, in the shape of the recordings.
+    #[arg(long, value_name = "FILE")]
+    pub(super) emit: Option<PathBuf>,
+    /// Show each topic field by field, and its first difference in full.
+    #[arg(long)]
+    pub(super) verbose: bool,
 }
 
 /// `wavetank init`.

@@ -1,11 +1,13 @@
 //! The command line: arguments in, exit codes out.
 //!
 //! Exit codes: 0 fine; 1 the environment failed (a file cannot be written, …); 2 the input is
-//! wrong; 3 an expectation of the scenario does not hold, or `--strict` found something.
+//! wrong; 3 an expectation of the scenario does not hold, a recording differs, or `--strict` found
+//! something.
 //! Results go to standard output and to the results folder, diagnostics to standard error.
 
 mod args;
 mod compare;
+mod conformance;
 mod expect;
 mod init;
 mod load;
@@ -48,6 +50,7 @@ pub fn main() -> ExitCode {
         Verb::Plot(args) => plot::plot(&args),
         Verb::Validate(args) => validate::validate(&args),
         Verb::Policies(args) => policies::policies(&args),
+        Verb::Conformance(args) => conformance::conformance(&args),
         Verb::Init(args) => init::init(&args),
     };
     match result {

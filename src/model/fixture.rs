@@ -45,6 +45,7 @@ pub(crate) fn model(nodes_per_zone: &[usize]) -> Model {
                 labels: Labels::default(),
                 taints: Vec::new(),
                 unschedulable: false,
+                images: Vec::new(),
                 allocatable: Resources::default(),
             });
         }
@@ -148,11 +149,14 @@ fn template(workload: WorkloadId, namespace: NamespaceId, symbols: &Interner) ->
         node_name: None,
         priority: 0,
         flags: PodTemplateFlags::default(),
+        scheduling_gates: Vec::new(),
         requests: Resources::default(),
         score_cpu_milli: 100,
         score_memory_bytes: 200 << 20,
         node_cpu_milli: 100,
         node_memory_bytes: 200 << 20,
+        score_scalars: None,
+        node_requests: None,
         node_selector: Vec::new(),
         node_affinity: None,
         node_affinity_preferred: Vec::new(),

@@ -25,6 +25,11 @@ impl Labels {
         }
     }
 
+    /// Removes one label.
+    pub fn unset(&mut self, key: Symbol) {
+        self.0.retain(|pair| pair.0 != key);
+    }
+
     /// The value of a key.
     #[must_use]
     pub fn get(&self, key: Symbol) -> Option<Symbol> {

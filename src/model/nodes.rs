@@ -1,6 +1,6 @@
 //! Machines, the pools they come from and the zones they stand in.
 
-use super::{Labels, PoolId, Resources, ZoneId};
+use super::{ImageId, Labels, PoolId, Resources, ZoneId};
 use crate::base::map::Symbol;
 use crate::rng::Distribution;
 
@@ -46,8 +46,8 @@ pub struct Taint {
     pub effect: TaintEffect,
 }
 
-/// One node as declared.
-#[derive(Clone, Debug)]
+/// One node as declared, or as it has become.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NodeSpec {
     /// Object name.
     pub name: String,
@@ -67,4 +67,7 @@ pub struct NodeSpec {
     pub unschedulable: bool,
     /// `status.allocatable`.
     pub allocatable: Resources,
+    /// `status.images`: names as the node tells them with their sizes in bytes, sorted by image,
+    /// each once.
+    pub images: Vec<(ImageId, i64)>,
 }

@@ -1,8 +1,8 @@
 //! Pod templates: everything that pods of one class share.
 
 use super::{
-    AppBehaviour, ImageId, LabelSelector, Labels, NamespaceId, Requirement, Resources, TaintEffect,
-    WorkloadId,
+    AppBehaviour, ImageId, LabelSelector, Labels, NamespaceId, Requirement, ResourceId, Resources,
+    TaintEffect, WorkloadId,
 };
 use crate::base::map::Symbol;
 use crate::base::time::SimDuration;
@@ -300,6 +300,8 @@ pub struct PodTemplate {
     pub priority: i32,
     /// Yes-or-no facts.
     pub flags: PodTemplateFlags,
+    /// Names of its scheduling gates, in the pod's order.
+    pub scheduling_gates: Vec<String>,
     /// Effective requests: init and sidecar containers, pod-level resources and overhead included.
     pub requests: Resources,
     /// CPU that NodeResourcesFit scores with for the incoming pod (100m where a container names
@@ -312,6 +314,12 @@ pub struct PodTemplate {
     pub node_cpu_milli: i64,
     /// Likewise memory, bytes.
     pub node_memory_bytes: i64,
+    /// Scalar resources that NodeResourcesFit scores with for the incoming pod, where they are not
+    /// those of `requests`: with pod-level resources. Sorted by id.
+    pub score_scalars: Option<Vec<(ResourceId, i64)>>,
+    /// What the pod takes of its node, where that is not `requests`: its status tells of a resize
+    /// under way.
+    pub node_requests: Option<Box<Resources>>,
     /// `nodeSelector`, sorted by key.
     pub node_selector: Vec<(Symbol, Symbol)>,
     /// Required node affinity: terms ORed; absent means no restriction.
@@ -334,4 +342,19 @@ pub struct PodTemplate {
     pub init_containers: Vec<ContainerSpec>,
     /// App containers, in order.
     pub containers: Vec<ContainerSpec>,
+}
+
+impl PodTemplate {
+    /// What the pod takes of its node.
+    #[must_use]
+    pub fn on_node(&self) -> &Resources {
+        self.node_requests.as_deref().unwrap_or(&self.requests)
+    }
+
+    /// How much of a scalar resource NodeResourcesFit scores with for the incoming pod.
+    #[must_use]
+    pub fn score_scalar(&self, id: ResourceId) -> i64 {
+        let Some(scalars) = &self.score_scalars else { return self.requests.scalar(id) };
+        scalars.binary_search_by_key(&id, |entry| entry.0).map_or(0, |at| scalars[at].1)
+    }
 }

@@ -137,6 +137,29 @@ pub struct Profile {
     pub args: Vec<(String, PluginArgs)>,
 }
 
+impl Profile {
+    /// The plugins of an extension point, by its name in a configuration, in execution order.
+    #[must_use]
+    pub fn plugins(&self, point: &str) -> Vec<String> {
+        let list = match point {
+            "preEnqueue" => &self.pre_enqueue,
+            "queueSort" => return vec![self.queue_sort.clone()],
+            "preFilter" => &self.pre_filter,
+            "filter" => &self.filter,
+            "postFilter" => &self.post_filter,
+            "preScore" => &self.pre_score,
+            "score" => return self.score.iter().map(|entry| entry.plugin.clone()).collect(),
+            "reserve" => &self.reserve,
+            "permit" => &self.permit,
+            "preBind" => &self.pre_bind,
+            "bind" => &self.bind,
+            "postBind" => &self.post_bind,
+            _ => return Vec::new(),
+        };
+        list.clone()
+    }
+}
+
 /// A checked and merged `KubeSchedulerConfiguration`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SchedulerConfig {

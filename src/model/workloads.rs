@@ -1,6 +1,7 @@
 //! Declared objects above pods: namespaces, workloads, services, and what operators do to them.
 
-use super::{LabelSelector, Labels, NamespaceId, NodeId, TemplateId, WorkloadId};
+use super::{LabelSelector, Labels, NamespaceId, NodeId, Taint, TemplateId, WorkloadId};
+use crate::base::map::Symbol;
 use crate::base::time::{SimDuration, SimTime};
 
 /// A namespace.
@@ -151,6 +152,22 @@ pub enum OperationKind {
         node: NodeId,
         /// The new `spec.unschedulable`.
         unschedulable: bool,
+    },
+    /// `kubectl taint`: all are written at once.
+    Taint {
+        /// Which node.
+        node: NodeId,
+        /// Taints to add, in order; one of the same key and effect is replaced.
+        add: Vec<Taint>,
+        /// Taints to remove, by key and effect.
+        remove: Vec<Taint>,
+    },
+    /// `kubectl label node`.
+    Label {
+        /// Which node.
+        node: NodeId,
+        /// Keys with their new values; `None` removes the label.
+        labels: Vec<(Symbol, Option<Symbol>)>,
     },
     /// `kubectl delete pod`, of the workload's live pods the one with this replica ordinal.
     DeletePod {

@@ -192,8 +192,14 @@ pub fn pod_spec(spec: &mut PodSpec) {
     if let Some(resources) = &mut spec.resources {
         requests_from_limits(resources);
     }
+    let on_host = spec.host_network == Some(true);
     for each in spec.containers.iter_mut().chain(spec.init_containers.iter_mut().flatten()) {
         container(each);
+        for port in each.ports.iter_mut().flatten().filter(|_| on_host) {
+            // On the host's network every port of a container is a port of the host.
+            let own = port.container_port;
+            port.host_port = port.host_port.filter(|&host| host != 0).or(Some(own));
+        }
     }
 }
 

@@ -18,7 +18,7 @@ use crate::scenario::read::{Located, Read};
 use crate::scenario::source::{Document, Limits, LoadError, Rules, load, parse_all};
 use crate::scenario::spec::{API_VERSION, Policy, Scenario, Workload};
 
-pub use policies::LoadedPolicy;
+pub use policies::{LoadedPolicy, read_scheduler_config};
 
 /// What the reader must know of the program: built-in policies and plugins.
 #[derive(Copy, Clone, Debug)]

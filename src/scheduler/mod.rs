@@ -5,18 +5,20 @@
 //! the API server knows at the moment; only a new leader lists everything. How a decision is made
 //! is `scheduling`'s business.
 
+mod core;
 mod queue;
-mod watches;
 
-use crate::base::id::{IdSet, IdVec};
+use std::sync::Arc;
+
+pub use self::core::{Hints, PodView, Popped, SchedulerCore};
 use crate::base::time::SimTime;
 use crate::cx::Cx;
 use crate::event::{Event, SchedulerEvent, Watcher};
-use crate::model::{Model, NodeId, PodId, TemplateId, pod_address};
+use crate::model::{Model, NodeId, PodId, pod_address};
 use crate::record::{Fact, Involved, QueueName};
-use crate::scheduling::{ClusterEvent, Decision, Framework, Outcome, Query, Snapshot, TieBreak};
-use crate::state::{Client, Request};
-use queue::PodQueue;
+use crate::scheduling::{Decision, NodeAspect, Outcome, PluginSet, TieBreak};
+use crate::state::{Change, Client, NodeObject, PodObject, Request, Verb};
+pub use queue::{Place, QueuedPod};
 
 /// Component name in events.
 const COMPONENT: &str = "default-scheduler";
@@ -24,41 +26,17 @@ const COMPONENT: &str = "default-scheduler";
 /// A scheduling attempt that has been decided and whose time has not passed yet.
 #[derive(Debug)]
 struct Attempt {
-    pod: PodId,
+    popped: Popped,
     decision: Decision,
     /// Why it failed, where events are recorded.
     message: String,
-}
-
-/// What the scheduler's watch has told of a pod.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Known {
-    /// Never heard of, or gone.
-    #[default]
-    Absent,
-    /// Not assigned to a node.
-    Unassigned {
-        /// Being deleted.
-        terminating: bool,
-    },
-    /// Assigned.
-    Assigned,
 }
 
 /// The leading kube-scheduler.
 #[derive(Debug)]
 pub struct Scheduler {
     epoch: u32,
-    frameworks: Vec<Framework>,
-    /// The profile that serves each class, if any.
-    profile_of: IdVec<TemplateId, Option<usize>>,
-    snapshot: Snapshot,
-    /// Where the next search in the node list starts.
-    next_start: usize,
-    queue: PodQueue,
-    known: Vec<Known>,
-    /// Pods that the scheduler has put on a node and whose binding no watch has confirmed.
-    assumed: IdSet<PodId>,
+    core: SchedulerCore,
     attempt: Option<Attempt>,
     /// When the next event of each kind is wanted; others of that kind are stale.
     cycle_due: Option<SimTime>,
@@ -72,21 +50,9 @@ impl Scheduler {
     /// A scheduler that does not lead and knows nothing.
     #[must_use]
     pub fn new(model: &Model) -> Self {
-        let profiles = &model.scheduler.profiles;
-        let serving = |name: &str| profiles.iter().position(|p| p.scheduler_name == name);
         Self {
             epoch: 0,
-            frameworks: profiles.iter().map(|profile| Framework::new(model, profile)).collect(),
-            profile_of: model
-                .templates
-                .values()
-                .map(|spec| serving(&spec.scheduler_name))
-                .collect(),
-            snapshot: Snapshot::new(model),
-            next_start: 0,
-            queue: PodQueue::new(&model.scheduler, SimTime::ZERO),
-            known: Vec::new(),
-            assumed: IdSet::new(),
+            core: SchedulerCore::new(model, SimTime::ZERO),
             attempt: None,
             cycle_due: None,
             flush_backoff_due: None,
@@ -115,13 +81,27 @@ impl Scheduler {
         }
         self.crash(cx.model);
         self.epoch = epoch;
-        self.queue = PodQueue::new(&cx.model.scheduler, cx.now);
+        self.core = SchedulerCore::new(cx.model, cx.now);
         for (node, object) in cx.state.api.nodes.iter() {
-            self.snapshot.add_node(cx.model, node, &object.taints, object.unschedulable);
+            self.core.node_changed(cx.model, cx.now, node, Some(aspect(object)));
         }
         for (pod, object) in cx.state.api.pods.iter() {
-            self.list_pod(cx.model, cx.now, pod, object);
+            self.core.pod_changed(cx.model, cx.now, pod, view(object));
         }
+        self.settle(cx);
+    }
+
+    /// A change of a pod has been delivered.
+    pub fn on_pod(&mut self, cx: &mut Cx<'_>, change: &Change<PodId, PodObject>) {
+        let after = if change.verb == Verb::Deleted { None } else { view(&change.object) };
+        self.core.pod_changed(cx.model, cx.now, change.id, after);
+        self.settle(cx);
+    }
+
+    /// A change of a node has been delivered.
+    pub fn on_node(&mut self, cx: &mut Cx<'_>, change: &Change<NodeId, NodeObject>) {
+        let after = (change.verb != Verb::Deleted).then(|| aspect(&change.object));
+        self.core.node_changed(cx.model, cx.now, change.id, after);
         self.settle(cx);
     }
 
@@ -144,13 +124,13 @@ impl Scheduler {
                 if epoch == self.epoch && self.flush_backoff_due == now =>
             {
                 self.flush_backoff_due = None;
-                self.queue.flush_backoff(cx.now);
+                self.core.flush_backoff(cx.now);
             }
             SchedulerEvent::FlushUnschedulable { epoch }
                 if epoch == self.epoch && self.flush_unschedulable_due == now =>
             {
                 self.flush_unschedulable_due = None;
-                self.queue.flush_unschedulable(cx.now);
+                self.core.flush_unschedulable(cx.model, cx.now);
             }
             SchedulerEvent::Bound { pod, epoch, accepted } if epoch == self.epoch => {
                 self.bound(cx, pod, accepted);
@@ -167,126 +147,62 @@ impl Scheduler {
     /// scheduler takes it as bound there.
     pub fn place_now(&mut self, cx: &mut Cx<'_>, pod: PodId) -> Option<NodeId> {
         let template = cx.state.api.pods[pod].template;
-        let profile = self.profile_of[template]?;
-        if self.frameworks[profile].pre_enqueue(cx.model, template).is_some() {
-            return None;
-        }
-        let decision = self.decide(cx, pod, template, 0)?;
-        let node = decision.node()?;
-        self.queue.remove(pod);
-        self.snapshot.add_pod(cx.model, node, pod, template);
-        self.set_known(pod, Known::Assigned);
-        Some(node)
-    }
-
-    /// Decides where a pod of a class with a profile goes.
-    fn decide(
-        &mut self,
-        cx: &Cx<'_>,
-        pod: PodId,
-        template: TemplateId,
-        attempt: u32,
-    ) -> Option<Decision> {
-        let profile = self.profile_of[template]?;
-        self.snapshot.refresh();
-        let object = &cx.state.api.pods[pod];
-        let workload = &cx.model.workloads[cx.model.templates[template].workload];
-        let address = pod_address(workload.address, object.replica, object.incarnation);
-        let tie_break = match cx.model.scheduler.tie_seed {
-            None => TieBreak::LowestName,
-            Some(seed) => TieBreak::Seeded {
-                streams: cx.streams,
-                entity: mixed(seed) ^ address,
-                attempt: u64::from(attempt),
-            },
-        };
-        let decision = self.frameworks[profile].schedule(&Query {
-            model: cx.model,
-            snapshot: &self.snapshot,
-            template,
-            start: self.next_start,
-            tie_break,
-        });
-        self.next_start = decision.next_start;
-        Some(decision)
+        self.core.place_now(cx.model, pod, template, tie_break(cx, pod, 0))
     }
 
     /// Takes the next pod and decides; the outcome takes effect when the decision's time has
     /// passed.
     fn begin(&mut self, cx: &mut Cx<'_>) {
-        while let Some((pod, entry)) = self.queue.pop() {
-            let (template, attempts) = (entry.template, entry.attempts);
-            if self.known_of(pod) == (Known::Unassigned { terminating: true }) {
-                self.queue.remove(pod);
+        while let Some(popped) = self.core.pop() {
+            let Popped { pod, template, attempts, skipped, .. } = popped;
+            if skipped {
                 let failed = (true, "FailedScheduling", COMPONENT);
                 cx.kube_event(Involved::Pod(pod), failed, |model, state| {
                     format!("skip schedule deleting pod: {}", full_name(model, state, pod))
                 });
                 continue;
             }
-            let Some(decision) = self.decide(cx, pod, template, attempts) else { continue };
+            let tie_break = tie_break(cx, pod, attempts);
+            let Some(decision) = self.core.decide(cx.model, template, tie_break) else { continue };
             let plane = &cx.model.control_plane;
             let cost = plane.scheduling_per_node.saturating_mul(u64::from(decision.evaluated));
             let due = cx.now.saturating_add(plane.scheduling_cycle).saturating_add(cost);
             let message = if decision.node().is_none() && cx.record.wants_events() {
-                self.message(cx, template, &decision)
+                self.core.message(cx.model, template, &decision)
             } else {
                 String::new()
             };
-            self.attempt = Some(Attempt { pod, decision, message });
+            self.attempt = Some(Attempt { popped, decision, message });
             self.cycle_due = Some(due);
             cx.at(due, Event::Scheduler(SchedulerEvent::Cycle { epoch: self.epoch }));
             return;
         }
     }
 
-    fn message(&self, cx: &Cx<'_>, template: TemplateId, decision: &Decision) -> String {
-        self.profile_of[template].map_or_else(String::new, |profile| {
-            self.frameworks[profile].message((cx.model, &self.snapshot, template), decision)
-        })
-    }
-
     /// The time of the attempt under way has passed: its outcome takes effect.
     fn conclude(&mut self, cx: &mut Cx<'_>) {
-        let Some(Attempt { pod, decision, message }) = self.attempt.take() else { return };
+        let Some(Attempt { popped, decision, message }) = self.attempt.take() else { return };
+        let pod = popped.pod;
         cx.fact(Fact::SchedulingAttempt { scheduled: decision.node().is_some() });
         match decision.outcome {
-            Outcome::Place(node) => self.assume(cx, pod, node),
+            Outcome::Place(node) => {
+                self.core.assume(cx.model, &popped, node);
+                let epoch = self.epoch;
+                cx.request(Client::Scheduler, Request::BindPod { pod, node, epoch });
+            }
             Outcome::Unschedulable => {
-                let Some(entry) = self.queue.get_mut(pod) else { return };
+                self.core.fail(cx.model, cx.now, pod, decision.rejected_by);
+                let Some(entry) = self.core.entry_mut(pod) else { return };
                 // The status is written only if it says something new.
                 let news = entry.reported.as_ref() != Some(&decision.reasons);
                 entry.reported = Some(decision.reasons);
-                let (queue, frameworks) = (&mut self.queue, &mut self.frameworks);
-                let (profile_of, snapshot) = (&self.profile_of, &self.snapshot);
-                queue.return_rejected(
-                    pod,
-                    decision.rejected_by,
-                    cx.now,
-                    &mut |template, by, event| {
-                        profile_of[template].is_some_and(|profile| {
-                            frameworks[profile].hint((cx.model, snapshot, template), by, event)
-                        })
-                    },
-                );
                 self.failed(cx, pod, message, news);
             }
             Outcome::Error(_) => {
-                self.queue.return_failed(pod, cx.now);
+                self.core.fail(cx.model, cx.now, pod, PluginSet::default());
                 self.failed(cx, pod, message, false);
             }
         }
-    }
-
-    /// Puts the pod onto its node in the scheduler's own eyes and asks for the binding.
-    fn assume(&mut self, cx: &mut Cx<'_>, pod: PodId, node: NodeId) {
-        self.queue.done(pod);
-        if self.snapshot.node_of(pod).is_none() {
-            let template = cx.state.api.pods[pod].template;
-            self.snapshot.add_pod(cx.model, node, pod, template);
-            self.assumed.insert(pod);
-        }
-        cx.request(Client::Scheduler, Request::BindPod { pod, node, epoch: self.epoch });
     }
 
     /// Tells the pod's status and events that no node was found.
@@ -301,54 +217,30 @@ impl Scheduler {
 
     /// The API server has answered a bind request.
     fn bound(&mut self, cx: &mut Cx<'_>, pod: PodId, accepted: bool) {
+        self.core.bound(cx.model, cx.now, pod, accepted);
         if accepted {
-            self.queue.remove(pod);
             cx.kube_event(Involved::Pod(pod), (false, "Scheduled", COMPONENT), |model, state| {
                 let node = state.api.pods[pod].node;
                 let node = node.map_or("", |node| model.nodes[node].name.as_str());
                 format!("Successfully assigned {} to {node}", full_name(model, state, pod))
             });
-            return;
         }
-        if self.assumed.remove(pod) {
-            self.snapshot.remove_pod(cx.model, pod);
-            let template = cx.state.api.pods[pod].template;
-            self.publish(cx, &ClusterEvent::AssignedPodDelete { pod, template });
-        }
-        match self.known_of(pod) {
-            Known::Unassigned { .. } => self.queue.return_failed(pod, cx.now),
-            Known::Absent | Known::Assigned => self.queue.remove(pod),
-        }
-    }
-
-    /// Offers an event to the pods that wait.
-    fn publish(&mut self, cx: &Cx<'_>, event: &ClusterEvent) {
-        let (queue, frameworks) = (&mut self.queue, &mut self.frameworks);
-        let (profile_of, snapshot) = (&self.profile_of, &self.snapshot);
-        queue.publish(event, cx.now, &mut |template, by, event| {
-            profile_of[template].is_some_and(|profile| {
-                frameworks[profile].hint((cx.model, snapshot, template), by, event)
-            })
-        });
     }
 
     /// After anything has happened: starts the loop if it is idle and has work, plans the flushes
     /// that will find a pod, states queue lengths that changed.
     fn settle(&mut self, cx: &mut Cx<'_>) {
         let epoch = self.epoch;
-        if self.cycle_due.is_none() && self.queue.has_ready() {
+        if self.cycle_due.is_none() && self.core.has_ready() {
             self.cycle_due = Some(cx.now);
             cx.at(cx.now, Event::Scheduler(SchedulerEvent::Cycle { epoch }));
         }
+        let [backoff, unschedulable] = self.core.next_flushes();
         let flushes = [
-            (
-                &mut self.flush_backoff_due,
-                self.queue.next_backoff_flush(),
-                SchedulerEvent::FlushBackoff { epoch },
-            ),
+            (&mut self.flush_backoff_due, backoff, SchedulerEvent::FlushBackoff { epoch }),
             (
                 &mut self.flush_unschedulable_due,
-                self.queue.next_unschedulable_flush(),
+                unschedulable,
                 SchedulerEvent::FlushUnschedulable { epoch },
             ),
         ];
@@ -360,7 +252,7 @@ impl Scheduler {
             }
         }
         let names = [QueueName::Active, QueueName::Backoff, QueueName::Unschedulable];
-        let lengths = self.queue.lengths();
+        let lengths = self.core.lengths();
         for ((queue, &length), stated) in names.into_iter().zip(&lengths).zip(&mut self.lengths) {
             if *stated != length {
                 *stated = length;
@@ -369,6 +261,36 @@ impl Scheduler {
             }
         }
     }
+}
+
+/// What a watch tells the scheduler of a pod; finished pods are not watched.
+fn view(object: &PodObject) -> Option<PodView> {
+    (!object.gone && !object.status.phase.is_terminal()).then_some(PodView {
+        template: object.template,
+        node: object.node,
+        terminating: object.termination.is_some(),
+        nominated: object.status.nominated_node,
+    })
+}
+
+/// What a watch tells the scheduler of a node. Conditions are left out: no plugin listens to them.
+fn aspect(object: &NodeObject) -> Arc<NodeAspect> {
+    Arc::new(NodeAspect {
+        spec: object.spec.clone(),
+        taints: object.taints.clone(),
+        unschedulable: object.unschedulable,
+        ..NodeAspect::default()
+    })
+}
+
+/// How ties are broken in an attempt of a pod.
+fn tie_break<'a>(cx: &Cx<'a>, pod: PodId, attempt: u32) -> TieBreak<'a> {
+    let Some(seed) = cx.model.scheduler.tie_seed else { return TieBreak::LowestName };
+    let object = &cx.state.api.pods[pod];
+    let workload = &cx.model.workloads[cx.model.templates[object.template].workload];
+    let address = pod_address(workload.address, object.replica, object.incarnation);
+    let (entity, attempt) = (mixed(seed) ^ address, u64::from(attempt));
+    TieBreak::Seeded { streams: cx.streams, entity, attempt }
 }
 
 /// `namespace/name` of a pod.

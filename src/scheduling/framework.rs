@@ -9,7 +9,7 @@ use std::fmt;
 
 use super::rules::DomainRules;
 use super::{ClusterEvent, Snapshot, WakeSet};
-use crate::model::{Model, NodeId, PluginArgs, PodTemplate, Taint, TemplateId};
+use crate::model::{Model, NodeId, NodeSpec, PluginArgs, PodTemplate, Taint, TemplateId};
 use crate::registry::{Described, Descriptor};
 
 /// An extension point of the scheduling framework.
@@ -115,7 +115,7 @@ impl PluginId {
 }
 
 /// A set of plugins.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct PluginSet(u64);
 
 impl PluginSet {
@@ -139,6 +139,12 @@ impl PluginSet {
     /// Its plugins, in the order of the table.
     pub fn iter(self) -> impl Iterator<Item = PluginId> {
         (0..64).map(PluginId).filter(move |&plugin| self.contains(plugin))
+    }
+
+    /// Whether one of them listens to events of a kind.
+    #[must_use]
+    pub fn listens(self, kind: WakeSet) -> bool {
+        self.iter().any(|plugin| plugin.def().listens_to().intersects(kind))
     }
 }
 
@@ -219,6 +225,15 @@ pub struct CycleCx<'a> {
     pub spec: &'a PodTemplate,
 }
 
+impl<'a> CycleCx<'a> {
+    /// A node's labels and allocatable amounts as they are now.
+    #[must_use]
+    #[inline]
+    pub fn node(&self, node: NodeId) -> &'a NodeSpec {
+        self.snapshot.spec(self.model, node)
+    }
+}
+
 /// What a plugin is built from.
 #[derive(Clone, Copy, Debug)]
 pub struct BuildCx<'a> {
@@ -237,7 +252,7 @@ pub struct BuildCx<'a> {
 /// every decision.
 pub trait Plugin: fmt::Debug + Send {
     /// PreEnqueue: why a pod of this class may not enter the queue yet.
-    fn pre_enqueue(&self, _spec: &PodTemplate) -> Option<&'static str> {
+    fn pre_enqueue(&self, _spec: &PodTemplate) -> Option<String> {
         None
     }
 
@@ -315,6 +330,20 @@ pub struct PluginDef {
     pub wakes_on: WakeSet,
     /// Makes an instance; `None` if the plugin has no effect in a simulation yet.
     pub build: Option<BuildPlugin>,
+}
+
+impl PluginDef {
+    /// The events that reach pods it rejected: those it registered for and, where it wants to
+    /// know of new nodes but not of taints, changes of taints too. kube-scheduler adds that
+    /// registration by itself, without a hint: such an event always wakes.
+    #[must_use]
+    pub fn listens_to(&self) -> WakeSet {
+        if self.wakes_on.intersects(WakeSet::NODE_ADD) {
+            self.wakes_on.with(WakeSet::NODE_TAINT)
+        } else {
+            self.wakes_on
+        }
+    }
 }
 
 impl Described for PluginDef {

@@ -12,7 +12,8 @@ const NOT_HELPFUL: &str = "Preemption is not helpful for scheduling";
 const NO_VICTIMS: &str = "No preemption victims found for incoming pod";
 
 /// The texts of a rejection's reasons.
-pub(crate) fn reason_texts(model: &Model, template: TemplateId, reason: Reason) -> Vec<String> {
+#[must_use]
+pub fn reason_texts(model: &Model, template: TemplateId, reason: Reason) -> Vec<String> {
     match reason {
         Reason::Text(text) => vec![text.to_owned()],
         Reason::UntoleratedTaint(taint) => vec![format!(

@@ -19,8 +19,6 @@ mod message;
 mod node_tree;
 pub mod plugins;
 mod profile;
-#[cfg(test)]
-mod recorded;
 pub mod rules;
 mod snapshot;
 #[cfg(test)]
@@ -30,10 +28,13 @@ mod tests;
 mod topology;
 
 pub use decision::{Decision, NodeExplanation, Outcome, PluginScore, ReasonCount, TieBreak};
-pub use events::{ClusterEvent, NodeAspect, WakeSet};
+pub use events::{
+    ClusterEvent, NodeAspect, NodeChange, PodChange, WakeSet, node_events, pod_events,
+};
 pub use framework::{
     BuildCx, BuildPlugin, CycleCx, Dependency, Plugin, PluginDef, PluginId, PluginSet, Point,
     PreFilter, PreScore, Reason, Rejection, Verdict,
 };
+pub use message::reason_texts;
 pub use profile::{Evaluation, Framework, Query};
 pub use snapshot::{BoundPod, ClassCount, NodeLoad, NodeRow, Snapshot};

@@ -1,7 +1,7 @@
 //! The order in which kube-scheduler visits nodes: zones in turn, nodes of a zone by arrival.
 
 use crate::base::map::Symbol;
-use crate::model::{Model, NodeId};
+use crate::model::{Labels, Model, NodeId};
 
 /// Region and zone of a node, as its labels give them; both absent for nodes without topology.
 type ZoneKey = (Option<Symbol>, Option<Symbol>);
@@ -19,25 +19,43 @@ pub(crate) struct NodeTree {
 
 impl NodeTree {
     /// Adds a node at the end of its zone.
-    pub(crate) fn add(&mut self, model: &Model, node: NodeId) {
-        let key = zone_key(model, node);
+    pub(crate) fn add(&mut self, model: &Model, node: NodeId, labels: &Labels) {
+        self.stale = true;
+        self.insert(zone_key(model, labels), node);
+    }
+
+    fn insert(&mut self, key: ZoneKey, node: NodeId) {
         match self.zones.iter_mut().find(|zone| zone.0 == key) {
             Some((_, nodes)) => nodes.push(node),
             None => self.zones.push((key, vec![node])),
         }
-        self.stale = true;
+    }
+
+    /// Moves a node whose labels changed to the end of its new zone.
+    ///
+    /// The list stays as it is until nodes come or go: kube-scheduler rebuilds it for no other
+    /// reason.
+    pub(crate) fn relabel(&mut self, model: &Model, node: NodeId, labels: &Labels) {
+        let key = zone_key(model, labels);
+        if !self.zones.iter().any(|zone| zone.0 == key && zone.1.contains(&node)) {
+            self.take(node);
+            self.insert(key, node);
+        }
     }
 
     /// Removes a node.
-    pub(crate) fn remove(&mut self, model: &Model, node: NodeId) {
-        let key = zone_key(model, node);
-        if let Some(at) = self.zones.iter().position(|zone| zone.0 == key) {
+    pub(crate) fn remove(&mut self, node: NodeId) {
+        self.take(node);
+        self.stale = true;
+    }
+
+    fn take(&mut self, node: NodeId) {
+        if let Some(at) = self.zones.iter().position(|zone| zone.1.contains(&node)) {
             self.zones[at].1.retain(|&other| other != node);
             if self.zones[at].1.is_empty() {
                 self.zones.remove(at);
             }
         }
-        self.stale = true;
     }
 
     /// Rebuilds the list if nodes came or went; tells whether it did.
@@ -62,8 +80,7 @@ impl NodeTree {
 }
 
 /// The zone of a node by the labels kube-scheduler looks at, the deprecated ones first.
-fn zone_key(model: &Model, node: NodeId) -> ZoneKey {
-    let labels = &model.nodes[node].labels;
+fn zone_key(model: &Model, labels: &Labels) -> ZoneKey {
     let value = |old: &str, new: &str| {
         [old, new]
             .into_iter()

@@ -6,7 +6,7 @@ use super::framework::{
 };
 use super::index::{Answer, Index, Lists, Points};
 use super::message::unschedulable_message;
-use super::{ClusterEvent, Snapshot, plugins};
+use super::{ClusterEvent, Snapshot, WakeSet, plugins};
 use crate::model::{Model, NodeId, PluginArgs, Profile, TemplateId};
 
 /// A scheduling question.
@@ -74,6 +74,9 @@ pub struct Framework {
     scores: Vec<i64>,
     totals: Vec<i64>,
     ties: Vec<NodeId>,
+    restriction: Option<Vec<NodeId>>,
+    skipped_filters: PluginSet,
+    skipped_scores: PluginSet,
     /// Raw and normalised scores per plugin, kept only while explaining.
     detail: Option<Vec<Told>>,
 }
@@ -104,6 +107,9 @@ impl Framework {
             scores: Vec::new(),
             totals: Vec::new(),
             ties: Vec::new(),
+            restriction: None,
+            skipped_filters: PluginSet::default(),
+            skipped_scores: PluginSet::default(),
             detail: None,
         };
         let args =
@@ -157,11 +163,7 @@ impl Framework {
 
     /// The first plugin that keeps pods of a class out of the queue, and why.
     #[must_use]
-    pub fn pre_enqueue(
-        &self,
-        model: &Model,
-        template: TemplateId,
-    ) -> Option<(PluginId, &'static str)> {
+    pub fn pre_enqueue(&self, model: &Model, template: TemplateId) -> Option<(PluginId, String)> {
         let spec = &model.templates[template];
         self.pre_enqueue
             .iter()
@@ -175,14 +177,37 @@ impl Framework {
         rejected_by: PluginSet,
         event: &ClusterEvent,
     ) -> bool {
-        let (model, snapshot, template) = query;
+        rejected_by.iter().any(|plugin| self.hint_of(query, plugin, event) == Some(true))
+    }
+
+    /// What one plugin says of an event for pods of a class that it rejected; `None` if it does
+    /// not listen to such events.
+    pub fn hint_of(
+        &mut self,
+        (model, snapshot, template): (&Model, &Snapshot, TemplateId),
+        plugin: PluginId,
+        event: &ClusterEvent,
+    ) -> Option<bool> {
+        let (def, kind) = (plugin.def(), event.kind());
+        if !def.wakes_on.intersects(kind) {
+            return def.listens_to().intersects(kind).then_some(true);
+        }
         let cx = CycleCx { model, snapshot, template, spec: &model.templates[template] };
-        let kind = event.kind();
-        self.ids.iter().zip(&mut self.instances).any(|(&id, plugin)| {
-            rejected_by.contains(id)
-                && id.def().wakes_on.intersects(kind)
-                && plugin.hint(&cx, event)
-        })
+        // A plugin without an instance has no hint to give: nothing it waits for happens.
+        let at = self.ids.iter().position(|&id| id == plugin);
+        Some(at.is_some_and(|at| self.instances[at].hint(&cx, event)))
+    }
+
+    /// Whether pods of the profile may evict others.
+    #[must_use]
+    pub fn preempts(&self) -> bool {
+        self.post_filter.iter().any(|name| name == "DefaultPreemption")
+    }
+
+    /// All events that some plugin of the profile listens to.
+    #[must_use]
+    pub fn interests(&self) -> WakeSet {
+        self.ids.iter().fold(WakeSet::NONE, |all, id| all.with(id.def().listens_to()))
     }
 
     /// Decides where a pod goes.
@@ -205,6 +230,10 @@ impl Framework {
         let mut decision = undecided(query, nodes);
         self.feasible.clear();
         self.rejected.clear();
+        self.ties.clear();
+        self.restriction = None;
+        self.skipped_filters = PluginSet::default();
+        self.skipped_scores = PluginSet::default();
         if nodes == 0 {
             decision.outcome = Outcome::Error("no nodes available to schedule pods");
             return decision;
@@ -218,10 +247,11 @@ impl Framework {
         decision.feasible = u32::try_from(self.feasible.len()).expect("node ids have 32 bits");
         decision.next_start = (query.start + evaluated) % nodes;
         match self.feasible[..] {
-            [] => self.diagnose(restricted.map(|(_, plugins)| plugins), &mut decision),
+            [] => self.diagnose(restricted.as_ref().map(|(_, plugins)| *plugins), &mut decision),
             [only] if self.detail.is_none() => decision.outcome = Outcome::Place(only),
             _ => decision.outcome = self.score_and_choose(&cx, query.tie_break),
         }
+        self.restriction = restricted.map(|(nodes, _)| nodes);
         decision
     }
 
@@ -274,6 +304,30 @@ impl Framework {
         self.rejected.iter().map(|entry| (entry.node, entry.plugin, entry.rejection))
     }
 
+    /// The nodes to which pre-filters restricted the last decision.
+    #[must_use]
+    pub fn restriction(&self) -> Option<&[NodeId]> {
+        self.restriction.as_deref()
+    }
+
+    /// Plugins whose filter was not asked in the last decision, as their pre-filter said.
+    #[must_use]
+    pub fn skipped_filters(&self) -> PluginSet {
+        self.skipped_filters
+    }
+
+    /// Plugins that did not score in the last decision, as their PreScore said.
+    #[must_use]
+    pub fn skipped_scores(&self) -> PluginSet {
+        self.skipped_scores
+    }
+
+    /// The nodes with the greatest total of the last decision.
+    #[must_use]
+    pub fn ties(&self) -> &[NodeId] {
+        &self.ties
+    }
+
     /// PreFilter of all plugins. `None` if the pod is rejected as a whole; otherwise the nodes
     /// that are left, if there is a restriction, and the plugins that made it.
     fn run_pre_filters(
@@ -286,7 +340,10 @@ impl Framework {
         for &at in &self.pre_filter {
             match self.instances[at].pre_filter(cx) {
                 PreFilter::Run => {}
-                PreFilter::Skip => self.active_filters.retain(|&active| active != at),
+                PreFilter::Skip => {
+                    self.active_filters.retain(|&active| active != at);
+                    self.skipped_filters.insert(self.ids[at]);
+                }
                 PreFilter::Restrict(nodes) => {
                     let (list, plugins) =
                         restricted.get_or_insert_with(|| (nodes.clone(), PluginSet::default()));
@@ -391,7 +448,10 @@ impl Framework {
         for &at in &self.pre_score {
             match self.instances[at].pre_score(cx, &self.feasible) {
                 PreScore::Run => {}
-                PreScore::Skip => self.active_scorers.retain(|scorer| scorer.plugin != at),
+                PreScore::Skip => {
+                    self.active_scorers.retain(|scorer| scorer.plugin != at);
+                    self.skipped_scores.insert(self.ids[at]);
+                }
                 PreScore::Error(text) => return Outcome::Error(text),
             }
         }

@@ -4,10 +4,12 @@
 //! node are also counted by class, so that rules over pods cost the number of classes, not of
 //! pods.
 
+use std::sync::Arc;
+
 use super::changes::{Change, ChangeLog};
 use super::node_tree::NodeTree;
 use crate::base::id::{IdSet, IdVec};
-use crate::model::{HostPort, Model, NodeId, PodId, ResourceId, Taint, TemplateId};
+use crate::model::{HostPort, Model, NodeId, NodeSpec, PodId, ResourceId, Taint, TemplateId};
 
 /// The amounts of one node that almost every decision reads.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -32,6 +34,19 @@ pub struct NodeLoad {
     pub score_cpu_milli: i64,
     /// Memory sum with 200 MiB likewise, bytes (scores only).
     pub score_memory_bytes: i64,
+}
+
+impl NodeLoad {
+    /// The same load on a node that offers what `spec` says.
+    fn offering(self, spec: &NodeSpec) -> Self {
+        Self {
+            allocatable_cpu_milli: spec.allocatable.cpu_milli,
+            allocatable_memory_bytes: spec.allocatable.memory_bytes,
+            allocatable_ephemeral_bytes: spec.allocatable.ephemeral_bytes,
+            allocatable_pods: spec.allocatable.pods,
+            ..self
+        }
+    }
 }
 
 /// A pod on a node.
@@ -67,8 +82,11 @@ pub struct NodeRow {
     pub pods: Vec<BoundPod>,
     /// Its pods by class, sorted by class.
     pub classes: Vec<ClassCount>,
-    /// Host ports in use, with the number of pods that hold each.
-    pub ports: Vec<(HostPort, u32)>,
+    /// Host ports in use.
+    ///
+    /// Fidelity: a set, as in kube-scheduler. Of two pods that hold one port (pods that bypassed
+    /// the scheduler may) the first to go frees it, until the other is updated.
+    pub ports: Vec<HostPort>,
     /// Taints, the declared ones first.
     pub taints: Vec<Taint>,
     /// `spec.unschedulable`.
@@ -95,6 +113,10 @@ const NOWHERE: u32 = u32::MAX;
 pub struct Snapshot {
     loads: IdVec<NodeId, NodeLoad>,
     rows: IdVec<NodeId, NodeRow>,
+    /// Labels and amounts of nodes that are no longer as declared.
+    specs: IdVec<NodeId, Option<Arc<NodeSpec>>>,
+    /// Nodes in the order in which their labels changed.
+    relabelled: Vec<NodeId>,
     present: IdSet<NodeId>,
     tree: NodeTree,
     /// Place of each present node in the node list.
@@ -113,13 +135,6 @@ impl Snapshot {
     /// A snapshot in which no node is present yet.
     #[must_use]
     pub fn new(model: &Model) -> Self {
-        let load = |spec: &crate::model::NodeSpec| NodeLoad {
-            allocatable_cpu_milli: spec.allocatable.cpu_milli,
-            allocatable_memory_bytes: spec.allocatable.memory_bytes,
-            allocatable_ephemeral_bytes: spec.allocatable.ephemeral_bytes,
-            allocatable_pods: spec.allocatable.pods,
-            ..NodeLoad::default()
-        };
         let mut by_name: Vec<NodeId> = model.nodes.ids().collect();
         by_name.sort_by(|&a, &b| {
             model.nodes[a].name.as_bytes().cmp(model.nodes[b].name.as_bytes()).then(a.cmp(&b))
@@ -129,8 +144,10 @@ impl Snapshot {
             name_ranks[node] = rank;
         }
         Self {
-            loads: model.nodes.values().map(load).collect(),
+            loads: model.nodes.values().map(|spec| NodeLoad::default().offering(spec)).collect(),
             rows: model.nodes.ids().map(|_| NodeRow::default()).collect(),
+            specs: model.nodes.ids().map(|_| None).collect(),
+            relabelled: Vec::new(),
             present: IdSet::with_capacity(model.nodes.len()),
             tree: NodeTree::default(),
             positions: model.nodes.ids().map(|_| NOWHERE).collect(),
@@ -148,22 +165,55 @@ impl Snapshot {
         &self.changes
     }
 
+    /// A snapshot in which every node of the model is present as declared.
+    #[must_use]
+    pub fn of_declared(model: &Model) -> Self {
+        let mut snapshot = Self::new(model);
+        for (node, spec) in model.nodes.iter() {
+            snapshot.add_node(model, node, &spec.taints, spec.unschedulable);
+        }
+        snapshot.refresh();
+        snapshot
+    }
+
     /// Adds a node as it is now; pods already placed there count from now on.
     pub fn add_node(&mut self, model: &Model, node: NodeId, taints: &[Taint], unschedulable: bool) {
         if self.present.insert(node) {
-            self.tree.add(model, node);
+            let labels = &self.specs[node].as_deref().unwrap_or(&model.nodes[node]).labels;
+            self.tree.add(model, node, labels);
             self.changes.nodes_changed();
         }
         self.update_node(node, taints, unschedulable);
     }
 
     /// Removes a node from the list. What is known of its pods stays until they go.
-    pub fn remove_node(&mut self, model: &Model, node: NodeId) {
+    pub fn remove_node(&mut self, _model: &Model, node: NodeId) {
         if self.present.remove(node) {
-            self.tree.remove(model, node);
+            self.tree.remove(node);
             self.changes.nodes_changed();
             self.touch(node);
         }
+    }
+
+    /// Replaces a node's labels and allocatable amounts; `None` is as declared. Its taints and
+    /// `spec.unschedulable` are those of [`NodeRow`], whatever `spec` says.
+    pub fn set_spec(&mut self, model: &Model, node: NodeId, spec: Option<Arc<NodeSpec>>) {
+        if self.specs[node] == spec {
+            return;
+        }
+        let before = std::mem::replace(&mut self.specs[node], spec);
+        let before = before.as_deref().unwrap_or(&model.nodes[node]);
+        let after = self.specs[node].as_deref().unwrap_or(&model.nodes[node]);
+        if before.labels != after.labels {
+            self.relabelled.push(node);
+            if self.present.contains(node) {
+                self.tree.relabel(model, node, &after.labels);
+            }
+            self.changes.nodes_changed();
+        }
+        self.loads[node] = self.loads[node].offering(after);
+        self.changes.push(Change::Node(node));
+        self.touch(node);
     }
 
     /// Replaces a node's taints and `spec.unschedulable`.
@@ -200,9 +250,8 @@ impl Snapshot {
             Err(at) => row.classes.insert(at, ClassCount { template, pods: 1, live: 1 }),
         }
         for port in &spec.host_ports {
-            match row.ports.iter_mut().find(|used| used.0 == *port) {
-                Some(used) => used.1 += 1,
-                None => row.ports.push((*port, 1)),
+            if !row.ports.contains(port) {
+                row.ports.push(*port);
             }
         }
         self.totals[template] += 1;
@@ -227,19 +276,30 @@ impl Snapshot {
         if class.pods == 0 {
             row.classes.remove(at);
         }
-        for port in &model.templates[bound.template].host_ports {
-            if let Some(at) = row.ports.iter().position(|used| used.0 == *port) {
-                row.ports[at].1 -= 1;
-                if row.ports[at].1 == 0 {
-                    row.ports.remove(at);
-                }
-            }
-        }
+        row.ports.retain(|used| !model.templates[bound.template].host_ports.contains(used));
         self.totals[bound.template] -= 1;
         let live = -i8::from(!bound.terminating);
         self.changes.push(Change::Pods { node, template: bound.template, pods: -1, live });
         self.account(model, node, bound.template, -1);
         Some(node)
+    }
+
+    /// A bound pod was updated, and is of this class now. Its place among the node's pods stays.
+    pub fn update_pod(&mut self, model: &Model, pod: PodId, template: TemplateId) {
+        let Some(bound) = self.bound(pod).copied() else { return };
+        let node = self.node_of(pod).expect("the pod is bound");
+        let in_use = &self.rows[node].ports;
+        let ports = &model.templates[template].host_ports;
+        if bound.template == template && ports.iter().all(|port| in_use.contains(port)) {
+            return;
+        }
+        let at = self.rows[node].pods.iter().position(|other| other.pod == pod);
+        self.remove_pod(model, pod);
+        self.add_pod(model, node, pod, template);
+        self.rows[node].pods[at.expect("its node lists it")..].rotate_right(1);
+        if bound.terminating {
+            self.mark_terminating(pod);
+        }
     }
 
     /// Notes that a bound pod is being deleted.
@@ -308,6 +368,28 @@ impl Snapshot {
         &self.rows[node]
     }
 
+    /// A node's labels and allocatable amounts.
+    #[must_use]
+    #[inline]
+    pub fn spec<'a>(&'a self, model: &'a Model, node: NodeId) -> &'a NodeSpec {
+        self.specs[node].as_deref().unwrap_or(&model.nodes[node])
+    }
+
+    /// Nodes in the order in which their labels changed: what was worked out from labels is up to
+    /// date if it has followed the whole list.
+    #[must_use]
+    #[inline]
+    pub fn relabelled(&self) -> &[NodeId] {
+        &self.relabelled
+    }
+
+    /// A pod as its node lists it.
+    #[must_use]
+    pub fn bound(&self, pod: PodId) -> Option<&BoundPod> {
+        let row = &self.rows[self.node_of(pod)?];
+        row.pods.iter().find(|bound| bound.pod == pod)
+    }
+
     /// The node a pod is on.
     #[must_use]
     pub fn node_of(&self, pod: PodId) -> Option<NodeId> {
@@ -329,14 +411,15 @@ impl Snapshot {
     fn account(&mut self, model: &Model, node: NodeId, template: TemplateId, sign: i64) {
         let spec = &model.templates[template];
         let load = &mut self.loads[node];
-        load.requested_cpu_milli += sign * spec.requests.cpu_milli;
-        load.requested_memory_bytes += sign * spec.requests.memory_bytes;
-        load.requested_ephemeral_bytes += sign * spec.requests.ephemeral_bytes;
+        let taken = spec.on_node();
+        load.requested_cpu_milli += sign * taken.cpu_milli;
+        load.requested_memory_bytes += sign * taken.memory_bytes;
+        load.requested_ephemeral_bytes += sign * taken.ephemeral_bytes;
         load.pods += sign;
         load.score_cpu_milli += sign * spec.node_cpu_milli;
         load.score_memory_bytes += sign * spec.node_memory_bytes;
         let scalars = &mut self.rows[node].requested_scalars;
-        for &(id, amount) in &spec.requests.scalars {
+        for &(id, amount) in &taken.scalars {
             match scalars.binary_search_by_key(&id, |entry| entry.0) {
                 Ok(at) => scalars[at].1 += sign * amount,
                 Err(at) => scalars.insert(at, (id, sign * amount)),

@@ -68,6 +68,7 @@ impl ModelBuilder {
             labels: Labels::from_pairs(pairs),
             taints: Vec::new(),
             unschedulable: false,
+            images: Vec::new(),
             allocatable: Resources {
                 cpu_milli,
                 memory_bytes: gib * GIB,
@@ -99,11 +100,14 @@ impl ModelBuilder {
             node_name: None,
             priority: 0,
             flags: PodTemplateFlags::default(),
+            scheduling_gates: Vec::new(),
             requests: Resources { cpu_milli, memory_bytes, ..Resources::default() },
             score_cpu_milli: score_cpu,
             score_memory_bytes: score_memory,
             node_cpu_milli: score_cpu,
             node_memory_bytes: score_memory,
+            score_scalars: None,
+            node_requests: None,
             node_selector: Vec::new(),
             node_affinity: None,
             node_affinity_preferred: Vec::new(),
@@ -292,11 +296,7 @@ impl Bench {
 
     pub(crate) fn with_profile(builder: ModelBuilder, profile: &Profile) -> Self {
         let model = builder.model;
-        let mut snapshot = Snapshot::new(&model);
-        for (node, spec) in model.nodes.iter() {
-            snapshot.add_node(&model, node, &spec.taints, spec.unschedulable);
-        }
-        snapshot.refresh();
+        let snapshot = Snapshot::of_declared(&model);
         let framework = Framework::new(&model, profile);
         Self { model, snapshot, framework, pods: 0 }
     }

@@ -1,46 +1,35 @@
 //! Nodes by the value of a label: the domains that spreading and pod affinity count in.
 
+use super::framework::CycleCx;
 use crate::base::id::IdVec;
 use crate::base::map::{LookupMap, Symbol};
-use crate::model::{Model, NodeId};
+use crate::model::{Labels, Model, NodeId};
 
 /// Marks a node without the label.
 const NONE: u32 = u32::MAX;
+/// The domain of the empty value, which nodes without the label share where they count at all.
+const EMPTY: u32 = 0;
 
 /// The values of one label key, numbered densely, and each node's.
-///
-/// Labels of nodes do not change while a model lives, so a column is made once.
 #[derive(Debug)]
 pub(crate) struct Domains {
     key: Symbol,
+    numbers: LookupMap<Symbol, u32>,
     of_node: IdVec<NodeId, u32>,
-    count: usize,
-    /// Every node has the label.
-    complete: bool,
-    /// The domain of nodes without the label where they share the empty value.
-    empty: u32,
 }
 
 impl Domains {
+    /// The column of the nodes as declared.
     fn new(model: &Model, key: Symbol) -> Self {
-        let mut numbers: LookupMap<Symbol, u32> = LookupMap::new();
-        let mut empty = None;
-        let mut of_node = IdVec::with_capacity(model.nodes.len());
-        for spec in model.nodes.values() {
-            let domain = spec.labels.get(key).map_or(NONE, |value| {
-                let next = u32::try_from(numbers.len()).expect("fewer values than nodes");
-                let number = *numbers.get_or_insert_with(value, || next);
-                if model.symbols.resolve(value).is_empty() {
-                    empty = Some(number);
-                }
-                number
-            });
-            of_node.push(domain);
+        let mut column = Self {
+            key,
+            numbers: LookupMap::new(),
+            of_node: model.nodes.ids().map(|_| NONE).collect(),
+        };
+        for (node, spec) in model.nodes.iter() {
+            column.set(model, node, &spec.labels);
         }
-        let values = u32::try_from(numbers.len()).expect("fewer values than nodes");
-        let complete = of_node.values().all(|&domain| domain != NONE);
-        let (count, empty) = (values as usize + 1, empty.unwrap_or(values));
-        Self { key, of_node, count, complete, empty }
+        column
     }
 
     /// The label's key.
@@ -50,7 +39,18 @@ impl Domains {
 
     /// Whether every node has the label.
     pub(crate) fn is_complete(&self) -> bool {
-        self.complete
+        self.of_node.values().all(|&domain| domain != NONE)
+    }
+
+    fn set(&mut self, model: &Model, node: NodeId, labels: &Labels) {
+        self.of_node[node] = match labels.get(self.key) {
+            None => NONE,
+            Some(value) if model.symbols.resolve(value).is_empty() => EMPTY,
+            Some(value) => {
+                let next = u32::try_from(self.numbers.len() + 1).expect("values are symbols");
+                *self.numbers.get_or_insert_with(value, || next)
+            }
+        };
     }
 
     /// The node's domain, `None` if it lacks the label.
@@ -63,19 +63,23 @@ impl Domains {
     /// The node's domain, nodes without the label being in that of the empty value.
     #[inline]
     pub(crate) fn of_or_empty(&self, node: NodeId) -> usize {
-        self.of(node).unwrap_or(self.empty as usize)
+        self.of(node).unwrap_or(EMPTY as usize)
     }
 
     /// How many numbers [`Self::of_or_empty`] may give.
     pub(crate) fn count(&self) -> usize {
-        self.count
+        self.numbers.len() + 1
     }
 }
 
-/// The columns made so far.
+/// The columns made so far, kept up with the labels of one snapshot and of its copies.
 #[derive(Debug, Default)]
 pub(crate) struct TopologyIndex {
     columns: Vec<Domains>,
+    /// How far the columns have followed the snapshot's changes of labels.
+    followed: usize,
+    /// How many of the columns have.
+    following: usize,
 }
 
 impl TopologyIndex {
@@ -86,6 +90,33 @@ impl TopologyIndex {
         }
         self.columns.push(Domains::new(model, key));
         self.columns.len() - 1
+    }
+
+    /// Brings all columns up to the snapshot's labels. To be called before they are read.
+    #[inline]
+    pub(crate) fn follow(&mut self, cx: &CycleCx<'_>) {
+        let changed = cx.snapshot.relabelled().len();
+        if self.followed != changed || (changed > 0 && self.following < self.columns.len()) {
+            self.catch_up(cx);
+        }
+    }
+
+    fn catch_up(&mut self, cx: &CycleCx<'_>) {
+        if cx.snapshot.relabelled().len() < self.followed {
+            // Another snapshot, of an earlier time.
+            for column in &mut self.columns {
+                *column = Domains::new(cx.model, column.key);
+            }
+            self.following = 0;
+        }
+        for (at, column) in self.columns.iter_mut().enumerate() {
+            let from = if at < self.following { self.followed } else { 0 };
+            for &node in cx.snapshot.relabelled().iter().skip(from) {
+                column.set(cx.model, node, &cx.node(node).labels);
+            }
+        }
+        self.followed = cx.snapshot.relabelled().len();
+        self.following = self.columns.len();
     }
 
     /// A column by its number.

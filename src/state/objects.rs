@@ -1,6 +1,8 @@
 //! API objects, as far as the simulation reads them back. All `Copy` or small: a watch delivers
 //! the object as it was when it changed, not as it is now.
 
+use std::sync::Arc;
+
 use crate::base::id::define_id;
 use crate::base::time::{SimDuration, SimTime};
 use crate::model::{NodeId, NodeSpec, Taint, TemplateId, WorkloadId};
@@ -243,6 +245,8 @@ impl PodObject {
 /// A node object.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NodeObject {
+    /// Labels and allocatable amounts, where they are no longer as declared.
+    pub spec: Option<Arc<NodeSpec>>,
     /// `Ready` condition.
     pub ready: Condition,
     /// Taints, the declared ones first.
@@ -256,6 +260,7 @@ impl NodeObject {
     #[must_use]
     pub fn ready(spec: &NodeSpec) -> Self {
         Self {
+            spec: None,
             ready: Condition::new(ConditionStatus::True, SimTime::ZERO),
             taints: spec.taints.clone(),
             unschedulable: spec.unschedulable,

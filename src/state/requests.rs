@@ -3,6 +3,7 @@
 use super::objects::{
     Condition, DeletionCause, DeploymentObject, Phase, PodReason, ReplicaSetId, ReplicaSetStatus,
 };
+use crate::base::map::Symbol;
 use crate::base::time::{SimDuration, SimTime};
 use crate::model::{NodeId, PodId, ServiceId, Taint, TemplateId, WorkloadId};
 
@@ -149,6 +150,13 @@ pub enum Request {
         node: NodeId,
         /// Changes, in order.
         changes: Vec<NodeTaint>,
+    },
+    /// An operator changes a node's labels.
+    NodeLabels {
+        /// Node.
+        node: NodeId,
+        /// Keys with their new values; `None` removes the label.
+        labels: Vec<(Symbol, Option<Symbol>)>,
     },
     /// Write a Service's EndpointSlices.
     Endpoints {

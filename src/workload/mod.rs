@@ -7,7 +7,7 @@ use crate::cx::Cx;
 use crate::event::Event;
 use crate::model::{OperationKind, WorkloadId, WorkloadKind};
 use crate::record::Fact;
-use crate::state::{Client, DeletionCause, DeploymentObject, Request};
+use crate::state::{Client, DeletionCause, DeploymentObject, NodeTaint, Request};
 
 /// Schedules everything that operators do during the run.
 ///
@@ -24,17 +24,26 @@ pub fn start(cx: &mut Cx<'_>) {
 
 /// Carries out one operation: a write to the API server.
 pub fn handle(cx: &mut Cx<'_>, index: u32) {
-    let request = match cx.model.operations[index as usize].kind {
-        OperationKind::Scale { workload, replicas } => {
+    let request = match &cx.model.operations[index as usize].kind {
+        &OperationKind::Scale { workload, replicas } => {
             Request::ScaleWorkload { workload, replicas }
         }
-        OperationKind::Rollout { workload, template } => {
+        &OperationKind::Rollout { workload, template } => {
             Request::SetTemplate { workload, template }
         }
-        OperationKind::SetUnschedulable { node, unschedulable } => {
+        &OperationKind::SetUnschedulable { node, unschedulable } => {
             Request::SetUnschedulable { node, unschedulable }
         }
-        OperationKind::DeletePod { workload, replica } => {
+        OperationKind::Taint { node, add, remove } => {
+            // An added taint replaces one of its key and effect.
+            let gone = remove.iter().chain(add).copied().map(NodeTaint::Remove);
+            let changes = gone.chain(add.iter().copied().map(NodeTaint::Add)).collect();
+            Request::NodeTaints { node: *node, changes }
+        }
+        OperationKind::Label { node, labels } => {
+            Request::NodeLabels { node: *node, labels: labels.clone() }
+        }
+        &OperationKind::DeletePod { workload, replica } => {
             let pods = &cx.state.api.pods;
             let target = pods.iter().find(|(_, pod)| {
                 pod.is_active()

@@ -23,6 +23,7 @@ const LAYERS: &[&[&str]] = &[
     &["metrics"],
     &["experiment", "report"],
     &["scenario"],
+    &["conformance"],
     &["cli"],
 ];
 
@@ -30,7 +31,7 @@ const LAYERS: &[&[&str]] = &[
 const FORBIDDEN: &[(&str, &str)] = &[("metrics", "state"), ("report", "sim")];
 
 /// The modules that may touch files, processes and the environment.
-const WITH_IO: &[&str] = &["scenario", "report", "cli"];
+const WITH_IO: &[&str] = &["scenario", "conformance", "report", "cli"];
 
 /// What a module needs for that.
 const IO_PATHS: &[&str] = &["std::fs", "std::env", "std::net", "std::process"];
@@ -116,7 +117,7 @@ fn depth(path: &str) -> usize {
 
 /// Every top-level name that the file's code reaches by `crate::` or by enough `super::`, with
 /// its line.
-fn uses(file: &TextFile) -> Vec<(usize, String)> {
+pub(crate) fn uses(file: &TextFile) -> Vec<(usize, String)> {
     let code = Source::of(&file.text).code;
     let mut scan = Scan { code: &code, at: 0, depth: depth(&file.path), inline: Vec::new() };
     let mut found = Vec::new();

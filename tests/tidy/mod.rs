@@ -3,6 +3,7 @@
 //! Each rule is a function from a file (or from the whole tree) to findings, with a test of its
 //! own on a bad sample: a rule that cannot fail holds nothing.
 
+mod adapters;
 mod layers;
 mod source;
 
@@ -240,6 +241,7 @@ fn the_repository_is_tidy() {
         machine_paths,
         undescribed_scenarios,
         layers::upward_uses,
+        adapters::deciding_adapters,
     ];
     let mut found: Vec<Finding> =
         tree.iter().flat_map(|file| rules.iter().flat_map(|rule| rule(file))).collect();

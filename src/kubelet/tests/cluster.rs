@@ -75,11 +75,14 @@ pub(super) fn template(containers: Vec<ContainerSpec>) -> PodTemplate {
         node_name: None,
         priority: 0,
         flags: PodTemplateFlags::default(),
+        scheduling_gates: Vec::new(),
         requests: Resources { cpu_milli: 100, ..Resources::default() },
         score_cpu_milli: 100,
         score_memory_bytes: 0,
         node_cpu_milli: 100,
         node_memory_bytes: 0,
+        score_scalars: None,
+        node_requests: None,
         node_selector: Vec::new(),
         node_affinity: None,
         node_affinity_preferred: Vec::new(),
@@ -148,6 +151,7 @@ pub(super) fn model(template: PodTemplate) -> Model {
         labels: Labels::default(),
         taints: Vec::new(),
         unschedulable: false,
+        images: Vec::new(),
         allocatable: Resources { cpu_milli: 4000, pods: 3, ..Resources::default() },
     };
     Model {

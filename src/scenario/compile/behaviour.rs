@@ -138,13 +138,7 @@ impl Surroundings for Surround<'_> {
         namespace: &str,
         container: &k8s_openapi::api::core::v1::Container,
     ) -> AppBehaviour {
-        let mut out = AppBehaviour {
-            startup_s: Distribution::Constant(DEFAULT_STARTUP_S),
-            shutdown_s: Distribution::Constant(DEFAULT_SHUTDOWN_S),
-            latency: DEFAULT_LATENCY,
-            checks_dependencies: true,
-            failures: Vec::new(),
-        };
+        let mut out = unstated();
         let mut memory = None;
         let mut failures: &[spec::Failure] = &[];
         for entry in self.entries(metadata, namespace, &container.name) {
@@ -180,6 +174,17 @@ impl Surroundings for Surround<'_> {
 
     fn admit(&self, metadata: &ObjectMeta, spec: &mut PodSpec) {
         overlay::apply(self.recovery, metadata, spec);
+    }
+}
+
+/// An application of which nothing is said.
+pub(super) fn unstated() -> AppBehaviour {
+    AppBehaviour {
+        startup_s: Distribution::Constant(DEFAULT_STARTUP_S),
+        shutdown_s: Distribution::Constant(DEFAULT_SHUTDOWN_S),
+        latency: DEFAULT_LATENCY,
+        checks_dependencies: true,
+        failures: Vec::new(),
     }
 }
 

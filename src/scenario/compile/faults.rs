@@ -8,8 +8,8 @@ use crate::base::diag::{Diagnostic, Diagnostics, Span, codes, suggest};
 use crate::base::id::IdVec;
 use crate::base::time::SimTime;
 use crate::model::{
-    Fault, FaultId, FaultKind, FaultTiming, NodeId, Operation, OperationKind, Share, TemplateId,
-    WorkloadId, WorkloadKind, ZoneId,
+    Fault, FaultId, FaultKind, FaultTiming, NodeId, Operation, OperationKind, Share, Taint,
+    TaintEffect, TemplateId, WorkloadId, WorkloadKind, ZoneId,
 };
 use crate::rng::Distribution;
 use crate::scenario::file::LoadedScenario;
@@ -192,16 +192,39 @@ pub(super) fn operations(
                     })
             }
             spec::OperationKind::Cordon { node, unschedulable } => {
-                let id = machines.nodes.iter().find(|(_, n)| n.name == node.value);
-                if id.is_none() {
-                    let names: Vec<&str> =
-                        machines.nodes.values().map(|n| n.name.as_str()).collect();
-                    found.push(unknown("node", node, &names));
-                }
-                id.map(|(node, _)| OperationKind::SetUnschedulable {
+                node_named(machines, node, found).map(|node| OperationKind::SetUnschedulable {
                     node,
                     unschedulable: *unschedulable,
                 })
+            }
+            spec::OperationKind::Taint { node, taint } => {
+                let taint = taint_of(symbols, &taint.key, &taint.value, taint.effect);
+                node_named(machines, node, found).map(|node| OperationKind::Taint {
+                    node,
+                    add: vec![taint],
+                    remove: Vec::new(),
+                })
+            }
+            spec::OperationKind::Untaint { node, key, effect } => {
+                let effects = [
+                    TaintEffect::NoSchedule,
+                    TaintEffect::PreferNoSchedule,
+                    TaintEffect::NoExecute,
+                ];
+                let meant = effects.into_iter().filter(|one| effect.is_none_or(|e| e == *one));
+                let remove = meant.map(|effect| taint_of(symbols, key, "", effect)).collect();
+                node_named(machines, node, found).map(|node| OperationKind::Taint {
+                    node,
+                    add: Vec::new(),
+                    remove,
+                })
+            }
+            spec::OperationKind::Label { node, labels } => {
+                let labels = labels.iter().map(|(key, value)| {
+                    (symbols.intern(key), value.as_deref().map(|value| symbols.intern(value)))
+                });
+                let labels = labels.collect();
+                node_named(machines, node, found).map(|node| OperationKind::Label { node, labels })
             }
             spec::OperationKind::DeletePod { workload, replica } => {
                 find(collected, symbols, workload, found)
@@ -214,6 +237,23 @@ pub(super) fn operations(
     }
     out.sort_by_key(|operation| operation.at);
     out
+}
+
+fn node_named(
+    machines: &Machines,
+    name: &Located<String>,
+    found: &mut Diagnostics,
+) -> Option<NodeId> {
+    let id = machines.nodes.iter().find(|(_, node)| node.name == name.value).map(|(id, _)| id);
+    if id.is_none() {
+        let names: Vec<&str> = machines.nodes.values().map(|node| node.name.as_str()).collect();
+        found.push(unknown("node", name, &names));
+    }
+    id
+}
+
+fn taint_of(symbols: &mut Symbols, key: &str, value: &str, effect: TaintEffect) -> Taint {
+    Taint { key: symbols.intern(key), value: symbols.intern(value), effect }
 }
 
 fn find(

@@ -8,13 +8,17 @@ mod behaviour;
 mod control_plane;
 mod faults;
 mod nodes;
+mod observed;
 mod overlay;
 mod pods;
+mod requests;
 mod scheduler;
 mod symbols;
 mod workloads;
 
 use std::collections::BTreeMap;
+
+pub use self::observed::Observed;
 
 use self::behaviour::Surround;
 use self::nodes::{Machines, Place};
@@ -72,7 +76,7 @@ pub fn compile(
     let (mut collected, services) = workloads(loaded, &around, &mut symbols, found);
     namespaces(loaded, &mut symbols);
     behaviour::image_sizes(&spec.behaviour, &collected, &mut symbols);
-    let scheduler = scheduler::compile(policy, &mut symbols, found);
+    let scheduler = scheduler::compile(policy.scheduler.as_ref(), &mut symbols, found);
     let faults = faults::compile(loaded, &machines, &collected, &mut symbols, found);
     let world = (&machines, &mut collected, &mut symbols);
     let operations = faults::operations(loaded, world, &around, found);

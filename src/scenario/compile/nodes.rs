@@ -5,7 +5,7 @@ use k8s_openapi::api::core::v1::Node as KubeNode;
 use super::pods::compile_taint;
 use super::symbols::Symbols;
 use crate::base::id::IdVec;
-use crate::model::{NodeId, NodeSpec, PoolId, Zone, ZoneId};
+use crate::model::{ImageId, Labels, NodeId, NodeSpec, PoolId, Resources, Zone, ZoneId};
 
 /// Label of a node's zone.
 pub(super) const ZONE_LABEL: &str = "topology.kubernetes.io/zone";
@@ -54,6 +54,47 @@ impl Machines {
                 labels.set(key, symbols.intern(value));
             }
         }
+        let status = template.status.as_ref();
+        let offered = status.and_then(|s| s.allocatable.as_ref().or(s.capacity.as_ref()));
+        let mut allocatable = symbols.resources(offered);
+        if !offered.is_some_and(|list| list.contains_key("pods")) {
+            allocatable.pods = MAX_PODS;
+        }
+        let node = self.describe(symbols, template, place, (labels, allocatable));
+        self.nodes.push(node);
+    }
+
+    /// Adds a node that exists already: nothing is filled in.
+    pub(super) fn add_existing(
+        &mut self,
+        symbols: &mut Symbols,
+        node: &KubeNode,
+        place: Place<'_>,
+    ) -> NodeId {
+        let spec = self.existing(symbols, node, place);
+        self.nodes.push(spec)
+    }
+
+    /// A node that exists already, as it is.
+    pub(super) fn existing(
+        &mut self,
+        symbols: &mut Symbols,
+        node: &KubeNode,
+        place: Place<'_>,
+    ) -> NodeSpec {
+        let labels = symbols.labels(node.metadata.labels.as_ref());
+        let offered = node.status.as_ref().and_then(|status| status.allocatable.as_ref());
+        let allocatable = symbols.resources(offered);
+        self.describe(symbols, node, place, (labels, allocatable))
+    }
+
+    fn describe(
+        &mut self,
+        symbols: &mut Symbols,
+        node: &KubeNode,
+        place: Place<'_>,
+        (labels, allocatable): (Labels, Resources),
+    ) -> NodeSpec {
         let label = |symbols: &Symbols, key: &str| {
             let value = labels.get(symbols.interner.get(key)?)?;
             Some(symbols.interner.resolve(value).to_owned())
@@ -61,18 +102,13 @@ impl Machines {
         let zone = label(symbols, ZONE_LABEL).unwrap_or_default();
         let region = label(symbols, REGION_LABEL).unwrap_or_default();
         let zone = self.zone(&zone, &region);
-        let spec = template.spec.as_ref();
-        let status = template.status.as_ref();
-        let offered = status.and_then(|s| s.allocatable.as_ref().or(s.capacity.as_ref()));
-        let mut allocatable = symbols.resources(offered);
-        if !offered.is_some_and(|list| list.contains_key("pods")) {
-            allocatable.pods = MAX_PODS;
-        }
+        let spec = node.spec.as_ref();
         let taints = spec.and_then(|s| s.taints.as_deref()).unwrap_or_default();
         let taints = taints.iter().filter_map(|taint| compile_taint(symbols, taint)).collect();
-        self.nodes.push(NodeSpec {
-            name: place.name.to_owned(),
+        let name = place.name.to_owned();
+        NodeSpec {
             name_symbol: symbols.intern(place.name),
+            name,
             pool: place.pool,
             address: place.address,
             zone,
@@ -80,7 +116,8 @@ impl Machines {
             taints,
             unschedulable: spec.and_then(|s| s.unschedulable).unwrap_or(false),
             allocatable,
-        });
+            images: images(symbols, node),
+        }
     }
 
     fn zone(&mut self, name: &str, region: &str) -> ZoneId {
@@ -90,4 +127,18 @@ impl Machines {
         }
         self.zones.push(Zone { name: name.to_owned(), region: region.to_owned() })
     }
+}
+
+/// The images that a node tells of, each under all its names.
+fn images(symbols: &mut Symbols, node: &KubeNode) -> Vec<(ImageId, i64)> {
+    let told = node.status.iter().flat_map(|status| status.images.iter().flatten());
+    let mut images = Vec::new();
+    for image in told {
+        for name in image.names.iter().flatten() {
+            images.push((symbols.image_named(name), image.size_bytes.unwrap_or(0)));
+        }
+    }
+    images.sort_by_key(|(image, _)| *image);
+    images.dedup_by_key(|(image, _)| *image);
+    images
 }

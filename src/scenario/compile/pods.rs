@@ -3,24 +3,21 @@
 use std::collections::BTreeMap;
 
 use k8s_openapi::api::core::v1::{
-    Affinity, Container, PodAffinityTerm, PodSpec, Probe, Taint as KubeTaint,
+    Affinity, Container, PodAffinityTerm, PodSpec, PodStatus, Probe, Taint as KubeTaint,
     Toleration as KubeToleration, TopologySpreadConstraint, WeightedPodAffinityTerm,
 };
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
+use super::requests::requests;
 use super::symbols::Symbols;
 use crate::base::time::SimDuration;
 use crate::model::{
     AffinityTerm, AppBehaviour, ContainerSpec, HostPort, InclusionPolicy, NamespaceId, Operator,
     PodAffinity, PodTemplate, PodTemplateFlags, PreStop, ProbeHandler, ProbeSpec, Protocol,
-    PullPolicy, Requirement, Resources, RestartPolicy, SpreadConstraint, Taint, TaintEffect,
-    Toleration, TolerationOperator, Weighted, WorkloadId,
+    PullPolicy, Requirement, RestartPolicy, SpreadConstraint, Taint, TaintEffect, Toleration,
+    TolerationOperator, Weighted, WorkloadId,
 };
 
-/// CPU that scoring assumes for a container that names none, milli-cores.
-const DEFAULT_CPU_MILLI: i64 = 100;
-/// Memory likewise, bytes.
-const DEFAULT_MEMORY_BYTES: i64 = 200 * 1024 * 1024;
 /// A preStop hook of unknown length (exec, HTTP) takes this long.
 const PRE_STOP_HOOK: SimDuration = SimDuration::from_secs(1);
 
@@ -44,6 +41,10 @@ pub(super) trait Surroundings {
         namespace: &str,
         container: &Container,
     ) -> AppBehaviour;
+    /// The status of the pod, where a pod is compiled that exists already.
+    fn status(&self) -> Option<&PodStatus> {
+        None
+    }
     /// Admission: default tolerations, and what the policy lays over the specification.
     fn admit(&self, metadata: &ObjectMeta, spec: &mut PodSpec);
 }
@@ -72,7 +73,7 @@ pub(super) fn compile(
         .map(|c| build(c, c.restart_policy.as_deref() == Some("Always")))
         .collect();
     let containers: Vec<_> = spec.containers.iter().map(|c| build(c, false)).collect();
-    let requests = requests(symbols, spec);
+    let requests = requests(symbols, spec, around.status());
     let affinity = spec.affinity.as_ref();
     let (node_affinity, node_affinity_preferred) = node_affinity(symbols, affinity);
     let grace = seconds(spec.termination_grace_period_seconds.unwrap_or(30));
@@ -92,11 +93,14 @@ pub(super) fn compile(
             never_preempts: never,
             gated: spec.scheduling_gates.as_ref().is_some_and(|gates| !gates.is_empty()),
         },
+        scheduling_gates: gates(spec),
         requests: requests.real,
-        score_cpu_milli: requests.score_cpu_milli,
-        score_memory_bytes: requests.score_memory_bytes,
-        node_cpu_milli: requests.node_cpu_milli,
-        node_memory_bytes: requests.node_memory_bytes,
+        score_cpu_milli: requests.score.0,
+        score_memory_bytes: requests.score.1,
+        node_cpu_milli: requests.node_score.0,
+        node_memory_bytes: requests.node_score.1,
+        score_scalars: requests.score_scalars,
+        node_requests: requests.on_node,
         node_selector: node_selector(symbols, spec.node_selector.as_ref()),
         node_affinity,
         node_affinity_preferred,
@@ -123,6 +127,10 @@ pub(super) fn compile(
         init_containers,
         containers,
     }
+}
+
+fn gates(spec: &PodSpec) -> Vec<String> {
+    spec.scheduling_gates.iter().flatten().map(|gate| gate.name.clone()).collect()
 }
 
 fn compile_container(
@@ -205,87 +213,6 @@ pub(super) fn compile_probe(probe: &Probe) -> Option<ProbeSpec> {
 /// Seconds of an API field; negative ones were refused before and count as zero.
 fn seconds(value: i64) -> SimDuration {
     SimDuration::from_secs(u64::try_from(value).unwrap_or(0))
-}
-
-/// The four faces of a pod's requests.
-struct Requests {
-    real: Resources,
-    score_cpu_milli: i64,
-    score_memory_bytes: i64,
-    node_cpu_milli: i64,
-    node_memory_bytes: i64,
-}
-
-/// Effective requests: kubernetes-behaviour §1.8, and for the scoring sums conformance facts 10–14.
-fn requests(symbols: &mut Symbols, spec: &PodSpec) -> Requests {
-    let (mut running, mut peak) = (Resources::default(), Resources::default());
-    let (mut running_score, mut peak_score) = (Resources::default(), Resources::default());
-    for container in spec.init_containers.iter().flatten() {
-        let (real, score) = container_requests(symbols, container);
-        if container.restart_policy.as_deref() == Some("Always") {
-            running.add(&real);
-            running_score.add(&score);
-            peak.max_with(&running);
-            peak_score.max_with(&running_score);
-        } else {
-            let mut step = running.clone();
-            step.add(&real);
-            peak.max_with(&step);
-            let mut step = running_score.clone();
-            step.add(&score);
-            peak_score.max_with(&step);
-        }
-    }
-    for container in &spec.containers {
-        let (real, score) = container_requests(symbols, container);
-        running.add(&real);
-        running_score.add(&score);
-    }
-    running.max_with(&peak);
-    running_score.max_with(&peak_score);
-    let mut node_score = running_score.clone();
-    let pod_level = spec.resources.as_ref().and_then(|r| r.requests.as_ref());
-    let stated = symbols.resources(pod_level);
-    for name in pod_level.into_iter().flatten().map(|(name, _)| name.as_str()) {
-        match name {
-            "cpu" => {
-                running.cpu_milli = stated.cpu_milli;
-                node_score.cpu_milli = stated.cpu_milli;
-            }
-            "memory" => {
-                running.memory_bytes = stated.memory_bytes;
-                node_score.memory_bytes = stated.memory_bytes;
-            }
-            _ => {}
-        }
-    }
-    for &(id, amount) in &stated.scalars {
-        running.set_scalar(id, amount);
-    }
-    let overhead = symbols.resources(spec.overhead.as_ref());
-    running.add(&overhead);
-    Requests {
-        real: running,
-        score_cpu_milli: running_score.cpu_milli + overhead.cpu_milli,
-        score_memory_bytes: running_score.memory_bytes + overhead.memory_bytes,
-        node_cpu_milli: node_score.cpu_milli + overhead.cpu_milli,
-        node_memory_bytes: node_score.memory_bytes + overhead.memory_bytes,
-    }
-}
-
-/// Requests of one container: as stated, and with the scoring defaults for what it does not name.
-fn container_requests(symbols: &mut Symbols, container: &Container) -> (Resources, Resources) {
-    let list = container.resources.as_ref().and_then(|r| r.requests.as_ref());
-    let real = symbols.resources(list);
-    let names = |name: &str| list.is_some_and(|list| list.contains_key(name));
-    let mut score = real.clone();
-    if !names("cpu") {
-        score.cpu_milli = DEFAULT_CPU_MILLI;
-    }
-    if !names("memory") {
-        score.memory_bytes = DEFAULT_MEMORY_BYTES;
-    }
-    (real, score)
 }
 
 fn node_selector(
@@ -457,11 +384,7 @@ fn host_ports(symbols: &mut Symbols, spec: &PodSpec) -> Vec<HostPort> {
         .filter(|c| c.restart_policy.as_deref() == Some("Always"));
     let mut ports = Vec::new();
     for port in spec.containers.iter().chain(sidecars).flat_map(|c| c.ports.iter().flatten()) {
-        let host = match port.host_port {
-            Some(host) if host > 0 => host,
-            _ if spec.host_network == Some(true) => port.container_port,
-            _ => continue,
-        };
+        let Some(host) = port.host_port.filter(|&host| host > 0) else { continue };
         let ip = port.host_ip.as_deref().filter(|ip| !ip.is_empty() && *ip != "0.0.0.0");
         ports.push(HostPort {
             ip: ip.map(|ip| symbols.intern(ip)),

@@ -9,10 +9,9 @@ use crate::base::time::SimDuration;
 use crate::model::{
     FitStrategy, PluginArgs, ResourceWeight, SchedulerConfig, ShapePoint, SpreadDefaults, Weighted,
 };
-use crate::scenario::file::LoadedPolicy;
 use crate::scenario::node::Node;
 use crate::scenario::read::{Fields, Located, Read, record};
-use crate::scenario::spec::{PluginConfig, PluginSet};
+use crate::scenario::spec::{PluginConfig, PluginSet, SchedulerConfig as Configuration};
 use crate::scheduling::Point;
 use crate::scheduling::config::{
     RawPoint, RawProfile, default_args, default_profile, merge_profile,
@@ -27,9 +26,9 @@ const CLIENT: (u32, u32) = (50, 100);
 /// Weight of a resource that is named without one.
 const DEFAULT_WEIGHT: i64 = 1;
 
-/// The scheduler of a policy; Kubernetes' defaults where it has no configuration.
+/// The scheduler of a configuration; Kubernetes' defaults where there is none.
 pub(super) fn compile(
-    policy: &LoadedPolicy,
+    config: Option<&Configuration>,
     symbols: &mut Symbols,
     found: &mut Diagnostics,
 ) -> Option<SchedulerConfig> {
@@ -41,7 +40,7 @@ pub(super) fn compile(
         burst: CLIENT.1,
         tie_seed: Some(0),
     };
-    let Some(config) = &policy.scheduler else { return Some(out) };
+    let Some(config) = config else { return Some(out) };
     let seconds = |value: &Option<Located<u32>>, default| {
         SimDuration::from_secs(u64::from(value.as_ref().map_or(default, |v| v.value)))
     };

@@ -1,17 +1,19 @@
 //! Names at the door: strings of manifests become symbols, labels and compiled selectors.
 
+use std::borrow::Borrow;
 use std::collections::BTreeMap;
 
 use k8s_openapi::api::core::v1::{NodeSelectorRequirement, NodeSelectorTerm as KubeTerm};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector as KubeSelector;
 
 use crate::base::id::IdVec;
-use crate::base::map::{Interner, Symbol};
+use crate::base::map::{Interner, LookupMap, Symbol};
 use crate::base::quantity::Quantity;
 use crate::model::{
     Image, ImageId, LabelSelector, Labels, Namespace, NamespaceId, NodeSelectorTerm, Operator,
     Requirement, ResourceId, Resources,
 };
+use crate::scenario::manifest::is_label_value;
 
 /// Label that every namespace carries.
 const NAMESPACE_NAME_LABEL: &str = "kubernetes.io/metadata.name";
@@ -24,6 +26,7 @@ pub(super) struct Symbols {
     pub(super) interner: Interner,
     pub(super) namespaces: IdVec<NamespaceId, Namespace>,
     pub(super) images: IdVec<ImageId, Image>,
+    image_ids: LookupMap<String, ImageId>,
     pub(super) scalars: IdVec<ResourceId, String>,
 }
 
@@ -53,12 +56,19 @@ impl Symbols {
 
     /// The image of a name, tag added where absent.
     pub(super) fn image(&mut self, name: &str) -> ImageId {
-        let tagged = name.rsplit('/').next().is_some_and(|last| last.contains([':', '@']));
-        let name = if tagged { name.to_owned() } else { format!("{name}:latest") };
-        if let Some((id, _)) = self.images.iter().find(|(_, image)| image.name == name) {
-            return id;
+        let tagged = name.rsplit('/').next().is_some_and(|last| last.contains(':'));
+        if tagged { self.image_named(name) } else { self.image_named(&format!("{name}:latest")) }
+    }
+
+    /// The image of a name as it stands, as nodes tell them.
+    pub(super) fn image_named(&mut self, name: &str) -> ImageId {
+        if let Some(id) = self.image_ids.get(name) {
+            return *id;
         }
-        self.images.push(Image { name, size_bytes: DEFAULT_IMAGE_BYTES })
+        let image = Image { name: name.to_owned(), size_bytes: DEFAULT_IMAGE_BYTES };
+        let id = self.images.push(image);
+        self.image_ids.insert(name.to_owned(), id);
+        id
     }
 
     fn scalar(&mut self, name: &str) -> ResourceId {
@@ -73,18 +83,31 @@ impl Symbols {
         &mut self,
         list: Option<&BTreeMap<String, k8s_openapi::apimachinery::pkg::api::resource::Quantity>>,
     ) -> Resources {
+        let parsed = list.into_iter().flatten();
+        let parsed =
+            parsed.filter_map(|(name, amount)| Some((name, amount.0.parse::<Quantity>().ok()?)));
+        self.amounts(parsed)
+    }
+
+    /// Amounts under resource names. A name that is neither one of Kubernetes' own nor an extended
+    /// resource does not exist for the scheduler.
+    pub(super) fn amounts<'a>(
+        &mut self,
+        list: impl IntoIterator<Item = (&'a String, impl Borrow<Quantity>)>,
+    ) -> Resources {
         let mut out = Resources::default();
-        for (name, quantity) in list.into_iter().flatten() {
-            let Ok(quantity) = quantity.0.parse::<Quantity>() else { continue };
+        for (name, amount) in list {
+            let amount = *amount.borrow();
             match name.as_str() {
-                "cpu" => out.cpu_milli = quantity.milli_value(),
-                "memory" => out.memory_bytes = quantity.value(),
-                "ephemeral-storage" => out.ephemeral_bytes = quantity.value(),
-                "pods" => out.pods = quantity.value(),
-                other => {
+                "cpu" => out.cpu_milli = amount.milli_value(),
+                "memory" => out.memory_bytes = amount.value(),
+                "ephemeral-storage" => out.ephemeral_bytes = amount.value(),
+                "pods" => out.pods = amount.value(),
+                other if is_scalar(other) => {
                     let id = self.scalar(other);
-                    out.set_scalar(id, quantity.value());
+                    out.set_scalar(id, amount.value());
                 }
+                _ => {}
             }
         }
         out
@@ -139,13 +162,19 @@ impl Symbols {
         Requirement { key, operator: Operator::In, values: vec![value] }
     }
 
+    /// A requirement as kube-scheduler parses it: the number of values must be the operator's, and
+    /// every value a label value. One that does not parse is [`Operator::Invalid`].
     fn requirement(&mut self, key: &str, operator: &str, values: &[String]) -> Requirement {
-        let bound = || values.first().filter(|_| values.len() == 1).and_then(|v| integer(v));
+        let bound = || match values {
+            [bound] => bound.parse().ok(),
+            _ => None,
+        };
         let operator = match operator {
-            "In" => Operator::In,
-            "NotIn" => Operator::NotIn,
-            "Exists" => Operator::Exists,
-            "DoesNotExist" => Operator::DoesNotExist,
+            _ if !values.iter().all(|value| is_label_value(value)) => Operator::Invalid,
+            "In" if !values.is_empty() => Operator::In,
+            "NotIn" if !values.is_empty() => Operator::NotIn,
+            "Exists" if values.is_empty() => Operator::Exists,
+            "DoesNotExist" if values.is_empty() => Operator::DoesNotExist,
             "Gt" => bound().map_or(Operator::Invalid, Operator::Gt),
             "Lt" => bound().map_or(Operator::Invalid, Operator::Lt),
             _ => Operator::Invalid,
@@ -158,7 +187,11 @@ impl Symbols {
     }
 }
 
-/// An integer as kube-scheduler accepts it: the text must be a valid label value, so it has no sign.
-fn integer(text: &str) -> Option<i64> {
-    if text.starts_with(['-', '+']) { None } else { text.parse().ok() }
+/// Whether the scheduler takes a name for a scalar resource: hugepages, attachable volumes, and
+/// everything with a domain before its name.
+fn is_scalar(name: &str) -> bool {
+    name.starts_with("hugepages-")
+        || name.starts_with("attachable-volumes-")
+        || (name.contains('/')
+            && (name.contains("kubernetes.io/") || !name.starts_with("requests.")))
 }

@@ -2,6 +2,7 @@
 
 use k8s_openapi::api::apps::v1::{Deployment, DeploymentStrategy as KubeStrategy, ReplicaSet};
 use k8s_openapi::api::core::v1::{Pod, PodTemplateSpec, Service as KubeService};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
 use super::pods::{self, Identity, Surroundings};
@@ -9,8 +10,8 @@ use super::symbols::Symbols;
 use crate::base::id::IdVec;
 use crate::base::time::SimDuration;
 use crate::model::{
-    DeploymentStrategy, IntOrPercent, NamespaceId, PodTemplate, Service, TemplateId, Workload,
-    WorkloadId, WorkloadKind,
+    DeploymentStrategy, IntOrPercent, LabelSelector, Labels, NamespaceId, PodTemplate, Service,
+    TemplateId, Workload, WorkloadId, WorkloadKind,
 };
 
 /// Label that Deployments put on the pods of one template revision.
@@ -94,22 +95,9 @@ impl Collected {
         let template =
             PodTemplateSpec { metadata: Some(object.metadata.clone()), spec: object.spec.clone() };
         let template = self.template(symbols, address, namespace, &template, (around, false));
-        let labels = symbols.labels(object.metadata.labels.as_ref());
-        let workload = Workload {
-            kind: WorkloadKind::Pod,
-            namespace,
-            name: object.metadata.name.clone().unwrap_or_default(),
-            address,
-            labels,
-            selector: crate::model::LabelSelector::none(),
-            replicas: 1,
-            min_ready: SimDuration::ZERO,
-            template,
-            strategy: DeploymentStrategy::Recreate,
-            revision_history_limit: 0,
-            progress_deadline: SimDuration::MAX,
-            paused: false,
-        };
+        let mut workload = of_pod(namespace, &object.metadata, template, None);
+        workload.address = address;
+        workload.labels = symbols.labels(object.metadata.labels.as_ref());
         self.workloads.push(workload);
     }
 
@@ -158,6 +146,31 @@ fn compile(
     }
     let spec = template.spec.unwrap_or_default();
     pods::compile(symbols, identity, &metadata, spec, around)
+}
+
+/// The workload that a single pod is: a pod nobody owns, or one replica of an owner that selects
+/// its pods.
+pub(super) fn of_pod(
+    namespace: NamespaceId,
+    metadata: &ObjectMeta,
+    template: TemplateId,
+    owner: Option<LabelSelector>,
+) -> Workload {
+    Workload {
+        kind: if owner.is_some() { WorkloadKind::ReplicaSet } else { WorkloadKind::Pod },
+        namespace,
+        name: metadata.name.clone().unwrap_or_default(),
+        address: 0,
+        labels: Labels::default(),
+        selector: owner.unwrap_or_else(LabelSelector::none),
+        replicas: 1,
+        min_ready: SimDuration::ZERO,
+        template,
+        strategy: DeploymentStrategy::Recreate,
+        revision_history_limit: 0,
+        progress_deadline: SimDuration::MAX,
+        paused: false,
+    }
 }
 
 /// A Service.

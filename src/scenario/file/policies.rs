@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::{FileReader, Parsed, canonical, check, read_policy};
-use crate::base::diag::{Diagnostic, FileId, Span, codes, did_you_mean};
+use crate::base::diag::{Diagnostic, Diagnostics, FileId, Span, codes, did_you_mean};
 use crate::scenario::node::short;
 use crate::scenario::read::{Located, Read};
 use crate::scenario::source::{Limits, LoadError, Rules, load, parse_all};
@@ -75,9 +75,7 @@ impl FileReader<'_> {
             SchedulerSource::Inline(config) => (**config).clone(),
             SchedulerSource::File(name) => self.scheduler_file(name, folder)?,
         };
-        config.check(&mut self.found);
-        config.check_plugins(self.built_in.plugins, &mut self.found);
-        Some(config)
+        checked(config, self.built_in.plugins, &mut self.found)
     }
 
     fn scheduler_file(&mut self, name: &Located<String>, folder: &Path) -> Option<SchedulerConfig> {
@@ -219,4 +217,25 @@ impl FileReader<'_> {
         self.found.push(Diagnostic::error(codes::UNRESOLVED, name.span, message).help(help));
         Vec::new()
     }
+}
+
+/// Reads a `KubeSchedulerConfiguration` from a text; `None` means that `found` holds the errors.
+pub fn read_scheduler_config(
+    source: (FileId, &str),
+    plugins: &[&str],
+    found: &mut Diagnostics,
+) -> Option<SchedulerConfig> {
+    let documents = parse_all(source, &Limits::OURS, Rules::Strict, found);
+    let config = SchedulerConfig::read(&documents.first()?.root, "", found)?;
+    checked(config, plugins, found)
+}
+
+fn checked(
+    config: SchedulerConfig,
+    plugins: &[&str],
+    found: &mut Diagnostics,
+) -> Option<SchedulerConfig> {
+    config.check(found);
+    config.check_plugins(plugins, found);
+    Some(config)
 }

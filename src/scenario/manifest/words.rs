@@ -63,7 +63,7 @@ pub fn check_label_key(key: &str, at: &Cursor<'_>, rules: Rules, found: &mut Dia
 
 /// Checks a label's value: at most 63 letters, digits, `-`, `_`, `.`, or nothing.
 pub fn check_label_value(value: &str, at: &Cursor<'_>, rules: Rules, found: &mut Diagnostics) {
-    if value.is_empty() || is_qualified(value) {
+    if is_label_value(value) {
         return;
     }
     let message = format!("invalid label value \"{}\"", short(value));
@@ -71,6 +71,12 @@ pub fn check_label_value(value: &str, at: &Cursor<'_>, rules: Rules, found: &mut
         "a value has at most 63 letters, digits, '-', '_', '.', and starts and ends with a letter \
          or digit",
     ));
+}
+
+/// Whether a text may be the value of a label.
+#[must_use]
+pub fn is_label_value(value: &str) -> bool {
+    value.is_empty() || is_qualified(value)
 }
 
 fn is_qualified(text: &str) -> bool {

@@ -2,8 +2,11 @@
 
 use crate::base::diag::Diagnostics;
 use crate::base::time::SimDuration;
-use crate::scenario::node::Node;
-use crate::scenario::read::{Fields, Located, Read};
+use crate::model::TaintEffect;
+use crate::scenario::manifest::{Cursor, check_label_key, check_label_value};
+use crate::scenario::node::{Node, join_key};
+use crate::scenario::read::{Fields, Located, Read, word};
+use crate::scenario::source::Rules;
 
 /// One entry of `operations:`.
 #[derive(Clone, Debug)]
@@ -36,6 +39,29 @@ pub enum OperationKind {
         /// Cordon rather than uncordon.
         unschedulable: bool,
     },
+    /// `kubectl taint node NODE key=value:effect`.
+    Taint {
+        /// Which node.
+        node: Located<String>,
+        /// What it gets.
+        taint: Taint,
+    },
+    /// `kubectl taint node NODE key:effect-`; all effects where none is given.
+    Untaint {
+        /// Which node.
+        node: Located<String>,
+        /// Key.
+        key: String,
+        /// Effect.
+        effect: Option<TaintEffect>,
+    },
+    /// `kubectl label node`.
+    Label {
+        /// Which node.
+        node: Located<String>,
+        /// Keys with their values; null removes the label.
+        labels: Vec<(String, Option<String>)>,
+    },
     /// `kubectl delete pod`.
     DeletePod {
         /// Which workload.
@@ -45,7 +71,64 @@ pub enum OperationKind {
     },
 }
 
-const KINDS: &[&str] = &["scale", "rolloutRestart", "cordon", "uncordon", "deletePod"];
+/// A taint that an operator gives a node.
+#[derive(Clone, Debug)]
+pub struct Taint {
+    /// Key.
+    pub key: String,
+    /// Value; may be empty.
+    pub value: String,
+    /// Effect.
+    pub effect: TaintEffect,
+}
+
+const KINDS: &[&str] = &[
+    "scale",
+    "rolloutRestart",
+    "cordon",
+    "uncordon",
+    "taintNode",
+    "untaintNode",
+    "labelNode",
+    "deletePod",
+];
+
+/// A taint's effect as it is read.
+struct Effect(TaintEffect);
+
+impl Read for Effect {
+    fn read(node: &Node, path: &str, found: &mut Diagnostics) -> Option<Self> {
+        let words = [
+            ("NoSchedule", TaintEffect::NoSchedule),
+            ("PreferNoSchedule", TaintEffect::PreferNoSchedule),
+            ("NoExecute", TaintEffect::NoExecute),
+        ];
+        word(node, path, ("taint effect", &words), found).map(Self)
+    }
+}
+
+/// Labels to set, or to remove where the value is null.
+struct LabelChanges(Vec<(String, Option<String>)>);
+
+impl Read for LabelChanges {
+    fn read(node: &Node, path: &str, found: &mut Diagnostics) -> Option<Self> {
+        Fields::open(node, path, found)?;
+        let at = Cursor::root(node, path);
+        let mut changes = Vec::new();
+        for entry in node.entries() {
+            check_label_key(&entry.key, &at.name_of(&entry.key), Rules::Strict, found);
+            let value = if entry.value.is_null() {
+                None
+            } else {
+                let value = String::read(&entry.value, &join_key(path, &entry.key), found)?;
+                check_label_value(&value, &at.key(&entry.key), Rules::Strict, found);
+                Some(value)
+            };
+            changes.push((entry.key.to_string(), value));
+        }
+        Some(Self(changes))
+    }
+}
 
 impl Read for Operation {
     fn read(node: &Node, path: &str, found: &mut Diagnostics) -> Option<Self> {
@@ -80,10 +163,41 @@ fn read_kind(key: &str, node: &Node, path: &str, found: &mut Diagnostics) -> Opt
                 .zip(replica)
                 .map(|(workload, replica)| OperationKind::DeletePod { workload, replica })
         }
+        "taintNode" => read_taint(&mut fields, &Cursor::root(node, path)),
+        "untaintNode" => read_untaint(&mut fields, &Cursor::root(node, path)),
+        "labelNode" => {
+            let (node, labels) = (fields.required("node"), fields.required("labels"));
+            node.zip(labels)
+                .map(|(node, LabelChanges(labels))| OperationKind::Label { node, labels })
+        }
         _ => fields
             .required("node")
             .map(|node| OperationKind::Cordon { node, unschedulable: key == "cordon" }),
     };
     fields.finish();
     kind
+}
+
+fn read_taint(fields: &mut Fields<'_>, at: &Cursor<'_>) -> Option<OperationKind> {
+    let (node, key) = (fields.required("node"), fields.required::<String>("key"));
+    let value = fields.defaulted::<String>("value");
+    let effect = fields.required::<Effect>("effect");
+    if let Some(key) = &key {
+        check_label_key(key, &at.key("key"), Rules::Strict, fields.found());
+    }
+    if let Some(value) = &value {
+        check_label_value(value, &at.key("value"), Rules::Strict, fields.found());
+    }
+    let taint = Taint { key: key?, value: value?, effect: effect?.0 };
+    Some(OperationKind::Taint { node: node?, taint })
+}
+
+fn read_untaint(fields: &mut Fields<'_>, at: &Cursor<'_>) -> Option<OperationKind> {
+    let (node, key) = (fields.required("node"), fields.required::<String>("key"));
+    let effect = fields.optional::<Effect>("effect");
+    if let Some(key) = &key {
+        check_label_key(key, &at.key("key"), Rules::Strict, fields.found());
+    }
+    let effect = effect?.map(|effect| effect.0);
+    Some(OperationKind::Untaint { node: node?, key: key?, effect })
 }

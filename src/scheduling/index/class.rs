@@ -75,7 +75,7 @@ struct Skew {
 
 impl Skew {
     fn new(rule: SkewRule, model: &Model, snapshot: &Snapshot, layout: &mut Layout) -> Self {
-        let column = layout.column(model, rule.key);
+        let column = layout.column((model, snapshot), rule.key);
         let of = layout.get(column);
         let mut counts = vec![None; of.domains];
         for (place, &node) in layout.nodes.iter().enumerate() {
@@ -347,7 +347,7 @@ impl Class {
         }
         let count = layout.nodes.len();
         let forbids = rules.forbids.into_iter().map(|rule| {
-            let column = layout.column(model, rule.key);
+            let column = layout.column((model, snapshot), rule.key);
             let holders = Holders::new(&rule.counted, column, snapshot, layout);
             (rule, holders)
         });
@@ -365,10 +365,13 @@ impl Class {
             requires,
             spread: rules.spread.map(|score| {
                 let constraints = score.constraints.iter().cloned();
-                let spreads = constraints.map(|rule| Spread::new(rule, model, layout)).collect();
+                let new = |rule| Spread::new(rule, (model, snapshot), layout);
+                let spreads = constraints.map(new).collect();
                 (score, spreads)
             }),
-            weights: rules.weights.into_iter().map(|r| Weights::new(r, model, layout)).collect(),
+            weights: (rules.weights.into_iter())
+                .map(|rule| Weights::new(rule, (model, snapshot), layout))
+                .collect(),
             odd: Bits::none(count),
             by_cell: true,
         };
@@ -586,7 +589,7 @@ impl Require {
         let mut found = 0;
         let mut holders = Vec::new();
         for &key in &rule.keys {
-            let column = layout.column(model, key);
+            let column = layout.column((model, snapshot), key);
             holders.push(Holders::new(&rule.counted, column, snapshot, layout));
             let labelled = &layout.get(column).labelled;
             for (place, &node) in layout.nodes.iter().enumerate() {
@@ -626,8 +629,12 @@ impl Require {
 }
 
 impl Spread {
-    fn new(rule: SpreadRule, model: &Model, layout: &mut Layout) -> Self {
-        let column = layout.column(model, rule.key);
+    fn new(
+        rule: SpreadRule,
+        (model, snapshot): (&Model, &Snapshot),
+        layout: &mut Layout,
+    ) -> Self {
+        let column = layout.column((model, snapshot), rule.key);
         let (per_node, of) = (rule.per_node, layout.get(column));
         Self {
             counts: if per_node { Vec::new() } else { vec![0; of.domains + 1] },
@@ -675,8 +682,12 @@ impl Spread {
 }
 
 impl Weights {
-    fn new(rule: WeightRule, model: &Model, layout: &mut Layout) -> Self {
-        let column = layout.column(model, rule.key);
+    fn new(
+        rule: WeightRule,
+        (model, snapshot): (&Model, &Snapshot),
+        layout: &mut Layout,
+    ) -> Self {
+        let column = layout.column((model, snapshot), rule.key);
         let (count, of) = (layout.nodes.len(), layout.get(column));
         let unique = of.kind == Kind::Unique;
         Self {

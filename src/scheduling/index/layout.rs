@@ -48,13 +48,18 @@ pub(super) struct Column {
 }
 
 impl Column {
-    fn new(model: &Model, nodes: &[NodeId], cell_of: &[u8], key: Symbol) -> Self {
+    fn new(
+        (model, snapshot): (&Model, &Snapshot),
+        nodes: &[NodeId],
+        cell_of: &[u8],
+        key: Symbol,
+    ) -> Self {
         let mut numbers: LookupMap<Symbol, u32> = LookupMap::new();
         let mut labelled = Bits::none(nodes.len());
         let mut empty = None;
         let mut domain_of = Vec::with_capacity(nodes.len());
         for (place, &node) in nodes.iter().enumerate() {
-            let value = model.nodes[node].labels.get(key);
+            let value = snapshot.spec(model, node).labels.get(key);
             domain_of.push(value.map_or(NONE, |value| {
                 let next = u32::try_from(numbers.len()).expect("fewer values than nodes");
                 let number = *numbers.get_or_insert_with(value, || next);
@@ -148,7 +153,7 @@ impl Layout {
     pub(super) fn new(model: &Model, snapshot: &Snapshot) -> Self {
         let nodes = snapshot.node_list().to_vec();
         let key = model.symbols.get("topology.kubernetes.io/zone");
-        let zone = |node: NodeId| key.and_then(|key| model.nodes[node].labels.get(key));
+        let zone = |node: NodeId| key.and_then(|key| snapshot.spec(model, node).labels.get(key));
         let mut zones: Vec<Option<Symbol>> = Vec::new();
         for &node in &nodes {
             let zone = zone(node);
@@ -172,11 +177,11 @@ impl Layout {
     }
 
     /// The number of the column for a label key, made if need be.
-    pub(super) fn column(&mut self, model: &Model, key: Symbol) -> usize {
-        if let Some(at) = self.columns.iter().position(|column| column.key == key) {
-            return at;
+    pub(super) fn column(&mut self, at: (&Model, &Snapshot), key: Symbol) -> usize {
+        if let Some(known) = self.columns.iter().position(|column| column.key == key) {
+            return known;
         }
-        self.columns.push(Column::new(model, &self.nodes, &self.cell_of, key));
+        self.columns.push(Column::new(at, &self.nodes, &self.cell_of, key));
         self.columns.len() - 1
     }
 

@@ -2,7 +2,7 @@
 
 use super::inter_pod_affinity_class::{ClassAffinity, Weighing};
 use crate::base::id::IdSet;
-use crate::base::map::LookupMap;
+use crate::base::map::{LookupMap, Symbol};
 use crate::model::{AffinityTerm, NodeId, PluginArgs, PodTemplate, TemplateId};
 use crate::registry::{Descriptor, Field};
 use crate::scheduling::framework::{
@@ -41,8 +41,9 @@ pub(super) const DEF: PluginDef = PluginDef {
     score_depends: Some(Dependency::Domain),
     wakes_on: WakeSet::POD_ADD
         .with(WakeSet::POD_DELETE)
+        .with(WakeSet::POD_LABEL)
         .with(WakeSet::NODE_ADD)
-        .with(WakeSet::NODE_TAINT),
+        .with(WakeSet::NODE_LABEL),
     build: Some(|cx| Box::new(InterPodAffinity::new(cx))),
 };
 
@@ -127,6 +128,7 @@ impl InterPodAffinity {
         self.classes.get_or_insert_with(cx.template, || {
             ClassAffinity::new(cx.model, cx.template, weighing, topology)
         });
+        self.topology.follow(cx);
     }
 }
 
@@ -286,7 +288,6 @@ impl Plugin for InterPodAffinity {
     }
 
     fn hint(&mut self, cx: &CycleCx<'_>, event: &ClusterEvent) -> bool {
-        self.prepare(cx);
         let own = &cx.spec.pod_affinity;
         let all = |terms: &[AffinityTerm], template: TemplateId| {
             let other = &cx.model.templates[template];
@@ -294,14 +295,28 @@ impl Plugin for InterPodAffinity {
         };
         match event {
             ClusterEvent::AssignedPodAdd { template, .. } => all(&own.required, *template),
-            ClusterEvent::AssignedPodDelete { template, .. } => all(&own.anti_required, *template),
-            ClusterEvent::NodeAdd { node, .. } => {
-                let labels = &cx.model.nodes[*node].labels;
+            ClusterEvent::AssignedPodDelete { template, assigned, .. } => {
+                *assigned && all(&own.anti_required, *template)
+            }
+            ClusterEvent::PodUpdate { assigned, before, after, .. } => {
+                let becomes = |terms| [all(terms, *before), all(terms, *after)];
+                *assigned
+                    && (becomes(&own.required) == [false, true]
+                        || becomes(&own.anti_required) == [true, false])
+            }
+            ClusterEvent::NodeAdd { node, after } => {
+                let labels = &after.spec(cx.model, *node).labels;
                 !own.anti_required.is_empty()
                     || own.required.iter().any(|term| labels.get(term.topology_key).is_some())
             }
-            ClusterEvent::NodeTaint { .. } => true,
-            ClusterEvent::NodeDelete { .. } => false,
+            ClusterEvent::NodeUpdate { node, before, after, .. } => {
+                let [old, new] = [before, after].map(|at| &at.spec(cx.model, *node).labels);
+                let values = |term: &AffinityTerm| [old, new].map(|of| of.get(term.topology_key));
+                let differs = |[old, new]: [Option<Symbol>; 2]| old != new;
+                own.required.iter().map(values).any(|at| differs(at) && at[1].is_some())
+                    || own.anti_required.iter().map(values).any(|at| differs(at) && at[0].is_some())
+            }
+            _ => false,
         }
     }
 }

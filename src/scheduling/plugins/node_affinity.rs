@@ -32,7 +32,7 @@ pub(super) const DEF: PluginDef = PluginDef {
     points: &[Point::PreFilter, Point::Filter, Point::PreScore, Point::Score],
     filter_depends: Some(Dependency::NodeObject),
     score_depends: Some(Dependency::NodeObject),
-    wakes_on: WakeSet::NODE_ADD.with(WakeSet::NODE_TAINT),
+    wakes_on: WakeSet::NODE_ADD.with(WakeSet::NODE_LABEL),
     build: Some(|cx| Box::new(NodeAffinity::new(cx))),
 };
 
@@ -51,8 +51,7 @@ fn matches_any(model: &Model, node: &NodeSpec, terms: &[NodeSelectorTerm]) -> bo
 }
 
 /// Whether a node matches the selector and the required affinity of a class.
-pub(super) fn matches_required(model: &Model, spec: &PodTemplate, node: NodeId) -> bool {
-    let node = &model.nodes[node];
+fn matches_required(model: &Model, spec: &PodTemplate, node: &NodeSpec) -> bool {
     spec.node_selector.iter().all(|&(key, value)| node.labels.get(key) == Some(value))
         && spec.node_affinity.as_ref().is_none_or(|terms| matches_any(model, node, terms))
 }
@@ -62,30 +61,54 @@ pub(super) fn restricts(spec: &PodTemplate) -> bool {
     !spec.node_selector.is_empty() || spec.node_affinity.is_some()
 }
 
-/// Which nodes match the required affinity of which class. Node labels do not change while a
-/// model lives, so each class is looked at once.
+/// Nodes that match something, kept up with the labels of one snapshot and of its copies.
+#[derive(Debug, Default)]
+struct MatchingNodes {
+    nodes: IdSet<NodeId>,
+    /// How far it has followed the snapshot's changes of labels; `None` before the first time.
+    followed: Option<usize>,
+}
+
+impl MatchingNodes {
+    #[inline]
+    fn follow(&mut self, cx: &CycleCx<'_>, matches: impl Fn(&NodeSpec) -> bool) {
+        let changed = cx.snapshot.relabelled();
+        if self.followed == Some(changed.len()) {
+            return;
+        }
+        match self.followed.and_then(|from| changed.get(from..)) {
+            Some(news) => news.iter().for_each(|&node| self.look_at(cx, node, &matches)),
+            None => cx.model.nodes.ids().for_each(|node| self.look_at(cx, node, &matches)),
+        }
+        self.followed = Some(changed.len());
+    }
+
+    fn look_at(&mut self, cx: &CycleCx<'_>, node: NodeId, matches: &impl Fn(&NodeSpec) -> bool) {
+        if matches(cx.node(node)) {
+            self.nodes.insert(node);
+        } else {
+            self.nodes.remove(node);
+        }
+    }
+}
+
+/// Which nodes match the required affinity of which class.
 #[derive(Debug, Default)]
 pub(super) struct RequiredNodes {
-    of_class: LookupMap<TemplateId, IdSet<NodeId>>,
+    of_class: LookupMap<TemplateId, MatchingNodes>,
 }
 
 impl RequiredNodes {
-    /// Makes sure that the class is known.
-    pub(super) fn prepare(&mut self, model: &Model, template: TemplateId) {
-        self.of_class.get_or_insert_with(template, || {
-            let spec = &model.templates[template];
-            let mut nodes = IdSet::with_capacity(model.nodes.len());
-            for node in model.nodes.ids().filter(|&node| matches_required(model, spec, node)) {
-                nodes.insert(node);
-            }
-            nodes
-        });
+    /// Makes sure that the class is known as things are now.
+    pub(super) fn prepare(&mut self, cx: &CycleCx<'_>) {
+        let known = self.of_class.get_or_insert_with(cx.template, MatchingNodes::default);
+        known.follow(cx, |node| matches_required(cx.model, cx.spec, node));
     }
 
     /// Whether the node matches; the class was prepared.
     #[inline]
     pub(super) fn contains(&self, template: TemplateId, node: NodeId) -> bool {
-        self.of_class.get(&template).is_some_and(|nodes| nodes.contains(node))
+        self.of_class.get(&template).is_some_and(|matching| matching.nodes.contains(node))
     }
 }
 
@@ -94,7 +117,7 @@ struct NodeAffinity {
     added_required: Option<Vec<NodeSelectorTerm>>,
     added_preferred: Vec<Weighted<NodeSelectorTerm>>,
     /// Nodes that match the added required terms.
-    added_nodes: Option<IdSet<NodeId>>,
+    added_nodes: MatchingNodes,
     required: RequiredNodes,
 }
 
@@ -106,16 +129,12 @@ impl NodeAffinity {
             }
             _ => (None, Vec::new()),
         };
-        let added_nodes = added_required.as_ref().map(|terms| {
-            let mut nodes = IdSet::with_capacity(cx.model.nodes.len());
-            for (node, spec) in cx.model.nodes.iter() {
-                if matches_any(cx.model, spec, terms) {
-                    nodes.insert(node);
-                }
-            }
-            nodes
-        });
-        Self { added_required, added_preferred, added_nodes, required: RequiredNodes::default() }
+        Self {
+            added_required,
+            added_preferred,
+            added_nodes: MatchingNodes::default(),
+            required: RequiredNodes::default(),
+        }
     }
 
     /// The preferred terms of pod and profile that are not empty.
@@ -171,10 +190,13 @@ impl Plugin for NodeAffinity {
     }
 
     fn pre_filter(&mut self, cx: &CycleCx<'_>) -> PreFilter {
+        if let Some(terms) = &self.added_required {
+            self.added_nodes.follow(cx, |node| matches_any(cx.model, node, terms));
+        }
         if !restricts(cx.spec) {
             return if self.added_required.is_none() { PreFilter::Skip } else { PreFilter::Run };
         }
-        self.required.prepare(cx.model, cx.template);
+        self.required.prepare(cx);
         match cx.spec.node_affinity.as_deref() {
             Some(terms) if !terms.is_empty() => match named_nodes(cx.model, terms) {
                 Some(_) if conflicting(terms) => {
@@ -188,7 +210,7 @@ impl Plugin for NodeAffinity {
     }
 
     fn filter(&self, cx: &CycleCx<'_>, node: NodeId) -> Verdict {
-        if self.added_nodes.as_ref().is_some_and(|nodes| !nodes.contains(node)) {
+        if self.added_required.is_some() && !self.added_nodes.nodes.contains(node) {
             return Err(Rejection::unresolvable(
                 "node(s) didn't match scheduler-enforced node affinity",
             ));
@@ -217,7 +239,7 @@ impl Plugin for NodeAffinity {
     }
 
     fn score(&self, cx: &CycleCx<'_>, node: NodeId) -> i64 {
-        let node = &cx.model.nodes[node];
+        let node = cx.node(node);
         self.preferred(cx.spec)
             .filter(|weighted| matches_term(cx.model, node, &weighted.term))
             .map(|weighted| weighted.weight)
@@ -229,15 +251,20 @@ impl Plugin for NodeAffinity {
     }
 
     fn hint(&mut self, cx: &CycleCx<'_>, event: &ClusterEvent) -> bool {
+        let added = |node: &NodeSpec| {
+            self.added_required.as_ref().is_none_or(|terms| matches_any(cx.model, node, terms))
+        };
+        let own = |node: &NodeSpec| matches_required(cx.model, cx.spec, node);
         match event {
-            ClusterEvent::NodeAdd { node, .. } => {
-                self.added_nodes.as_ref().is_none_or(|nodes| nodes.contains(*node))
-                    && matches_required(cx.model, cx.spec, *node)
+            ClusterEvent::NodeAdd { node, after } => {
+                let after = after.spec(cx.model, *node);
+                added(after) && own(after)
             }
-            ClusterEvent::NodeTaint { .. } => true,
-            ClusterEvent::NodeDelete { .. }
-            | ClusterEvent::AssignedPodAdd { .. }
-            | ClusterEvent::AssignedPodDelete { .. } => false,
+            ClusterEvent::NodeUpdate { node, before, after, .. } => {
+                let after = after.spec(cx.model, *node);
+                added(after) && own(after) && !own(before.spec(cx.model, *node))
+            }
+            _ => false,
         }
     }
 }

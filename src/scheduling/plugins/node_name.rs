@@ -19,7 +19,7 @@ pub(super) const DEF: PluginDef = PluginDef {
     points: &[Point::Filter],
     filter_depends: Some(Dependency::NodeObject),
     score_depends: None,
-    wakes_on: WakeSet::NODE_ADD.with(WakeSet::NODE_TAINT),
+    wakes_on: WakeSet::NODE_ADD,
     build: Some(|_| Box::new(NodeName)),
 };
 

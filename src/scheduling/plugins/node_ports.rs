@@ -18,7 +18,7 @@ pub(super) const DEF: PluginDef = PluginDef {
     points: &[Point::PreFilter, Point::Filter],
     filter_depends: Some(Dependency::NodeLocal),
     score_depends: None,
-    wakes_on: WakeSet::POD_DELETE.with(WakeSet::NODE_ADD).with(WakeSet::NODE_TAINT),
+    wakes_on: WakeSet::POD_DELETE.with(WakeSet::NODE_ADD),
     build: Some(|_| Box::new(NodePorts)),
 };
 
@@ -43,7 +43,7 @@ impl Plugin for NodePorts {
 
     fn filter(&self, cx: &CycleCx<'_>, node: NodeId) -> Verdict {
         let used = &cx.snapshot.row(node).ports;
-        let taken = |wanted: &HostPort| used.iter().any(|(port, _)| conflict(wanted, port));
+        let taken = |wanted: &HostPort| used.iter().any(|port| conflict(wanted, port));
         if cx.spec.host_ports.iter().any(taken) {
             return Err(Rejection::unschedulable(
                 "node(s) didn't have free ports for the requested pod ports",
@@ -58,8 +58,8 @@ impl Plugin for NodePorts {
                 let freed = &cx.model.templates[*template].host_ports;
                 cx.spec.host_ports.iter().any(|port| freed.iter().any(|old| conflict(port, old)))
             }
-            ClusterEvent::NodeAdd { .. } | ClusterEvent::NodeTaint { .. } => true,
-            ClusterEvent::NodeDelete { .. } | ClusterEvent::AssignedPodAdd { .. } => false,
+            ClusterEvent::NodeAdd { .. } => true,
+            _ => false,
         }
     }
 }

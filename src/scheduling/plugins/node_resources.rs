@@ -74,31 +74,36 @@ pub(super) fn allocatable_and_taken(
 ) -> Option<(i64, i64)> {
     let load = cx.snapshot.load(node);
     let spec = cx.spec;
+    let own = match amounts {
+        Amounts::NonZero => &spec.requests,
+        Amounts::True => spec.on_node(),
+    };
     let (allocatable, taken) = match (resource, amounts) {
         (ResourceRef::Cpu, Amounts::NonZero) => {
             (load.allocatable_cpu_milli, load.score_cpu_milli + spec.score_cpu_milli)
         }
         (ResourceRef::Cpu, Amounts::True) => {
-            (load.allocatable_cpu_milli, load.requested_cpu_milli + spec.requests.cpu_milli)
+            (load.allocatable_cpu_milli, load.requested_cpu_milli + own.cpu_milli)
         }
         (ResourceRef::Memory, Amounts::NonZero) => {
             (load.allocatable_memory_bytes, load.score_memory_bytes + spec.score_memory_bytes)
         }
-        (ResourceRef::Memory, Amounts::True) => (
-            load.allocatable_memory_bytes,
-            load.requested_memory_bytes + spec.requests.memory_bytes,
-        ),
-        (ResourceRef::Ephemeral, _) => (
-            load.allocatable_ephemeral_bytes,
-            load.requested_ephemeral_bytes + spec.requests.ephemeral_bytes,
-        ),
+        (ResourceRef::Memory, Amounts::True) => {
+            (load.allocatable_memory_bytes, load.requested_memory_bytes + own.memory_bytes)
+        }
+        (ResourceRef::Ephemeral, _) => {
+            (load.allocatable_ephemeral_bytes, load.requested_ephemeral_bytes + own.ephemeral_bytes)
+        }
         (ResourceRef::Scalar(id), _) => {
-            let requested = spec.requests.scalar(id);
+            let requested = match amounts {
+                Amounts::NonZero => spec.score_scalar(id),
+                Amounts::True => own.scalar(id),
+            };
             if requested == 0 {
                 return None;
             }
             (
-                cx.model.nodes[node].allocatable.scalar(id),
+                cx.node(node).allocatable.scalar(id),
                 cx.snapshot.row(node).requested_scalar(id) + requested,
             )
         }

@@ -78,7 +78,7 @@ impl Plugin for NodeResourcesBalancedAllocation {
     }
 
     fn pre_score(&mut self, cx: &CycleCx<'_>, _feasible: &[NodeId]) -> PreScore {
-        let requests = &cx.spec.requests;
+        let requests = cx.spec.on_node();
         let requested = |resource: ResourceRef| match resource {
             ResourceRef::Cpu => requests.cpu_milli,
             ResourceRef::Memory => requests.memory_bytes,

@@ -4,7 +4,9 @@ use super::node_resources::{
     Amounts, ScoredResource, allocatable_and_taken, compile, cpu_and_memory,
 };
 use crate::base::id::IdSet;
-use crate::model::{FitStrategy, NodeId, PluginArgs, PodTemplate, ResourceId, ShapePoint};
+use crate::model::{
+    FitStrategy, NodeId, PluginArgs, PodTemplate, ResourceId, Resources, ShapePoint,
+};
 use crate::registry::{Descriptor, Field};
 use crate::scheduling::framework::{
     BuildCx, CycleCx, Dependency, Plugin, PluginDef, Point, Reason, Rejection, Verdict,
@@ -61,7 +63,10 @@ pub(super) const DEF: PluginDef = PluginDef {
     points: &[Point::PreFilter, Point::Filter, Point::PreScore, Point::Score],
     filter_depends: Some(Dependency::NodeLocal),
     score_depends: Some(Dependency::NodeLocal),
-    wakes_on: WakeSet::POD_DELETE.with(WakeSet::NODE_ADD).with(WakeSet::NODE_TAINT),
+    wakes_on: WakeSet::POD_DELETE
+        .with(WakeSet::POD_SCALE_DOWN)
+        .with(WakeSet::NODE_ADD)
+        .with(WakeSet::NODE_ALLOCATABLE),
     build: Some(|cx| Box::new(NodeResourcesFit::new(cx))),
 };
 
@@ -178,6 +183,24 @@ fn check(
     }
 }
 
+/// Whether a pod with these requests fits a node that holds nothing. Queueing hints look at
+/// ignored resources too.
+fn fits_empty(requests: &Resources, offered: &Resources) -> bool {
+    offered.pods >= 1
+        && requests.cpu_milli <= offered.cpu_milli
+        && requests.memory_bytes <= offered.memory_bytes
+        && requests.ephemeral_bytes <= offered.ephemeral_bytes
+        && requests.scalars.iter().all(|&(id, amount)| amount <= offered.scalar(id))
+}
+
+/// Whether `a` is more than `b` of some resource that is requested.
+fn exceeds(requests: &Resources, a: &Resources, b: &Resources) -> bool {
+    (requests.cpu_milli > 0 && a.cpu_milli > b.cpu_milli)
+        || (requests.memory_bytes > 0 && a.memory_bytes > b.memory_bytes)
+        || (requests.ephemeral_bytes > 0 && a.ephemeral_bytes > b.ephemeral_bytes)
+        || requests.scalars.iter().any(|&(id, amount)| amount > 0 && a.scalar(id) > b.scalar(id))
+}
+
 impl Plugin for NodeResourcesFit {
     fn alike(&self, a: &PodTemplate, b: &PodTemplate) -> bool {
         a.requests == b.requests
@@ -212,7 +235,7 @@ impl Plugin for NodeResourcesFit {
         );
         for (at, &(id, requested)) in requests.scalars.iter().enumerate() {
             if !self.ignored.contains(id) {
-                let allocatable = cx.model.nodes[node].allocatable.scalar(id);
+                let allocatable = cx.node(node).allocatable.scalar(id);
                 let used = cx.snapshot.row(node).requested_scalar(id);
                 let bit = 1 << (FIRST_SCALAR + at).min(63);
                 check(&mut bits, &mut never, bit, (requested, allocatable, used));
@@ -233,21 +256,23 @@ impl Plugin for NodeResourcesFit {
     }
 
     fn hint(&mut self, cx: &CycleCx<'_>, event: &ClusterEvent) -> bool {
+        let requests = &cx.spec.requests;
         match event {
-            ClusterEvent::AssignedPodDelete { .. } | ClusterEvent::NodeTaint { .. } => true,
-            ClusterEvent::NodeAdd { node, .. } => {
-                let offered = &cx.model.nodes[*node].allocatable;
-                let requests = &cx.spec.requests;
-                let scalar = |&(id, amount): &(ResourceId, i64)| {
-                    self.ignored.contains(id) || amount <= offered.scalar(id)
-                };
-                offered.pods >= 1
-                    && requests.cpu_milli <= offered.cpu_milli
-                    && requests.memory_bytes <= offered.memory_bytes
-                    && requests.ephemeral_bytes <= offered.ephemeral_bytes
-                    && requests.scalars.iter().all(scalar)
+            ClusterEvent::AssignedPodDelete { .. } => true,
+            ClusterEvent::PodUpdate { assigned: false, .. } => true,
+            ClusterEvent::PodUpdate { before, after, .. } => {
+                let [old, new] = [before, after].map(|&id| cx.model.templates[id].on_node());
+                exceeds(requests, old, new)
             }
-            ClusterEvent::NodeDelete { .. } | ClusterEvent::AssignedPodAdd { .. } => false,
+            ClusterEvent::NodeAdd { node, after } => {
+                fits_empty(requests, &after.spec(cx.model, *node).allocatable)
+            }
+            ClusterEvent::NodeUpdate { node, before, after, .. } => {
+                let old = &before.spec(cx.model, *node).allocatable;
+                let new = &after.spec(cx.model, *node).allocatable;
+                fits_empty(requests, new) && (new.pods > old.pods || exceeds(requests, new, old))
+            }
+            _ => false,
         }
     }
 }

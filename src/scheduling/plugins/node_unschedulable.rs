@@ -19,7 +19,7 @@ pub(super) const DEF: PluginDef = PluginDef {
     points: &[Point::Filter],
     filter_depends: Some(Dependency::NodeObject),
     score_depends: None,
-    wakes_on: WakeSet::NODE_ADD.with(WakeSet::NODE_TAINT),
+    wakes_on: WakeSet::NODE_ADD.with(WakeSet::NODE_TAINT).with(WakeSet::POD_TOLERATION),
     build: Some(|cx| Box::new(NodeUnschedulable::new(cx))),
 };
 
@@ -64,15 +64,14 @@ impl Plugin for NodeUnschedulable {
         Err(Rejection::unresolvable("node(s) were unschedulable"))
     }
 
-    fn hint(&mut self, _cx: &CycleCx<'_>, event: &ClusterEvent) -> bool {
+    fn hint(&mut self, cx: &CycleCx<'_>, event: &ClusterEvent) -> bool {
         match event {
             ClusterEvent::NodeAdd { after, .. } => !after.unschedulable,
-            ClusterEvent::NodeTaint { before, after, .. } => {
+            ClusterEvent::NodeUpdate { before, after, .. } => {
                 before.unschedulable && !after.unschedulable
             }
-            ClusterEvent::NodeDelete { .. }
-            | ClusterEvent::AssignedPodAdd { .. }
-            | ClusterEvent::AssignedPodDelete { .. } => false,
+            ClusterEvent::PodUpdate { assigned, .. } => !assigned && self.tolerates(cx),
+            _ => false,
         }
     }
 }

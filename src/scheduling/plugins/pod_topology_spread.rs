@@ -4,7 +4,7 @@ use super::node_affinity::{RequiredNodes, restricts};
 use super::pod_topology_spread_class::{ClassSpread, Constraint, domain_weight, spread_sum};
 use super::taint_toleration::first_untolerated;
 use crate::base::map::LookupMap;
-use crate::model::{NodeId, PluginArgs, SpreadDefaults, TemplateId};
+use crate::model::{Labels, NodeId, PluginArgs, SpreadDefaults, TemplateId};
 use crate::registry::{Descriptor, Field};
 use crate::scheduling::framework::{
     BuildCx, CycleCx, Dependency, Plugin, PluginDef, Point, PreFilter, PreScore, Rejection, Verdict,
@@ -45,8 +45,11 @@ pub(super) const DEF: PluginDef = PluginDef {
     score_depends: Some(Dependency::FeasibleSet),
     wakes_on: WakeSet::POD_ADD
         .with(WakeSet::POD_DELETE)
+        .with(WakeSet::POD_LABEL)
+        .with(WakeSet::POD_TOLERATION)
         .with(WakeSet::NODE_ADD)
         .with(WakeSet::NODE_DELETE)
+        .with(WakeSet::NODE_LABEL)
         .with(WakeSet::NODE_TAINT),
     build: Some(|cx| Box::new(PodTopologySpread::new(cx))),
 };
@@ -103,11 +106,12 @@ impl PodTopologySpread {
     }
 
     fn prepare(&mut self, cx: &CycleCx<'_>) {
-        self.required.prepare(cx.model, cx.template);
+        self.required.prepare(cx);
         let (topology, defaults) = (&mut self.topology, &self.defaults);
         self.classes.get_or_insert_with(cx.template, || {
             ClassSpread::new(cx.model, cx.template, defaults, topology)
         });
+        self.topology.follow(cx);
     }
 
     fn class(&self, template: TemplateId) -> &ClassSpread {
@@ -318,19 +322,35 @@ impl Plugin for PodTopologySpread {
     fn hint(&mut self, cx: &CycleCx<'_>, event: &ClusterEvent) -> bool {
         self.prepare(cx);
         let hard = &self.class(cx.template).hard;
+        let selects = |constraint: &Constraint, template: TemplateId| {
+            constraint.selector.matches(&cx.model.templates[template].labels, &cx.model.symbols)
+        };
+        let in_namespace =
+            |template: TemplateId| cx.model.templates[template].namespace == cx.spec.namespace;
+        let keys = |labels: &Labels| hard.iter().all(|c| labels.get(c.key).is_some());
         match event {
             ClusterEvent::AssignedPodAdd { template, .. }
-            | ClusterEvent::AssignedPodDelete { template, .. } => {
-                let other = &cx.model.templates[*template];
-                other.namespace == cx.spec.namespace
-                    && hard.iter().any(|c| c.selector.matches(&other.labels, &cx.model.symbols))
+            | ClusterEvent::AssignedPodDelete { template, assigned: true, .. } => {
+                in_namespace(*template) && hard.iter().any(|c| selects(c, *template))
             }
-            ClusterEvent::NodeAdd { node, .. } | ClusterEvent::NodeDelete { node } => {
-                self.has_keys(hard, *node)
+            ClusterEvent::PodUpdate { assigned, before, after, .. } => {
+                let [old, new] = [before, after].map(|&id| &cx.model.templates[id]);
+                let tolerant = !assigned && old.tolerations != new.tolerations;
+                (tolerant && hard.iter().any(|c| c.honors_taints))
+                    || (in_namespace(*after)
+                        && old.labels != new.labels
+                        && hard.iter().any(|c| selects(c, *before) != selects(c, *after)))
             }
-            ClusterEvent::NodeTaint { node, before, after } => {
-                before.taints != after.taints && self.has_keys(hard, *node)
+            ClusterEvent::NodeAdd { node, after: one }
+            | ClusterEvent::NodeDelete { node, before: one } => {
+                keys(&one.spec(cx.model, *node).labels)
             }
+            ClusterEvent::NodeUpdate { node, before, after, .. } => {
+                let [old, new] = [before, after].map(|at| &at.spec(cx.model, *node).labels);
+                let moved = || hard.iter().any(|c| old.get(c.key) != new.get(c.key));
+                keys(old) != keys(new) || (keys(new) && (moved() || before.taints != after.taints))
+            }
+            ClusterEvent::AssignedPodDelete { assigned: false, .. } => false,
         }
     }
 }

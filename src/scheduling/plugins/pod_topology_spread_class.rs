@@ -1,6 +1,7 @@
 //! What PodTopologySpread knows of a pod class: its constraints, resolved once per class.
 
 use crate::base::id::IdSet;
+use crate::base::map::Symbol;
 use crate::base::math;
 use crate::model::{
     InclusionPolicy, LabelSelector, Model, Operator, PodTemplate, Requirement, SpreadConstraint,
@@ -15,7 +16,9 @@ pub(super) struct Constraint {
     pub(super) min_domains: i64,
     pub(super) honors_affinity: bool,
     pub(super) honors_taints: bool,
-    /// Column of the topology key.
+    /// The topology key.
+    pub(super) key: Symbol,
+    /// Its column.
     pub(super) column: usize,
     /// The key is the host name: every node is a domain of its own.
     pub(super) is_hostname: bool,
@@ -95,6 +98,7 @@ fn resolve(
         min_domains: constraint.min_domains,
         honors_affinity: constraint.node_affinity_policy == InclusionPolicy::Honor,
         honors_taints: constraint.node_taints_policy == InclusionPolicy::Honor,
+        key: constraint.topology_key,
         column: topology.column(model, constraint.topology_key),
         is_hostname: model.symbols.resolve(constraint.topology_key) == "kubernetes.io/hostname",
         counted,

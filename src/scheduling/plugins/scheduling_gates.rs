@@ -2,8 +2,8 @@
 
 use crate::model::PodTemplate;
 use crate::registry::Descriptor;
-use crate::scheduling::WakeSet;
-use crate::scheduling::framework::{Plugin, PluginDef, Point};
+use crate::scheduling::framework::{CycleCx, Plugin, PluginDef, Point};
+use crate::scheduling::{ClusterEvent, WakeSet};
 
 /// The table's entry.
 pub(super) const DEF: PluginDef = PluginDef {
@@ -17,7 +17,7 @@ pub(super) const DEF: PluginDef = PluginDef {
     points: &[Point::PreEnqueue],
     filter_depends: None,
     score_depends: None,
-    wakes_on: WakeSet::NONE,
+    wakes_on: WakeSet::POD_GATES_ELIMINATED,
     build: Some(|_| Box::new(SchedulingGates)),
 };
 
@@ -25,7 +25,13 @@ pub(super) const DEF: PluginDef = PluginDef {
 struct SchedulingGates;
 
 impl Plugin for SchedulingGates {
-    fn pre_enqueue(&self, spec: &PodTemplate) -> Option<&'static str> {
-        spec.flags.gated.then_some("waiting for scheduling gates")
+    fn pre_enqueue(&self, spec: &PodTemplate) -> Option<String> {
+        let names = spec.scheduling_gates.join(" ");
+        spec.flags.gated.then(|| format!("waiting for scheduling gates: [{names}]"))
+    }
+
+    fn hint(&mut self, _cx: &CycleCx<'_>, event: &ClusterEvent) -> bool {
+        // An unbound pod's update concerns itself.
+        matches!(event, ClusterEvent::PodUpdate { assigned: false, .. })
     }
 }

@@ -19,7 +19,7 @@ pub(super) const DEF: PluginDef = PluginDef {
     points: &[Point::Filter, Point::PreScore, Point::Score],
     filter_depends: Some(Dependency::NodeObject),
     score_depends: Some(Dependency::NodeObject),
-    wakes_on: WakeSet::NODE_ADD.with(WakeSet::NODE_TAINT),
+    wakes_on: WakeSet::NODE_ADD.with(WakeSet::NODE_TAINT).with(WakeSet::POD_TOLERATION),
     build: Some(|_| Box::new(TaintToleration)),
 };
 
@@ -75,12 +75,12 @@ impl Plugin for TaintToleration {
         let tolerated = |taints: &[Taint]| first_untolerated(cx.spec, taints).is_none();
         match event {
             ClusterEvent::NodeAdd { after, .. } => tolerated(&after.taints),
-            ClusterEvent::NodeTaint { before, after, .. } => {
+            ClusterEvent::NodeUpdate { before, after, .. } => {
                 !tolerated(&before.taints) && tolerated(&after.taints)
             }
-            ClusterEvent::NodeDelete { .. }
-            | ClusterEvent::AssignedPodAdd { .. }
-            | ClusterEvent::AssignedPodDelete { .. } => false,
+            // An unbound pod's update concerns itself.
+            ClusterEvent::PodUpdate { assigned, .. } => !assigned,
+            _ => false,
         }
     }
 }

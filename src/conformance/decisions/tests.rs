@@ -1,0 +1,1 @@
+//! Comparison: every alteration of a recorded value must be found.

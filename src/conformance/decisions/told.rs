@@ -1,0 +1,132 @@
+//! What wavetank decided, in the shape of the recordings.
+
+use serde_json::{Map, Value, json};
+
+use crate::model::{Model, NodeId, Profile, TemplateId};
+use crate::scheduling::{
+    Decision, Framework, NodeExplanation, Outcome, PluginId, PluginSet, Point, Rejection,
+    reason_texts,
+};
+
+/// The plugins of every extension point that has any.
+pub(super) fn plugins(profile: &Profile) -> Value {
+    let mut points = Map::new();
+    for point in Point::ALL {
+        let list = profile.plugins(point.name());
+        if !list.is_empty() {
+            points.insert(point.name().to_owned(), list.into());
+        }
+    }
+    Value::Object(points)
+}
+
+/// Nodes by their place in the case.
+pub(super) fn nodes(list: &[NodeId]) -> Value {
+    list.iter().map(|node| node.index()).collect()
+}
+
+fn names(set: PluginSet) -> Value {
+    set.iter().map(PluginId::name).collect()
+}
+
+fn code(rejection: Rejection) -> &'static str {
+    match rejection.unresolvable {
+        true => "UnschedulableAndUnresolvable",
+        false => "Unschedulable",
+    }
+}
+
+fn status(plugin: PluginId, rejection: Rejection, of: (&Model, TemplateId)) -> Value {
+    json!({
+        "plugin": plugin.name(),
+        "code": code(rejection),
+        "reasons": reason_texts(of.0, of.1, rejection.reason),
+    })
+}
+
+/// A decision: how it came out, why nodes were rejected, how the others scored.
+pub(super) fn decision(
+    of: (&Model, TemplateId),
+    framework: &Framework,
+    (decision, explained): (&Decision, &[NodeExplanation]),
+    told: &mut Map<String, Value>,
+) {
+    let outcome = match decision.outcome {
+        Outcome::Place(_) => "bound",
+        Outcome::Unschedulable | Outcome::Error(_) => "unschedulable",
+    };
+    told.insert("outcome".to_owned(), outcome.into());
+    if let Some(node) = decision.node() {
+        told.insert("node".to_owned(), node.index().into());
+    }
+    if let Some((plugin, rejection)) = decision.pre_filter {
+        told.insert("preFilter".to_owned(), status(plugin, rejection, of));
+        return;
+    }
+    if let Some(restriction) = framework.restriction() {
+        told.insert("preFilterNodes".to_owned(), nodes(restriction));
+    }
+    told.insert("skipFilter".to_owned(), names(framework.skipped_filters()));
+    told.insert("filter".to_owned(), rejections(of, explained));
+    let feasible: Vec<&NodeExplanation> =
+        explained.iter().filter(|node| node.rejected.is_none()).collect();
+    if feasible.is_empty() {
+        return;
+    }
+    told.insert("feasible".to_owned(), feasible.iter().map(|n| n.node.index()).collect());
+    told.insert("skipScore".to_owned(), names(framework.skipped_scores()));
+    told.insert("scores".to_owned(), scores(&feasible));
+    told.insert("total".to_owned(), feasible.iter().map(|node| node.total).collect());
+    told.insert("top".to_owned(), nodes(framework.ties()));
+}
+
+/// Rejected nodes, grouped by what was said of them, groups by their smallest node.
+fn rejections(of: (&Model, TemplateId), explained: &[NodeExplanation]) -> Value {
+    let mut groups: Vec<((PluginId, Rejection), Vec<usize>)> = Vec::new();
+    for node in explained {
+        let Some(said) = node.rejected else { continue };
+        match groups.iter_mut().find(|group| group.0 == said) {
+            Some(group) => group.1.push(node.node.index()),
+            None => groups.push((said, vec![node.node.index()])),
+        }
+    }
+    let told = groups.into_iter().map(|((plugin, rejection), nodes)| {
+        let mut group = status(plugin, rejection, of);
+        group["nodes"] = nodes.into();
+        group
+    });
+    told.collect()
+}
+
+/// Scores by plugin, parallel to the feasible nodes.
+fn scores(feasible: &[&NodeExplanation]) -> Value {
+    let mut scores = Map::new();
+    for score in feasible.iter().flat_map(|node| &node.scores) {
+        let list = scores.entry(score.plugin.name()).or_insert_with(|| json!([]));
+        if let Value::Array(list) = list {
+            list.push(score.normalized.into());
+        }
+    }
+    Value::Object(scores)
+}
+
+/// A decision where not all nodes are looked at tells less of the nodes and more of the search.
+pub(super) fn sampling(
+    start: usize,
+    framework: &Framework,
+    (decision, explained): (&Decision, &[NodeExplanation]),
+    told: &mut Map<String, Value>,
+) {
+    for field in ["skipFilter", "filter", "skipScore", "scores"] {
+        told.remove(field);
+    }
+    told.insert("startIndex".to_owned(), start.into());
+    told.insert("nextIndex".to_owned(), decision.next_start.into());
+    if decision.node().is_none() {
+        return;
+    }
+    told.insert("evaluated".to_owned(), decision.evaluated.into());
+    told.insert("feasible".to_owned(), nodes(framework.feasible()));
+    let total_of = |node: &NodeId| explained.iter().find(|e| e.node == *node).map(|e| e.total);
+    told.insert("total".to_owned(), framework.feasible().iter().map(total_of).collect());
+}

@@ -1,0 +1,30 @@
+//! Vectors: an input and an output of one function of a controller or of the kubelet, the topic
+//! being the file's stem. A topic is one line of [`TOPICS`].
+
+use serde_json::Value;
+
+use super::Kind;
+
+/// Translates an input, calls the function, and gives its output in the shape of `expected`.
+type Answer = fn(&Value) -> Result<Value, String>;
+
+/// Topics that are supported.
+const TOPICS: &[(&str, Answer)] = &[];
+
+/// The kind's entry.
+pub(super) const KIND: Kind = Kind {
+    name: "vectors",
+    unit: "vector",
+    recognises: |line| line["case"].is_string() && line.get("expected").is_some(),
+    topic: |_, stem| stem.to_owned(),
+    replay: |line, topic, tally| {
+        let Some((_, answer)) = TOPICS.iter().find(|(known, _)| *known == topic) else {
+            tally.unsupported(1, "the topic is not supported yet");
+            return Ok(Value::Null);
+        };
+        let ours = answer(&line["input"])?;
+        let theirs = line["expected"].clone();
+        tally.unit("vector", vec![("expected".to_owned(), ours.clone(), theirs)]);
+        Ok(ours)
+    },
+};

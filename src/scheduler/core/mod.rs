@@ -1,0 +1,347 @@
+//! The scheduler without a world around it: what it knows, its queue, its attempts.
+//!
+//! Whoever drives it says what happens and when: changes of objects as watches deliver them, pops,
+//! ends of attempts, answers to bindings, flushes. It knows no events, no API server and no
+//! latencies, so that the simulation's component and replays of recorded histories drive the same
+//! code.
+
+mod changes;
+
+use std::sync::Arc;
+
+use super::queue::{Place, PodQueue, QueuedPod, UNSCHEDULABLE_FLUSH, Verdicts};
+use crate::base::id::{IdSet, IdVec};
+use crate::base::time::{SimDuration, SimTime};
+use crate::model::{Model, NodeId, PodId, TemplateId};
+use crate::scheduling::{
+    ClusterEvent, Decision, Framework, NodeAspect, PluginId, PluginSet, Query, Snapshot, TieBreak,
+    WakeSet, plugins,
+};
+
+/// A pod as a watch tells of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PodView {
+    /// Its class.
+    pub template: TemplateId,
+    /// `spec.nodeName`.
+    pub node: Option<NodeId>,
+    /// It is being deleted.
+    pub terminating: bool,
+    /// `status.nominatedNodeName`.
+    pub nominated: Option<NodeId>,
+}
+
+/// A pod taken from the queue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Popped {
+    /// The pod.
+    pub pod: PodId,
+    /// Its class.
+    pub template: TemplateId,
+    /// Which attempt of it this is, from 1.
+    pub attempts: u32,
+    /// activeQ or backoffQ.
+    pub from: Place,
+    /// It is being deleted, or on a node already: it was dropped at once.
+    pub skipped: bool,
+}
+
+/// What each of a waiting pod's plugins says of an event.
+pub type Hints = Vec<(PluginId, bool)>;
+
+/// What the scheduler knows and what it is about to do.
+#[derive(Debug)]
+pub struct SchedulerCore {
+    frameworks: Vec<Framework>,
+    /// The profile that serves each class, if any.
+    profile_of: IdVec<TemplateId, Option<usize>>,
+    /// Events that some plugin listens to; others are dropped at once.
+    interests: WakeSet,
+    snapshot: Snapshot,
+    /// Where the next search in the node list starts.
+    next_start: usize,
+    queue: PodQueue,
+    /// Pods as the watches told of them last.
+    known: Vec<Option<PodView>>,
+    /// Nodes likewise.
+    nodes: IdVec<NodeId, Option<Arc<NodeAspect>>>,
+    /// Pods that the scheduler has put on a node and whose binding no watch has confirmed.
+    assumed: IdSet<PodId>,
+    /// Pods for which victims are being asked to go: DefaultPreemption holds them back.
+    preempting: IdSet<PodId>,
+}
+
+/// The plugins of all profiles, as the queue asks them.
+struct Judge<'a> {
+    model: &'a Model,
+    snapshot: &'a Snapshot,
+    frameworks: &'a mut [Framework],
+    profile_of: &'a IdVec<TemplateId, Option<usize>>,
+    preempting: &'a IdSet<PodId>,
+}
+
+impl Verdicts for Judge<'_> {
+    fn wakes(&mut self, template: TemplateId, by: PluginSet, event: &ClusterEvent) -> bool {
+        let query = (self.model, self.snapshot, template);
+        self.profile_of[template]
+            .is_some_and(|profile| self.frameworks[profile].hint(query, by, event))
+    }
+
+    fn gate(
+        &mut self,
+        pod: PodId,
+        template: TemplateId,
+        so_far: Option<PluginId>,
+    ) -> Option<PluginId> {
+        let framework = &self.frameworks[self.profile_of[template]?];
+        let own = framework.pre_enqueue(self.model, template).map(|(plugin, _)| plugin);
+        let preempting = plugins::id_of("DefaultPreemption")
+            .filter(|_| self.preempting.contains(pod) && framework.preempts());
+        // The plugin that held the pod back before is asked first.
+        if so_far.is_some() && so_far == preempting {
+            preempting.or(own)
+        } else {
+            own.or(preempting)
+        }
+    }
+}
+
+impl SchedulerCore {
+    /// A scheduler that starts at `started` and knows nothing.
+    #[must_use]
+    pub fn new(model: &Model, started: SimTime) -> Self {
+        let profiles = &model.scheduler.profiles;
+        let serving = |name: &str| profiles.iter().position(|p| p.scheduler_name == name);
+        let frameworks: Vec<Framework> =
+            profiles.iter().map(|profile| Framework::new(model, profile)).collect();
+        let interests = frameworks.iter().map(Framework::interests);
+        Self {
+            interests: interests.fold(WakeSet::NONE, WakeSet::with),
+            frameworks,
+            profile_of: model
+                .templates
+                .values()
+                .map(|spec| serving(&spec.scheduler_name))
+                .collect(),
+            snapshot: Snapshot::new(model),
+            next_start: 0,
+            queue: PodQueue::new(&model.scheduler, started),
+            known: Vec::new(),
+            nodes: model.nodes.ids().map(|_| None).collect(),
+            assumed: IdSet::new(),
+            preempting: IdSet::new(),
+        }
+    }
+
+    /// Sets how long pods wait at most before they are tried again without an event
+    /// (`--pod-max-in-unschedulable-pods-duration`).
+    pub fn set_max_in_unschedulable(&mut self, limit: SimDuration) {
+        self.queue.set_max_in_unschedulable(limit);
+    }
+
+    /// The period of [`Self::flush_unschedulable`], which counts from the start.
+    pub const UNSCHEDULABLE_FLUSH: SimDuration = UNSCHEDULABLE_FLUSH;
+
+    /// The queue, and the plugins that it asks.
+    fn queue_and_judge<'a>(&'a mut self, model: &'a Model) -> (&'a mut PodQueue, Judge<'a>) {
+        let judge = Judge {
+            model,
+            snapshot: &self.snapshot,
+            frameworks: &mut self.frameworks,
+            profile_of: &self.profile_of,
+            preempting: &self.preempting,
+        };
+        (&mut self.queue, judge)
+    }
+
+    /// Takes the next pod to try, if there is one.
+    pub fn pop(&mut self) -> Option<Popped> {
+        let (pod, from) = self.queue.pop()?;
+        let entry = self.queue.get(pod).expect("a popped pod has an entry");
+        let (template, attempts) = (entry.template, entry.attempts);
+        let terminating = self.known_of(pod).is_some_and(|view| view.terminating);
+        let skipped =
+            terminating || self.assumed.contains(pod) || self.profile_of[template].is_none();
+        if skipped {
+            self.queue.done(pod);
+            self.queue.remove(pod);
+        }
+        Some(Popped { pod, template, attempts, from, skipped })
+    }
+
+    /// Decides where a pod of a class with a profile goes. Nothing but the place where the next
+    /// search starts is remembered.
+    pub fn decide(
+        &mut self,
+        model: &Model,
+        template: TemplateId,
+        tie_break: TieBreak<'_>,
+    ) -> Option<Decision> {
+        let profile = self.profile_of[template]?;
+        self.snapshot.refresh();
+        let decision = self.frameworks[profile].schedule(&Query {
+            model,
+            snapshot: &self.snapshot,
+            template,
+            start: self.next_start,
+            tie_break,
+        });
+        self.next_start = decision.next_start;
+        Some(decision)
+    }
+
+    /// What Kubernetes says of a decision that found no node.
+    #[must_use]
+    pub fn message(&self, model: &Model, template: TemplateId, decision: &Decision) -> String {
+        self.profile_of[template].map_or_else(String::new, |profile| {
+            self.frameworks[profile].message((model, &self.snapshot, template), decision)
+        })
+    }
+
+    /// The attempt under way has found a node: the pod is on it in the scheduler's own eyes. To
+    /// be followed by a binding and [`Self::bound`].
+    pub fn assume(&mut self, model: &Model, popped: &Popped, node: NodeId) {
+        let pod = popped.pod;
+        self.queue.done(pod);
+        if self.snapshot.node_of(pod).is_none() {
+            self.snapshot.add_pod(model, node, pod, popped.template);
+            self.assumed.insert(pod);
+        }
+    }
+
+    /// The attempt under way, or a binding, has failed: the pod returns to the queue unless it is
+    /// gone or bound. Without a rejecting plugin that was an error. Tells where the pod is now.
+    pub fn fail(
+        &mut self,
+        model: &Model,
+        now: SimTime,
+        pod: PodId,
+        rejected_by: PluginSet,
+    ) -> Option<Place> {
+        // The pod returns as its object is now.
+        match self.known_of(pod) {
+            Some(PodView { template, node: None, .. }) => {
+                let class = (template, model.templates[template].priority);
+                let (queue, mut judge) = self.queue_and_judge(model);
+                queue.give_back(pod, rejected_by, class, now, &mut judge);
+            }
+            _ => {
+                self.queue.done(pod);
+                self.queue.remove(pod);
+            }
+        }
+        self.queue.get(pod).map(|entry| entry.place)
+    }
+
+    /// A binding was accepted or failed.
+    pub fn bound(&mut self, model: &Model, now: SimTime, pod: PodId, accepted: bool) {
+        if accepted {
+            if self.queue.get(pod).is_some_and(|entry| entry.place == Place::Binding) {
+                self.queue.remove(pod);
+            }
+            return;
+        }
+        if self.assumed.remove(pod) {
+            let template = self.snapshot.bound(pod).map(|bound| bound.template);
+            self.snapshot.remove_pod(model, pod);
+            if let Some(template) = template {
+                let event = ClusterEvent::AssignedPodDelete { pod, template, assigned: true };
+                self.publish(model, now, &event, None);
+            }
+        }
+        self.fail(model, now, pod, PluginSet::default());
+    }
+
+    /// The work queue's flush of pods whose back-off is over, due at every whole second.
+    pub fn flush_backoff(&mut self, now: SimTime) {
+        self.queue.flush_backoff(now);
+    }
+
+    /// The flush of pods that have waited for too long, due every
+    /// [`Self::UNSCHEDULABLE_FLUSH`] from the start.
+    pub fn flush_unschedulable(&mut self, model: &Model, now: SimTime) {
+        let (queue, mut judge) = self.queue_and_judge(model);
+        queue.flush_unschedulable(now, &mut judge);
+    }
+
+    /// When the two flushes will next find a pod, if nothing else happens.
+    #[must_use]
+    pub fn next_flushes(&self) -> [Option<SimTime>; 2] {
+        [self.queue.next_backoff_flush(), self.queue.next_unschedulable_flush()]
+    }
+
+    /// Victims of a pod are being asked to go, or have been: until then the pod is held back.
+    pub fn set_preempting(&mut self, pod: PodId, preempting: bool) {
+        if preempting {
+            self.preempting.insert(pod);
+        } else {
+            self.preempting.remove(pod);
+        }
+    }
+
+    /// Places a pod of a class at once, without the queue; it counts as bound.
+    pub fn place_now(
+        &mut self,
+        model: &Model,
+        pod: PodId,
+        template: TemplateId,
+        tie_break: TieBreak<'_>,
+    ) -> Option<NodeId> {
+        let profile = self.profile_of[template]?;
+        if self.frameworks[profile].pre_enqueue(model, template).is_some() {
+            return None;
+        }
+        let node = self.decide(model, template, tie_break)?.node()?;
+        self.queue.remove(pod);
+        self.snapshot.add_pod(model, node, pod, template);
+        let view = PodView { template, node: Some(node), terminating: false, nominated: None };
+        self.set_known(pod, Some(view));
+        Some(node)
+    }
+
+    /// Nodes and the pods on them as the scheduler sees them.
+    #[must_use]
+    pub fn snapshot(&self) -> &Snapshot {
+        &self.snapshot
+    }
+
+    /// Whether there is a pod to try.
+    #[must_use]
+    pub fn has_ready(&self) -> bool {
+        self.queue.has_ready()
+    }
+
+    /// Pods in activeQ, backing off, and unschedulable or gated.
+    #[must_use]
+    pub fn lengths(&self) -> [usize; 3] {
+        self.queue.lengths()
+    }
+
+    /// A pod's entry in the queue.
+    #[must_use]
+    pub fn entry(&self, pod: PodId) -> Option<&QueuedPod> {
+        self.queue.get(pod)
+    }
+
+    pub(super) fn entry_mut(&mut self, pod: PodId) -> Option<&mut QueuedPod> {
+        self.queue.get_mut(pod)
+    }
+
+    /// All entries of the queue, by pod.
+    pub fn entries(&self) -> impl Iterator<Item = (PodId, &QueuedPod)> {
+        self.queue.entries()
+    }
+
+    /// Pods of activeQ, of backoffQ and of those that back off after an error, as they would be
+    /// taken.
+    #[must_use]
+    pub fn orders(&self) -> [Vec<PodId>; 3] {
+        self.queue.orders()
+    }
+
+    /// The pod whose attempt is under way.
+    #[must_use]
+    pub fn in_flight(&self) -> Option<PodId> {
+        self.queue.in_flight()
+    }
+}
