@@ -159,6 +159,7 @@ fn history(seed: u64, steps: u32) -> Result<u32, String> {
             publish_not_ready_addresses: false,
         });
     }
+    let [rack, other, empty] = [RACK, "r9", ""].map(|text| builder.symbol(text));
     let taint = builder.taint("late", "", TaintEffect::NoSchedule);
     let mut profile = config::default_profile();
     profile.percentage_of_nodes_to_score = dice.pick(&[0, 30, 100]);
@@ -187,6 +188,17 @@ fn history(seed: u64, steps: u32) -> Result<u32, String> {
                 } else {
                     bench.snapshot.add_node(&bench.model, node, &[], false);
                 }
+            }
+            4 if dice.one_in(6) => {
+                let mut spec = bench.model.nodes[node].clone();
+                spec.labels.set(rack, dice.pick(&[other, empty]));
+                spec.allocatable.cpu_milli += dice.pick(&[0, 1000]);
+                let spec = (!dice.one_in(3)).then(|| std::sync::Arc::new(spec));
+                bench.snapshot.set_spec(&bench.model, node, spec);
+            }
+            5 if !pods.is_empty() => {
+                let (pod, template) = (dice.pick(&pods), dice.pick(&templates));
+                bench.snapshot.update_pod(&bench.model, pod, template);
             }
             _ => {}
         }
