@@ -6,6 +6,8 @@
 //! code.
 
 mod changes;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 
