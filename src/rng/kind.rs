@@ -73,7 +73,7 @@ stream_kinds! {
     ControllerPhase = 17, Exogenous;
     /// Time a container takes to stop.
     Shutdown = 18, Exogenous;
-    /// Where the search for preemption candidates starts.
+    /// Where the search for preemption candidates starts, and which of equally good ones is taken.
     PreemptionOffset = 19, Policy;
     /// When work arrives.
     Arrival = 20, Exogenous;

@@ -242,7 +242,7 @@ impl Scheduler {
 
     fn message(&self, cx: &Cx<'_>, template: TemplateId, decision: &Decision) -> String {
         self.profile_of[template].map_or_else(String::new, |profile| {
-            self.frameworks[profile].message((cx.model, &self.snapshot, template), decision)
+            self.frameworks[profile].message((cx.model, template), decision, None)
         })
     }
 

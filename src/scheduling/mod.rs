@@ -15,7 +15,10 @@ mod events;
 mod framework;
 mod message;
 mod node_tree;
+mod nominator;
 pub mod plugins;
+mod post_filter;
+pub mod preemption;
 mod profile;
 #[cfg(test)]
 mod recorded;
@@ -32,5 +35,7 @@ pub use framework::{
     BuildCx, BuildPlugin, CycleCx, Dependency, Plugin, PluginDef, PluginId, PluginSet, Point,
     PreFilter, PreScore, Reason, Rejection, Verdict,
 };
+pub use nominator::{Nominated, Nominator};
+pub use post_filter::{Incoming, PostFilter, PostFilterStatus};
 pub use profile::{Framework, Query};
 pub use snapshot::{BoundPod, ClassCount, NodeLoad, NodeRow, Snapshot};

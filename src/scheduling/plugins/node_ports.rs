@@ -39,7 +39,7 @@ impl Plugin for NodePorts {
 
     fn filter(&self, cx: &CycleCx<'_>, node: NodeId) -> Verdict {
         let used = &cx.snapshot.row(node).ports;
-        let taken = |wanted: &HostPort| used.iter().any(|(port, _)| conflict(wanted, port));
+        let taken = |wanted: &HostPort| used.iter().any(|port| conflict(wanted, port));
         if cx.spec.host_ports.iter().any(taken) {
             return Err(Rejection::unschedulable(
                 "node(s) didn't have free ports for the requested pod ports",

@@ -6,6 +6,7 @@
 //! are absent the tests say so and check nothing.
 
 mod objects;
+mod preemption;
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};
@@ -17,8 +18,12 @@ use super::decision::NodeExplanation;
 use super::message::reason_texts;
 use super::{Decision, Framework, Query, Snapshot, TieBreak, plugins};
 use crate::base::map::LookupMap;
+use crate::base::time::SimTime;
 use crate::model::{NodeId, PodId, TemplateId};
 use objects::{Case, strings};
+
+/// When the first incoming pod of a case counts as started, if it is bound.
+const INCOMING_STARTED_UNIX_S: u64 = 1_893_456_000;
 
 /// How well the decisions of one family agree.
 #[derive(Debug, Default)]
@@ -54,6 +59,8 @@ struct Replay<'a> {
     snapshot: Snapshot,
     framework: Framework,
     pods: LookupMap<String, PodId>,
+    /// Names by pod id.
+    names: Vec<String>,
     next_pod: usize,
 }
 
@@ -73,13 +80,19 @@ impl<'a> Replay<'a> {
             snapshot,
             framework,
             pods: LookupMap::new(),
+            names: Vec::new(),
             next_pod: 0,
         };
         for bound in std::mem::take(&mut replay.case.bound) {
             let pod = replay.bind(bound.name, bound.node, bound.template);
+            replay.snapshot.set_started(pod, bound.started);
             if bound.terminating {
                 replay.snapshot.mark_terminating(pod);
             }
+        }
+        for (budget, disrupted) in &mut replay.case.budgets {
+            budget.disrupted =
+                disrupted.iter().filter_map(|name| replay.pods.get(name)).copied().collect();
         }
         replay
     }
@@ -88,6 +101,7 @@ impl<'a> Replay<'a> {
         let pod = PodId::from_index(self.next_pod);
         self.next_pod += 1;
         self.snapshot.add_pod(&self.case.model, node, pod, template);
+        self.names.push(name.clone());
         self.pods.insert(name, pod);
         pod
     }
@@ -96,13 +110,13 @@ impl<'a> Replay<'a> {
         self.compare_profile(agreement);
         let incoming = std::mem::take(&mut self.case.incoming);
         let decisions = self.expected["decisions"].as_array().expect("decisions are recorded");
-        for (decision, (name, template)) in decisions.iter().zip(incoming) {
+        for (index, (decision, (name, template))) in (0..).zip(decisions.iter().zip(incoming)) {
             agreement.decisions += 1;
             if let Err(difference) = self.compare(decision, template) {
                 let what = format!("{} {name}: {difference}", self.name);
                 agreement.differences.push(what);
             }
-            self.apply(decision, name, template);
+            self.apply(decision, (index, name), template);
         }
     }
 
@@ -140,13 +154,17 @@ impl<'a> Replay<'a> {
     }
 
     /// Applies what the recording says happened.
-    fn apply(&mut self, decision: &Value, name: String, template: TemplateId) {
+    fn apply(&mut self, decision: &Value, (index, name): (u64, String), template: TemplateId) {
         for victim in strings(&decision["preemption"]["victims"]) {
             let pod = *self.pods.get(&victim).expect("victims are known");
+            // Comparing the second try has removed them already.
             self.snapshot.remove_pod(&self.case.model, pod);
         }
         if let Some(node) = decision["node"].as_u64() {
-            self.bind(name, NodeId::from_index(usize::try_from(node).unwrap()), template);
+            let node = NodeId::from_index(usize::try_from(node).unwrap());
+            let pod = self.bind(name, node, template);
+            let started = SimTime::from_secs(INCOMING_STARTED_UNIX_S + index);
+            self.snapshot.set_started(pod, started);
         }
     }
 
@@ -168,6 +186,7 @@ impl<'a> Replay<'a> {
         });
         self.compare_pre_filter(expected, template, &decision)?;
         self.compare_filter(expected, template, &nodes)?;
+        self.compare_preemption(expected, template, &decision)?;
         compare_scores(expected, &nodes)?;
         // Scores of plugins that a simulation does not have may decide between nodes.
         let foreign = expected["scores"].as_object().is_some_and(|scores| {
@@ -256,7 +275,7 @@ impl<'a> Replay<'a> {
 fn compare_scores(expected: &Value, nodes: &[NodeExplanation]) -> Result<(), String> {
     let Some(theirs) = expected["scores"].as_object() else { return Ok(()) };
     let feasible: Vec<_> = nodes.iter().filter(|node| node.rejected.is_none()).collect();
-    for def in plugins::ALL.iter().filter(|def| def.build.is_some()) {
+    for def in plugins::ALL.iter().filter(|def| def.score_depends.is_some()) {
         let name = def.descriptor.name;
         let score_of = |node: &&NodeExplanation| {
             node.scores.iter().find(|score| score.plugin.name() == name).map(|s| s.normalized)
@@ -289,6 +308,9 @@ const FAMILIES: &[&str] = &[
     "node_ports",
     "preempt_basic",
     "preempt_constraints",
+    "preempt_multi",
+    "preempt_pdb",
+    "preempt_ties",
     "pts_default_list",
     "pts_default_system",
     "pts_hard",

@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use crate::base::quantity::Quantity;
+use crate::base::time::SimTime;
 use crate::model::{
     AffinityTerm, FitStrategy, HostPort, InclusionPolicy, LabelSelector, Labels, Model, Namespace,
     NamespaceId, NodeId, NodeSelectorTerm, Operator, PluginArgs, PodAffinity, Profile, Protocol,
@@ -12,6 +13,7 @@ use crate::model::{
 };
 use crate::scheduling::config::{RawPoint, RawProfile, default_args, merge_profile};
 use crate::scheduling::framework::Point;
+use crate::scheduling::preemption::DisruptionBudget;
 use crate::scheduling::testing::ModelBuilder;
 
 /// A pod that is on a node from the start.
@@ -20,6 +22,14 @@ pub(super) struct Bound {
     pub(super) node: NodeId,
     pub(super) template: TemplateId,
     pub(super) terminating: bool,
+    pub(super) started: SimTime,
+}
+
+/// `status.startTime` in nanoseconds since 1970.
+fn start_time(pod: &Value) -> SimTime {
+    let Some(text) = pod["status"]["startTime"].as_str() else { return SimTime::MAX };
+    let time: jiff::Timestamp = text.parse().expect("a time");
+    SimTime::from_nanos(u64::try_from(time.as_nanosecond()).expect("after 1970"))
 }
 
 /// The input of a case.
@@ -28,6 +38,8 @@ pub(super) struct Case {
     pub(super) profile: Profile,
     pub(super) bound: Vec<Bound>,
     pub(super) incoming: Vec<(String, TemplateId)>,
+    /// Budgets, with the names of the pods they are done with.
+    pub(super) budgets: Vec<(DisruptionBudget, Vec<String>)>,
 }
 
 /// The texts of a list; empty if there is none.
@@ -91,11 +103,13 @@ impl Case {
             let (name, template) = reader.pod(pod);
             reader.builder.spec(template).node_name = None;
             let terminating = !pod["metadata"]["deletionTimestamp"].is_null();
-            bound.push(Bound { name, node, template, terminating });
+            let started = start_time(pod);
+            bound.push(Bound { name, node, template, terminating, started });
         }
         let incoming = items(&case["incoming"]).map(|pod| reader.pod(pod)).collect();
         let profile = reader.profile(&case["config"]["profiles"][0]);
-        Self { model: reader.builder.model, profile, bound, incoming }
+        let budgets = items(&case["pdbs"]).map(|budget| reader.budget(budget)).collect();
+        Self { model: reader.builder.model, profile, bound, incoming, budgets }
     }
 }
 
@@ -267,6 +281,7 @@ impl Reader {
         built.pod_affinity = pod_affinity;
         built.host_ports = host_ports;
         built.priority = spec["priority"].as_i64().map_or(0, |p| i32::try_from(p).unwrap());
+        built.flags.never_preempts = spec["preemptionPolicy"] == "Never";
         built.flags.gated = items(&spec["schedulingGates"]).next().is_some();
         if let Some(selector) = owner {
             let workload = &mut self.builder.model.workloads[workload];
@@ -447,6 +462,19 @@ impl Reader {
         }
     }
 
+    fn budget(&mut self, budget: &Value) -> (DisruptionBudget, Vec<String>) {
+        let metadata = &budget["metadata"];
+        let namespace_name = text(&metadata["namespace"], "default").to_owned();
+        let namespace = self.namespace(&namespace_name);
+        let selector = self.selector(&budget["spec"]["selector"]);
+        let mut compiled = DisruptionBudget::new(&self.builder.model, namespace, &selector);
+        let status = &budget["status"];
+        let allowed = status["disruptionsAllowed"].as_i64().unwrap_or(0);
+        compiled.allowed = i32::try_from(allowed).expect("a 32-bit number");
+        let disrupted = status["disruptedPods"].as_object().into_iter().flatten();
+        (compiled, disrupted.map(|(name, _)| format!("{namespace_name}/{name}")).collect())
+    }
+
     fn profile(&mut self, profile: &Value) -> Profile {
         let point = |value: &Value| RawPoint {
             enabled: items(&value["enabled"])
@@ -470,7 +498,15 @@ impl Reader {
             points: Point::ALL.into_iter().map(|at| (at, point(&lists[at.name()]))).collect(),
             args,
         };
-        merge_profile(&raw).expect("recorded configurations are valid")
+        let mut merged = merge_profile(&raw).expect("recorded configurations are valid");
+        // Every recorded case examines all potential nodes.
+        merged.args.retain(|(name, _)| name != "DefaultPreemption");
+        let all = PluginArgs::DefaultPreemption {
+            min_candidate_nodes_percentage: 100,
+            min_candidate_nodes_absolute: 1,
+        };
+        merged.args.push(("DefaultPreemption".to_owned(), all));
+        merged
     }
 
     fn args(&mut self, plugin: &str, args: &Value) -> Option<PluginArgs> {
