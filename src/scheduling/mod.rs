@@ -15,7 +15,10 @@ mod events;
 mod framework;
 mod message;
 mod node_tree;
+mod nominator;
 pub mod plugins;
+mod post_filter;
+pub mod preemption;
 mod profile;
 mod snapshot;
 #[cfg(test)]
@@ -33,5 +36,7 @@ pub use framework::{
     PreFilter, PreScore, Reason, Rejection, Verdict,
 };
 pub use message::reason_texts;
+pub use nominator::{Nominated, Nominator};
+pub use post_filter::{Incoming, PostFilter, PostFilterStatus};
 pub use profile::{Framework, Query};
 pub use snapshot::{BoundPod, ClassCount, NodeLoad, NodeRow, Snapshot};

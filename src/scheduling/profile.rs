@@ -5,6 +5,7 @@ use super::framework::{
     BuildCx, CycleCx, Plugin, PluginId, PluginSet, PreFilter, PreScore, Rejection,
 };
 use super::message::unschedulable_message;
+use super::post_filter::{Blocked, Incoming, PostFilter, PostFilterPlugins};
 use super::{ClusterEvent, Snapshot, WakeSet, plugins};
 use crate::model::{Model, NodeId, PluginArgs, Profile, TemplateId};
 
@@ -52,7 +53,9 @@ pub struct Framework {
     filter: Vec<usize>,
     pre_score: Vec<usize>,
     score: Vec<Scorer>,
-    post_filter: Vec<String>,
+    pub(super) post_filter: PostFilterPlugins,
+    /// Nodes closed to the pod under way by pods nominated for them.
+    blocked: Blocked,
     // Buffers of one decision.
     active_filters: Vec<usize>,
     active_scorers: Vec<Scorer>,
@@ -84,7 +87,8 @@ impl Framework {
             filter: Vec::new(),
             pre_score: Vec::new(),
             score: Vec::new(),
-            post_filter: profile.post_filter.clone(),
+            post_filter: PostFilterPlugins::new(profile),
+            blocked: Vec::new(),
             active_filters: Vec::new(),
             active_scorers: Vec::new(),
             feasible: Vec::new(),
@@ -168,7 +172,7 @@ impl Framework {
     /// Whether pods of the profile may evict others.
     #[must_use]
     pub fn preempts(&self) -> bool {
-        self.post_filter.iter().any(|name| name == "DefaultPreemption")
+        self.post_filter.preempts()
     }
 
     /// All events that some plugin of the profile listens to.
@@ -179,45 +183,88 @@ impl Framework {
 
     /// Decides where a pod goes.
     pub fn schedule(&mut self, query: &Query<'_>) -> Decision {
+        self.blocked.clear();
+        let mut decision = undecided(query.start, query.snapshot);
+        if let Some(restricted) = self.prepare(query, &mut decision) {
+            self.decide(query, restricted, &mut decision);
+        }
+        decision
+    }
+
+    /// Decides where a pod goes while pods are nominated for nodes. The pod's own nominated node is
+    /// tried before all others.
+    pub fn schedule_among(
+        &mut self,
+        (model, snapshot): (&Model, &mut Snapshot),
+        incoming: &Incoming<'_>,
+        start: usize,
+        tie_break: TieBreak<'_>,
+    ) -> Decision {
+        let template = incoming.template;
+        self.blocked.clear();
+        let mut decision = undecided(start, snapshot);
+        let query = Query { model, snapshot: &*snapshot, template, start, tie_break };
+        let Some(restricted) = self.prepare(&query, &mut decision) else { return decision };
+        if !incoming.nominator.is_empty() {
+            self.blocked = self.blocked_by_nominations(model, snapshot, incoming);
+        }
+        let query = Query { model, snapshot, template, start, tie_break };
+        let own = incoming.nominator.node_of(incoming.pod);
+        if let Some(node) = own.filter(|&node| snapshot.is_present(node)) {
+            let cx = CycleCx { model, snapshot, template, spec: &model.templates[template] };
+            if self.verdict(&cx, node).is_none() {
+                self.feasible.push(node);
+                (decision.evaluated, decision.feasible) = (1, 1);
+                decision.outcome = Outcome::Place(node);
+                return decision;
+            }
+        }
+        self.decide(&query, restricted, &mut decision);
+        decision
+    }
+
+    /// Everything before nodes are looked at. `None` if the decision is made already; otherwise
+    /// the nodes that are left, if there is a restriction, and the plugins that made it.
+    fn prepare(
+        &mut self,
+        query: &Query<'_>,
+        decision: &mut Decision,
+    ) -> Option<Option<(Vec<NodeId>, PluginSet)>> {
         let Query { model, snapshot, template, .. } = *query;
         let cx = CycleCx { model, snapshot, template, spec: &model.templates[template] };
-        let nodes = snapshot.node_list().len();
-        let mut decision = Decision {
-            outcome: Outcome::Unschedulable,
-            next_start: query.start,
-            evaluated: 0,
-            feasible: 0,
-            nodes: u32::try_from(nodes).expect("node ids have 32 bits"),
-            rejected_by: PluginSet::default(),
-            pre_filter: None,
-            reasons: Vec::new(),
-            outside: None,
-        };
         self.feasible.clear();
         self.rejected.clear();
         self.ties.clear();
         self.restriction = None;
         self.skipped_filters = PluginSet::default();
         self.skipped_scores = PluginSet::default();
-        if nodes == 0 {
+        if decision.nodes == 0 {
             decision.outcome = Outcome::Error("no nodes available to schedule pods");
-            return decision;
+            return None;
         }
-        let Some(restricted) = self.run_pre_filters(&cx, &mut decision) else {
-            return decision;
-        };
+        self.run_pre_filters(&cx, decision)
+    }
+
+    /// Filters nodes, scores them and takes one.
+    fn decide(
+        &mut self,
+        query: &Query<'_>,
+        restricted: Option<(Vec<NodeId>, PluginSet)>,
+        decision: &mut Decision,
+    ) {
+        let Query { model, snapshot, template, .. } = *query;
+        let cx = CycleCx { model, snapshot, template, spec: &model.templates[template] };
         self.search(&cx, query.start, restricted.as_ref().map(|(list, _)| list.as_slice()));
         let evaluated = self.feasible.len() + self.rejected.len();
         decision.evaluated = u32::try_from(evaluated).expect("node ids have 32 bits");
         decision.feasible = u32::try_from(self.feasible.len()).expect("node ids have 32 bits");
-        decision.next_start = (query.start + evaluated) % nodes;
+        decision.next_start = (query.start + evaluated) % snapshot.node_list().len();
         match self.feasible[..] {
-            [] => self.diagnose(restricted.as_ref().map(|(_, plugins)| *plugins), &mut decision),
+            [] => self.diagnose(restricted.as_ref().map(|(_, plugins)| *plugins), decision),
             [only] if self.detail.is_none() => decision.outcome = Outcome::Place(only),
             _ => decision.outcome = self.score_and_choose(&cx, query.tie_break),
         }
         self.restriction = restricted.map(|(nodes, _)| nodes);
-        decision
     }
 
     /// Decides, and tells everything that was said of every node on the way. Scores are computed
@@ -254,8 +301,13 @@ impl Framework {
 
     /// What Kubernetes says of a decision that found no node, in events and in the pod's status.
     #[must_use]
-    pub fn message(&self, query: (&Model, &Snapshot, TemplateId), decision: &Decision) -> String {
-        unschedulable_message(query, &self.post_filter, decision)
+    pub fn message(
+        &self,
+        query: (&Model, TemplateId),
+        decision: &Decision,
+        post_filter: Option<&PostFilter>,
+    ) -> String {
+        unschedulable_message(query, decision, post_filter)
     }
 
     /// The feasible nodes of the last decision, in the order in which they were found.
@@ -347,7 +399,7 @@ impl Framework {
         let start = if list.is_empty() { 0 } else { start % list.len() };
         let (behind, ahead) = list.split_at(start);
         for &node in ahead.iter().chain(behind) {
-            match self.check(cx, node) {
+            match self.verdict(cx, node) {
                 None if self.feasible.len() == wanted => break,
                 None => self.feasible.push(node),
                 Some((plugin, rejection)) => {
@@ -357,9 +409,24 @@ impl Framework {
         }
     }
 
+    /// The first filter that rejects a node, nominated pods considered.
+    #[inline]
+    fn verdict(&self, cx: &CycleCx<'_>, node: NodeId) -> Option<(PluginId, Rejection)> {
+        let blocked = self.blocked.iter().find(|(blocked, _, _)| *blocked == node);
+        match blocked {
+            Some(&(_, plugin, rejection)) => Some((plugin, rejection)),
+            None => self.check(cx, node),
+        }
+    }
+
+    /// The filters that take part in the decision under way, and all plugins.
+    pub(super) fn filters_mut(&mut self) -> (&[usize], &mut [Box<dyn Plugin>]) {
+        (&self.active_filters, &mut self.instances)
+    }
+
     /// The first filter that rejects a node.
     #[inline]
-    fn check(&self, cx: &CycleCx<'_>, node: NodeId) -> Option<(PluginId, Rejection)> {
+    pub(super) fn check(&self, cx: &CycleCx<'_>, node: NodeId) -> Option<(PluginId, Rejection)> {
         self.active_filters.iter().find_map(|&at| {
             let rejection = self.instances[at].filter(cx, node).err()?;
             Some((self.ids[at], rejection))
@@ -446,5 +513,20 @@ impl Framework {
                 |node| cx.snapshot.name_rank(node),
             ),
         })
+    }
+}
+
+/// A decision before anything is known but the cluster's size.
+fn undecided(start: usize, snapshot: &Snapshot) -> Decision {
+    Decision {
+        outcome: Outcome::Unschedulable,
+        next_start: start,
+        evaluated: 0,
+        feasible: 0,
+        nodes: u32::try_from(snapshot.node_list().len()).expect("node ids have 32 bits"),
+        rejected_by: PluginSet::default(),
+        pre_filter: None,
+        reasons: Vec::new(),
+        outside: None,
     }
 }

@@ -20,7 +20,7 @@ fn pod(index: usize) -> PodId {
 }
 
 fn view(template: TemplateId) -> PodView {
-    PodView { template, node: None, terminating: false, nominated: None }
+    PodView::new(template)
 }
 
 /// A scheduler over the nodes of a model, all there from the start.
@@ -61,15 +61,15 @@ impl Bench {
     /// One whole attempt: the node it found.
     fn attempt(&mut self, now: u64) -> Option<NodeId> {
         let popped = self.core.pop().expect("a pod is ready");
-        let template = popped.template;
-        let decision = self.core.decide(&self.model, template, TieBreak::LowestName).unwrap();
-        match decision.outcome {
+        let pod = (popped.pod, popped.template);
+        let decided = self.core.decide(&self.model, pod, TieBreak::LowestName).unwrap();
+        match decided.decision.outcome {
             Outcome::Place(node) => {
                 self.core.assume(&self.model, &popped, node);
                 Some(node)
             }
             _ => {
-                self.core.fail(&self.model, at(now), popped.pod, decision.rejected_by);
+                self.core.reject(&self.model, at(now), &popped, &decided);
                 None
             }
         }
@@ -208,14 +208,14 @@ fn a_failed_binding_frees_room_and_backs_off() {
     bench.pod(1150, pod(0), Some(view(template)));
     assert_eq!(bench.place(pod(0)), Some(Place::Binding));
     assert_eq!(bench.attempt(1200), None);
-    bench.core.bound(&bench.model, at(1300), pod(0), false);
+    bench.core.bind_failed(&bench.model, at(1300), pod(0));
     assert_eq!(bench.place(pod(0)), Some(Place::ErrorBackoff));
     assert_eq!(bench.place(pod(1)), Some(Place::Backoff), "the room is free again");
     assert_eq!(bench.attempt(1400), Some(node(0)));
     // Deleted meanwhile: the room is kept until the refusal, then nobody returns.
     bench.pod(1500, pod(1), None);
     assert_eq!(bench.core.snapshot().load(node(0)).pods, 1);
-    bench.core.bound(&bench.model, at(1600), pod(1), false);
+    bench.core.bind_failed(&bench.model, at(1600), pod(1));
     assert_eq!((bench.place(pod(1)), bench.core.snapshot().load(node(0)).pods), (None, 0));
 }
 
@@ -260,7 +260,7 @@ fn a_relabelled_node_changes_its_zone_in_the_list_when_nodes_come_or_go() {
     let template = builder.template("x", (100, GIB));
     let mut bench = Bench::new(builder);
     let list = |bench: &mut Bench| {
-        bench.core.decide(&bench.model, template, TieBreak::LowestName);
+        bench.core.decide(&bench.model, (pod(9), template), TieBreak::LowestName);
         bench.core.snapshot().node_list().to_vec()
     };
     assert_eq!(list(&mut bench), [0, 2, 1, 3].map(node));
