@@ -12,13 +12,13 @@ use crate::base::id::IdVec;
 use crate::base::map::Symbol;
 use crate::base::time::SimTime;
 use crate::cx::Cx;
-use crate::event::{ApiEvent, Event, KubeletEvent, Resource, WatchEvent, Watcher};
+use crate::event::{ApiEvent, Event, KubeletEvent, Resource, SchedulerEvent, WatchEvent, Watcher};
 use crate::model::{Model, NodeId, PodId, ServiceId, WorkloadId};
 use crate::record::Fact;
 use crate::rng::StreamKind;
 use crate::state::{
-    Change, Condition, DeploymentObject, NodeTaint, PodObject, ReplicaSetId, ReplicaSetObject,
-    Request, Verb,
+    Change, Condition, DeletionCause, DeploymentObject, NodeTaint, PodObject, ReplicaSetId,
+    ReplicaSetObject, Request, Verb,
 };
 pub use replicas::Ordinals;
 
@@ -66,6 +66,10 @@ impl ApiServer {
             Request::PodStatus { pod, status } => self.pod_status(cx, pod, &status),
             Request::PodNotReady { pod } => self.pod_not_ready(cx, pod),
             Request::DeletePod { pod, grace, cause } => self.delete_pod(cx, pod, grace, cause),
+            Request::PreemptPod { victim, preemptor, epoch } => {
+                self.delete_pod(cx, victim, None, DeletionCause::Preemption);
+                cx.at(cx.now, Event::Scheduler(SchedulerEvent::Preempted { preemptor, epoch }));
+            }
             Request::ConfirmPodGone { pod } => self.confirm_gone(cx, pod),
             Request::CreateReplicaSet { .. }
             | Request::ScaleReplicaSet { .. }

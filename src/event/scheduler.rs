@@ -35,6 +35,13 @@ pub enum SchedulerEvent {
         /// Whether the binding was accepted.
         accepted: bool,
     },
+    /// The API server has answered the deletion of a victim.
+    Preempted {
+        /// The pod it makes room for.
+        preemptor: PodId,
+        /// Process epoch that asked.
+        epoch: u32,
+    },
 }
 
 impl SchedulerEvent {
@@ -45,6 +52,7 @@ impl SchedulerEvent {
             Self::FlushBackoff { .. } => 2,
             Self::FlushUnschedulable { .. } => 3,
             Self::Bound { accepted, .. } => 4 | u64::from(accepted) << 8,
+            Self::Preempted { .. } => 5,
         }
     }
 
@@ -54,7 +62,9 @@ impl SchedulerEvent {
             | Self::Cycle { epoch }
             | Self::FlushBackoff { epoch }
             | Self::FlushUnschedulable { epoch } => u64::from(epoch),
-            Self::Bound { pod, epoch, .. } => u64::from(pod.raw()) << 32 | u64::from(epoch),
+            Self::Bound { pod, epoch, .. } | Self::Preempted { preemptor: pod, epoch } => {
+                u64::from(pod.raw()) << 32 | u64::from(epoch)
+            }
         }
     }
 }

@@ -10,14 +10,14 @@ mod queue;
 
 use std::sync::Arc;
 
-pub use self::core::{Hints, PodView, Popped, SchedulerCore};
+pub use self::core::{Decided, Failure, Hints, PodView, Popped, SchedulerCore};
 use crate::base::time::SimTime;
 use crate::cx::Cx;
 use crate::event::{Event, SchedulerEvent, Watcher};
 use crate::model::{Model, NodeId, PodId, pod_address};
 use crate::record::{Fact, Involved, QueueName};
-use crate::scheduling::{Decision, NodeAspect, Outcome, PluginSet, TieBreak};
-use crate::state::{Change, Client, NodeObject, PodObject, Request, Verb};
+use crate::scheduling::{NodeAspect, Outcome, TieBreak};
+use crate::state::{Change, Client, DeletionCause, NodeObject, PodObject, Request, Verb};
 pub use queue::{Place, QueuedPod};
 
 /// Component name in events.
@@ -27,7 +27,7 @@ const COMPONENT: &str = "default-scheduler";
 #[derive(Debug)]
 struct Attempt {
     popped: Popped,
-    decision: Decision,
+    decided: Decided,
     /// Why it failed, where events are recorded.
     message: String,
 }
@@ -135,7 +135,13 @@ impl Scheduler {
             SchedulerEvent::Bound { pod, epoch, accepted } if epoch == self.epoch => {
                 self.bound(cx, pod, accepted);
             }
+            SchedulerEvent::Preempted { preemptor, epoch } if epoch == self.epoch => {
+                if let Some(last) = self.core.victim_asked(preemptor) {
+                    self.evict(cx, last, preemptor);
+                }
+            }
             SchedulerEvent::Cycle { .. }
+            | SchedulerEvent::Preempted { .. }
             | SchedulerEvent::FlushBackoff { .. }
             | SchedulerEvent::FlushUnschedulable { .. }
             | SchedulerEvent::Bound { .. } => return,
@@ -163,16 +169,18 @@ impl Scheduler {
                 continue;
             }
             let tie_break = tie_break(cx, pod, attempts);
-            let Some(decision) = self.core.decide(cx.model, template, tie_break) else { continue };
+            let decided = self.core.decide(cx.model, (pod, template), tie_break);
+            let Some(decided) = decided else { continue };
+            let decision = &decided.decision;
             let plane = &cx.model.control_plane;
             let cost = plane.scheduling_per_node.saturating_mul(u64::from(decision.evaluated));
             let due = cx.now.saturating_add(plane.scheduling_cycle).saturating_add(cost);
             let message = if decision.node().is_none() && cx.record.wants_events() {
-                self.core.message(cx.model, template, &decision)
+                self.core.message(cx.model, template, &decided)
             } else {
                 String::new()
             };
-            self.attempt = Some(Attempt { popped, decision, message });
+            self.attempt = Some(Attempt { popped, decided, message });
             self.cycle_due = Some(due);
             cx.at(due, Event::Scheduler(SchedulerEvent::Cycle { epoch: self.epoch }));
             return;
@@ -181,8 +189,8 @@ impl Scheduler {
 
     /// The time of the attempt under way has passed: its outcome takes effect.
     fn conclude(&mut self, cx: &mut Cx<'_>) {
-        let Some(Attempt { popped, decision, message }) = self.attempt.take() else { return };
-        let pod = popped.pod;
+        let Some(Attempt { popped, decided, message }) = self.attempt.take() else { return };
+        let (pod, decision) = (popped.pod, &decided.decision);
         cx.fact(Fact::SchedulingAttempt { scheduled: decision.node().is_some() });
         match decision.outcome {
             Outcome::Place(node) => {
@@ -191,40 +199,77 @@ impl Scheduler {
                 cx.request(Client::Scheduler, Request::BindPod { pod, node, epoch });
             }
             Outcome::Unschedulable => {
-                self.core.fail(cx.model, cx.now, pod, decision.rejected_by);
+                let failure = self.core.reject(cx.model, cx.now, &popped, &decided);
                 let Some(entry) = self.core.entry_mut(pod) else { return };
                 // The status is written only if it says something new.
                 let news = entry.reported.as_ref() != Some(&decision.reasons);
-                entry.reported = Some(decision.reasons);
-                self.failed(cx, pod, message, news);
+                entry.reported = Some(decided.decision.reasons);
+                self.failed(cx, pod, message, (news, failure.nomination));
+                self.preempt(cx, pod, &failure);
             }
             Outcome::Error(_) => {
-                self.core.fail(cx.model, cx.now, pod, PluginSet::default());
-                self.failed(cx, pod, message, false);
+                let failure = self.core.fail(cx.model, cx.now, pod);
+                self.failed(cx, pod, message, (false, failure.nomination));
             }
         }
     }
 
     /// Tells the pod's status and events that no node was found.
-    fn failed(&mut self, cx: &mut Cx<'_>, pod: PodId, message: String, news: bool) {
+    fn failed(
+        &mut self,
+        cx: &mut Cx<'_>,
+        pod: PodId,
+        message: String,
+        (news, nominated_node): (bool, Option<Option<NodeId>>),
+    ) {
         cx.fact(Fact::PodUnschedulable { pod });
         cx.kube_event(Involved::Pod(pod), (true, "FailedScheduling", COMPONENT), |_, _| message);
-        if news {
-            let request = Request::PodUnschedulable { pod, nominated_node: None };
+        let known = self.core.nominated_in_status(pod);
+        if news || nominated_node.is_some_and(|node| node != known) {
+            let request = Request::PodUnschedulable { pod, nominated_node };
             cx.request(Client::Scheduler, request);
         }
     }
 
+    /// Carries out what a failed attempt decided about other pods.
+    fn preempt(&mut self, cx: &mut Cx<'_>, preemptor: PodId, failure: &Failure) {
+        for &pod in &failure.cleared {
+            let request = Request::PodUnschedulable { pod, nominated_node: Some(None) };
+            cx.request(Client::Scheduler, request);
+        }
+        for &victim in &failure.victims {
+            self.evict(cx, victim, preemptor);
+        }
+    }
+
+    fn evict(&mut self, cx: &mut Cx<'_>, victim: PodId, preemptor: PodId) {
+        let why = (false, "Preempted", COMPONENT);
+        cx.kube_event(Involved::Pod(victim), why, |model, state| {
+            let node = state.api.pods[victim].node;
+            let node = node.map_or("", |node| model.nodes[node].name.as_str());
+            format!("Preempted by pod {:016x} on node {node}", state.api.pods[preemptor].uid)
+        });
+        let epoch = self.epoch;
+        cx.request(Client::Scheduler, Request::PreemptPod { victim, preemptor, epoch });
+    }
+
     /// The API server has answered a bind request.
     fn bound(&mut self, cx: &mut Cx<'_>, pod: PodId, accepted: bool) {
-        self.core.bound(cx.model, cx.now, pod, accepted);
-        if accepted {
-            cx.kube_event(Involved::Pod(pod), (false, "Scheduled", COMPONENT), |model, state| {
-                let node = state.api.pods[pod].node;
-                let node = node.map_or("", |node| model.nodes[node].name.as_str());
-                format!("Successfully assigned {} to {node}", full_name(model, state, pod))
-            });
+        if !accepted {
+            let known = self.core.nominated_in_status(pod);
+            let failure = self.core.bind_failed(cx.model, cx.now, pod);
+            if failure.place.is_some() && known.is_some() {
+                let request = Request::PodUnschedulable { pod, nominated_node: Some(None) };
+                cx.request(Client::Scheduler, request);
+            }
+            return;
         }
+        self.core.bound(pod);
+        cx.kube_event(Involved::Pod(pod), (false, "Scheduled", COMPONENT), |model, state| {
+            let node = state.api.pods[pod].node;
+            let node = node.map_or("", |node| model.nodes[node].name.as_str());
+            format!("Successfully assigned {} to {node}", full_name(model, state, pod))
+        });
     }
 
     /// After anything has happened: starts the loop if it is idle and has work, plans the flushes
@@ -269,6 +314,8 @@ fn view(object: &PodObject) -> Option<PodView> {
         template: object.template,
         node: object.node,
         terminating: object.termination.is_some(),
+        preempted: object.termination.is_some_and(|t| t.cause == DeletionCause::Preemption),
+        started: object.status.start_time,
         nominated: object.status.nominated_node,
     })
 }

@@ -8,7 +8,7 @@
 use std::fmt;
 
 use super::rules::DomainRules;
-use super::{ClusterEvent, Snapshot, WakeSet};
+use super::{BoundPod, ClusterEvent, Snapshot, WakeSet};
 use crate::model::{Model, NodeId, NodeSpec, PluginArgs, PodTemplate, Taint, TemplateId};
 use crate::registry::{Described, Descriptor};
 
@@ -268,6 +268,22 @@ pub trait Plugin: fmt::Debug + Send {
     fn filter(&self, _cx: &CycleCx<'_>, _node: NodeId) -> Verdict {
         Ok(())
     }
+
+    /// What-ifs about one node begin: pods come onto it and leave it until [`Self::end_trial`],
+    /// which brings back what [`Self::pre_filter`] prepared. Trials of the same node may nest.
+    ///
+    /// Only a plugin whose preparation follows pods has anything to do here and in the next three
+    /// methods (Kubernetes' PreFilterExtensions); the snapshot's rows are taken care of.
+    fn begin_trial(&mut self, _cx: &CycleCx<'_>, _node: NodeId) {}
+
+    /// PreFilterExtensions.AddPod: a pod has come onto the node.
+    fn add_pod(&mut self, _cx: &CycleCx<'_>, _node: NodeId, _pod: &BoundPod) {}
+
+    /// PreFilterExtensions.RemovePod: a pod has left the node.
+    fn remove_pod(&mut self, _cx: &CycleCx<'_>, _node: NodeId, _pod: &BoundPod) {}
+
+    /// The what-ifs begun last are over.
+    fn end_trial(&mut self, _cx: &CycleCx<'_>, _node: NodeId) {}
 
     /// PreScore: prepares for the feasible nodes.
     fn pre_score(&mut self, _cx: &CycleCx<'_>, _feasible: &[NodeId]) -> PreScore {

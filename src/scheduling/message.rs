@@ -3,13 +3,10 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use super::{Decision, Outcome, Reason, Snapshot};
-use crate::model::{Model, TemplateId};
-
-/// What preemption says of a node where evicting pods cannot help.
-const NOT_HELPFUL: &str = "Preemption is not helpful for scheduling";
-/// What preemption says of a node without pods of lower priority.
-const NO_VICTIMS: &str = "No preemption victims found for incoming pod";
+use super::post_filter::{PostFilter, PostFilterStatus, Remark};
+use super::preemption::{DryRunFailure, NO_VICTIMS, NOT_HELPFUL, Preemption};
+use super::{Decision, Outcome, Reason};
+use crate::model::{Model, NodeId, TemplateId};
 
 /// The texts of a rejection's reasons.
 #[must_use]
@@ -58,14 +55,11 @@ fn histogram(counts: &BTreeMap<String, u32>) -> String {
 }
 
 /// What the event `FailedScheduling` and the condition `PodScheduled` say of a decision that
-/// found no node.
-///
-/// Fidelity: preemption is not simulated yet; what it says is given only where it is certain:
-/// when no candidate node has a pod of lower priority.
+/// found no node, and of what PostFilter plugins then tried.
 pub(crate) fn unschedulable_message(
-    (model, snapshot, template): (&Model, &Snapshot, TemplateId),
-    post_filter: &[String],
+    (model, template): (&Model, TemplateId),
     decision: &Decision,
+    post_filter: Option<&PostFilter>,
 ) -> String {
     if let Outcome::Error(text) = decision.outcome {
         return text.to_owned();
@@ -77,62 +71,85 @@ pub(crate) fn unschedulable_message(
     if let Some((_, rejection)) = decision.pre_filter {
         let texts = reason_texts(model, template, rejection.reason);
         write!(message, " {}.", texts.join(", ")).expect("a string takes all text");
-        return message;
-    }
-    let mut counts = BTreeMap::new();
-    let mut count = |reason: Reason, nodes: u32| {
-        for text in reason_texts(model, template, reason) {
-            *counts.entry(text).or_insert(0) += nodes;
+    } else {
+        let mut counts = BTreeMap::new();
+        let mut count = |reason: Reason, nodes: u32| {
+            for text in reason_texts(model, template, reason) {
+                *counts.entry(text).or_insert(0) += nodes;
+            }
+        };
+        for reason in &decision.reasons {
+            count(reason.rejection.reason, reason.nodes);
         }
-    };
-    for reason in &decision.reasons {
-        count(reason.rejection.reason, reason.nodes);
-    }
-    if let Some((nodes, plugins)) = decision.outside {
-        count(Reason::OutsidePreFilter(plugins), nodes);
-    }
-    message.push(' ');
-    message.push_str(&histogram(&counts));
-    let said = post_filter.iter().filter_map(|plugin| match plugin.as_str() {
-        "DynamicResources" => Some("no new claims to deallocate".to_owned()),
-        "DefaultPreemption" => preemption_message(model, snapshot, template, decision),
-        _ => None,
-    });
-    let said: Vec<String> = said.collect();
-    if !said.is_empty() {
+        if let Some((nodes, plugins)) = decision.outside {
+            count(Reason::OutsidePreFilter(plugins), nodes);
+        }
         message.push(' ');
-        message.push_str(&said.join(", "));
+        message.push_str(&histogram(&counts));
+    }
+    let said = post_filter.map(|answer| post_filter_message((model, template), answer));
+    if let Some(said) = said.filter(|said| !said.is_empty()) {
+        message.push(' ');
+        message.push_str(&said);
     }
     message
 }
 
-/// What default preemption says when it cannot help; `None` if it might.
-fn preemption_message(
-    model: &Model,
-    snapshot: &Snapshot,
-    template: TemplateId,
-    decision: &Decision,
-) -> Option<String> {
-    let spec = &model.templates[template];
-    if spec.flags.never_preempts {
-        return Some("preemption: not eligible due to preemptionPolicy=Never.".to_owned());
+/// What PostFilter plugins say; nothing if one nominated a node.
+pub(crate) fn post_filter_message(
+    (model, template): (&Model, TemplateId),
+    answer: &PostFilter,
+) -> String {
+    if answer.status == PostFilterStatus::Success {
+        return String::new();
     }
-    let resolvable: u32 = decision
-        .reasons
+    let preemption = || {
+        let said = answer.preemption.as_ref().map(|p| preemption_text((model, template), p));
+        format!("preemption: {}", said.unwrap_or_default())
+    };
+    let said: Vec<String> = answer
+        .remarks
         .iter()
-        .filter(|reason| !reason.rejection.unresolvable)
-        .map(|reason| reason.nodes)
-        .sum();
-    let victims = |node| snapshot.row(node).pods.iter().any(|pod| pod.priority < spec.priority);
-    if resolvable > 0 && snapshot.node_list().iter().any(|&node| victims(node)) {
-        return None;
+        .map(|remark| match remark {
+            Remark::NoClaims => "no new claims to deallocate".to_owned(),
+            Remark::NotFound => "not found".to_owned(),
+            Remark::Preemption => preemption(),
+        })
+        .collect();
+    said.join(", ")
+}
+
+/// What default preemption says when it cannot help.
+fn preemption_text((model, template): (&Model, TemplateId), found: &Preemption) -> String {
+    if let Some(ineligible) = found.ineligible {
+        return ineligible.text().to_owned();
+    }
+    let fitting = found.failures.iter().filter(|(_, why)| *why == DryRunFailure::NothingToEvict);
+    let told = |&(node, _): &(NodeId, DryRunFailure)| {
+        format!("expected at least one victim pod on node \"{}\"", model.nodes[node].name)
+    };
+    let errors: Vec<String> = fitting.map(told).collect();
+    match errors.as_slice() {
+        [] => {}
+        [only] => return only.clone(),
+        several => return format!("[{}]", several.join(", ")),
     }
     let mut counts = BTreeMap::new();
-    if resolvable > 0 {
-        counts.insert(NO_VICTIMS.to_owned(), resolvable);
+    for (_, why) in &found.failures {
+        let texts = match *why {
+            DryRunFailure::Rejected(_, rejection) => {
+                reason_texts(model, template, rejection.reason)
+            }
+            DryRunFailure::NoVictims => vec![NO_VICTIMS.to_owned()],
+            DryRunFailure::NothingToEvict => Vec::new(),
+        };
+        for text in texts {
+            *counts.entry(text).or_insert(0) += 1;
+        }
     }
-    if decision.nodes > resolvable {
-        counts.insert(NOT_HELPFUL.to_owned(), decision.nodes - resolvable);
+    let examined = u32::try_from(found.failures.len()).expect("node ids have 32 bits");
+    if found.nodes > examined {
+        counts.insert(NOT_HELPFUL.to_owned(), found.nodes - examined);
     }
-    Some(format!("preemption: 0/{} nodes are available: {}", decision.nodes, histogram(&counts)))
+    format!("0/{} nodes are available: {}", found.nodes, histogram(&counts))
 }

@@ -17,7 +17,10 @@ mod framework;
 mod index;
 mod message;
 mod node_tree;
+mod nominator;
 pub mod plugins;
+mod post_filter;
+pub mod preemption;
 mod profile;
 pub mod rules;
 mod snapshot;
@@ -36,5 +39,7 @@ pub use framework::{
     PreFilter, PreScore, Reason, Rejection, Verdict,
 };
 pub use message::reason_texts;
+pub use nominator::{Nominated, Nominator};
+pub use post_filter::{Incoming, PostFilter, PostFilterStatus};
 pub use profile::{Evaluation, Framework, Query};
 pub use snapshot::{BoundPod, ClassCount, NodeLoad, NodeRow, Snapshot};

@@ -6,6 +6,7 @@ use super::framework::{
 };
 use super::index::{Answer, Index, Lists, Points};
 use super::message::unschedulable_message;
+use super::post_filter::{Blocked, Incoming, PostFilter, PostFilterPlugins};
 use super::{ClusterEvent, Snapshot, WakeSet, plugins};
 use crate::model::{Model, NodeId, PluginArgs, Profile, TemplateId};
 
@@ -63,9 +64,11 @@ pub struct Framework {
     filter: Vec<usize>,
     pre_score: Vec<usize>,
     score: Vec<Scorer>,
-    post_filter: Vec<String>,
     evaluation: Evaluation,
     index: Index,
+    pub(super) post_filter: PostFilterPlugins,
+    /// Nodes closed to the pod under way by pods nominated for them.
+    blocked: Blocked,
     // Buffers of one decision.
     active_filters: Vec<usize>,
     active_scorers: Vec<Scorer>,
@@ -97,9 +100,10 @@ impl Framework {
             filter: Vec::new(),
             pre_score: Vec::new(),
             score: Vec::new(),
-            post_filter: profile.post_filter.clone(),
             evaluation: Evaluation::default(),
             index: Index::default(),
+            post_filter: PostFilterPlugins::new(profile),
+            blocked: Vec::new(),
             active_filters: Vec::new(),
             active_scorers: Vec::new(),
             feasible: Vec::new(),
@@ -201,7 +205,7 @@ impl Framework {
     /// Whether pods of the profile may evict others.
     #[must_use]
     pub fn preempts(&self) -> bool {
-        self.post_filter.iter().any(|name| name == "DefaultPreemption")
+        self.post_filter.preempts()
     }
 
     /// All events that some plugin of the profile listens to.
@@ -224,35 +228,89 @@ impl Framework {
 
     /// Asks every plugin about every node.
     fn full_scan(&mut self, query: &Query<'_>) -> Decision {
+        self.blocked.clear();
+        let mut decision = undecided(query.start, query.snapshot);
+        if let Some(restricted) = self.prepare(query, &mut decision) {
+            self.decide(query, restricted, &mut decision);
+        }
+        decision
+    }
+
+    /// Decides where a pod goes while pods are nominated for nodes. The pod's own nominated node is
+    /// tried before all others.
+    pub fn schedule_among(
+        &mut self,
+        (model, snapshot): (&Model, &mut Snapshot),
+        incoming: &Incoming<'_>,
+        start: usize,
+        tie_break: TieBreak<'_>,
+    ) -> Decision {
+        let template = incoming.template;
+        let query = Query { model, snapshot: &*snapshot, template, start, tie_break };
+        if incoming.nominator.is_empty() {
+            return self.schedule(&query);
+        }
+        self.blocked.clear();
+        let mut decision = undecided(start, snapshot);
+        let Some(restricted) = self.prepare(&query, &mut decision) else { return decision };
+        self.blocked = self.blocked_by_nominations(model, snapshot, incoming);
+        let query = Query { model, snapshot, template, start, tie_break };
+        let own = incoming.nominator.node_of(incoming.pod);
+        if let Some(node) = own.filter(|&node| snapshot.is_present(node)) {
+            let cx = CycleCx { model, snapshot, template, spec: &model.templates[template] };
+            if self.verdict(&cx, node).is_none() {
+                self.feasible.push(node);
+                (decision.evaluated, decision.feasible) = (1, 1);
+                decision.outcome = Outcome::Place(node);
+                return decision;
+            }
+        }
+        self.decide(&query, restricted, &mut decision);
+        decision
+    }
+
+    /// Everything before nodes are looked at. `None` if the decision is made already; otherwise
+    /// the nodes that are left, if there is a restriction, and the plugins that made it.
+    fn prepare(
+        &mut self,
+        query: &Query<'_>,
+        decision: &mut Decision,
+    ) -> Option<Option<(Vec<NodeId>, PluginSet)>> {
         let Query { model, snapshot, template, .. } = *query;
         let cx = CycleCx { model, snapshot, template, spec: &model.templates[template] };
-        let nodes = snapshot.node_list().len();
-        let mut decision = undecided(query, nodes);
         self.feasible.clear();
         self.rejected.clear();
         self.ties.clear();
         self.restriction = None;
         self.skipped_filters = PluginSet::default();
         self.skipped_scores = PluginSet::default();
-        if nodes == 0 {
+        if decision.nodes == 0 {
             decision.outcome = Outcome::Error("no nodes available to schedule pods");
-            return decision;
+            return None;
         }
-        let Some(restricted) = self.run_pre_filters(&cx, &mut decision) else {
-            return decision;
-        };
+        self.run_pre_filters(&cx, decision)
+    }
+
+    /// Filters nodes, scores them and takes one.
+    fn decide(
+        &mut self,
+        query: &Query<'_>,
+        restricted: Option<(Vec<NodeId>, PluginSet)>,
+        decision: &mut Decision,
+    ) {
+        let Query { model, snapshot, template, .. } = *query;
+        let cx = CycleCx { model, snapshot, template, spec: &model.templates[template] };
         self.search(&cx, query.start, restricted.as_ref().map(|(list, _)| list.as_slice()));
         let evaluated = self.feasible.len() + self.rejected.len();
         decision.evaluated = u32::try_from(evaluated).expect("node ids have 32 bits");
         decision.feasible = u32::try_from(self.feasible.len()).expect("node ids have 32 bits");
-        decision.next_start = (query.start + evaluated) % nodes;
+        decision.next_start = (query.start + evaluated) % snapshot.node_list().len();
         match self.feasible[..] {
-            [] => self.diagnose(restricted.as_ref().map(|(_, plugins)| *plugins), &mut decision),
+            [] => self.diagnose(restricted.as_ref().map(|(_, plugins)| *plugins), decision),
             [only] if self.detail.is_none() => decision.outcome = Outcome::Place(only),
             _ => decision.outcome = self.score_and_choose(&cx, query.tie_break),
         }
         self.restriction = restricted.map(|(nodes, _)| nodes);
-        decision
     }
 
     /// Decides, and tells everything that was said of every node on the way. Scores are computed
@@ -289,8 +347,13 @@ impl Framework {
 
     /// What Kubernetes says of a decision that found no node, in events and in the pod's status.
     #[must_use]
-    pub fn message(&self, query: (&Model, &Snapshot, TemplateId), decision: &Decision) -> String {
-        unschedulable_message(query, &self.post_filter, decision)
+    pub fn message(
+        &self,
+        query: (&Model, TemplateId),
+        decision: &Decision,
+        post_filter: Option<&PostFilter>,
+    ) -> String {
+        unschedulable_message(query, decision, post_filter)
     }
 
     /// The feasible nodes of the last full scan, in the order in which they were found.
@@ -382,7 +445,7 @@ impl Framework {
         let start = if list.is_empty() { 0 } else { start % list.len() };
         let (behind, ahead) = list.split_at(start);
         for &node in ahead.iter().chain(behind) {
-            match self.check(cx, node) {
+            match self.verdict(cx, node) {
                 None if self.feasible.len() == wanted => break,
                 None => self.feasible.push(node),
                 Some((plugin, rejection)) => {
@@ -392,9 +455,24 @@ impl Framework {
         }
     }
 
+    /// The first filter that rejects a node, nominated pods considered.
+    #[inline]
+    fn verdict(&self, cx: &CycleCx<'_>, node: NodeId) -> Option<(PluginId, Rejection)> {
+        let blocked = self.blocked.iter().find(|(blocked, _, _)| *blocked == node);
+        match blocked {
+            Some(&(_, plugin, rejection)) => Some((plugin, rejection)),
+            None => self.check(cx, node),
+        }
+    }
+
+    /// The filters that take part in the decision under way, and all plugins.
+    pub(super) fn filters_mut(&mut self) -> (&[usize], &mut [Box<dyn Plugin>]) {
+        (&self.active_filters, &mut self.instances)
+    }
+
     /// The first filter that rejects a node.
     #[inline]
-    fn check(&self, cx: &CycleCx<'_>, node: NodeId) -> Option<(PluginId, Rejection)> {
+    pub(super) fn check(&self, cx: &CycleCx<'_>, node: NodeId) -> Option<(PluginId, Rejection)> {
         self.active_filters.iter().find_map(|&at| {
             let rejection = self.instances[at].filter(cx, node).err()?;
             Some((self.ids[at], rejection))
@@ -484,14 +562,14 @@ impl Framework {
     }
 }
 
-/// A decision before anything is known.
-fn undecided(query: &Query<'_>, nodes: usize) -> Decision {
+/// A decision before anything is known but the cluster's size.
+fn undecided(start: usize, snapshot: &Snapshot) -> Decision {
     Decision {
         outcome: Outcome::Unschedulable,
-        next_start: query.start,
+        next_start: start,
         evaluated: 0,
         feasible: 0,
-        nodes: u32::try_from(nodes).expect("node ids have 32 bits"),
+        nodes: u32::try_from(snapshot.node_list().len()).expect("node ids have 32 bits"),
         rejected_by: PluginSet::default(),
         pre_filter: None,
         reasons: Vec::new(),
@@ -507,6 +585,6 @@ fn placed(query: &Query<'_>, nodes: usize, answer: Answer) -> Decision {
         next_start: (query.start + answer.evaluated) % nodes,
         evaluated: number(answer.evaluated),
         feasible: number(answer.feasible),
-        ..undecided(query, nodes)
+        ..undecided(query.start, query.snapshot)
     }
 }

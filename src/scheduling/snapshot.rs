@@ -9,6 +9,7 @@ use std::sync::Arc;
 use super::changes::{Change, ChangeLog};
 use super::node_tree::NodeTree;
 use crate::base::id::{IdSet, IdVec};
+use crate::base::time::SimTime;
 use crate::model::{HostPort, Model, NodeId, NodeSpec, PodId, ResourceId, Taint, TemplateId};
 
 /// The amounts of one node that almost every decision reads.
@@ -60,6 +61,19 @@ pub struct BoundPod {
     pub priority: i32,
     /// It is being deleted but still holds its room.
     pub terminating: bool,
+    /// It is being deleted to make room (condition `DisruptionTarget`, `PreemptionByScheduler`).
+    pub preempted: bool,
+    /// `status.startTime`; a pod without one counts as started now, which is later than any.
+    pub started: SimTime,
+}
+
+impl BoundPod {
+    /// A pod that has just come: not started, not being deleted.
+    #[must_use]
+    pub fn new(pod: PodId, template: TemplateId, priority: i32) -> Self {
+        let started = SimTime::MAX;
+        Self { pod, template, priority, terminating: false, preempted: false, started }
+    }
 }
 
 /// Pods of one class on one node.
@@ -78,7 +92,7 @@ pub struct ClassCount {
 pub struct NodeRow {
     /// Scalar resources requested by the node's pods, sorted by id.
     pub requested_scalars: Vec<(ResourceId, i64)>,
-    /// Its pods in the order in which they came.
+    /// Its pods: in the order in which they came, but the last takes the place of one that goes.
     pub pods: Vec<BoundPod>,
     /// Its pods by class, sorted by class.
     pub classes: Vec<ClassCount>,
@@ -240,66 +254,68 @@ impl Snapshot {
         assert_eq!(self.node_of[pod.index()], NOWHERE, "{pod:?} is on a node already");
         self.node_of[pod.index()] =
             u32::try_from(node.index()).expect("ids are numbers of 32 bits");
-        let row = &mut self.rows[node];
-        row.pods.push(BoundPod { pod, template, priority: spec.priority, terminating: false });
-        match row.classes.binary_search_by_key(&template, |class| class.template) {
-            Ok(at) => {
-                row.classes[at].pods += 1;
-                row.classes[at].live += 1;
-            }
-            Err(at) => row.classes.insert(at, ClassCount { template, pods: 1, live: 1 }),
-        }
-        for port in &spec.host_ports {
-            if !row.ports.contains(port) {
-                row.ports.push(*port);
-            }
-        }
+        self.occupy(model, node, BoundPod::new(pod, template, spec.priority));
         self.totals[template] += 1;
         self.changes.push(Change::Pods { node, template, pods: 1, live: 1 });
-        self.account(model, node, template, 1);
+        self.touch(node);
     }
 
     /// Takes a pod off its node; tells which it was.
     pub fn remove_pod(&mut self, model: &Model, pod: PodId) -> Option<NodeId> {
         let node = self.node_of(pod)?;
         self.node_of[pod.index()] = NOWHERE;
-        let row = &mut self.rows[node];
-        let at = row.pods.iter().position(|bound| bound.pod == pod).expect("its node lists it");
-        let bound = row.pods.remove(at);
-        let at = row
-            .classes
-            .binary_search_by_key(&bound.template, |class| class.template)
-            .expect("a pod's class is counted on its node");
-        let class = &mut row.classes[at];
-        class.pods -= 1;
-        class.live -= u32::from(!bound.terminating);
-        if class.pods == 0 {
-            row.classes.remove(at);
-        }
-        row.ports.retain(|used| !model.templates[bound.template].host_ports.contains(used));
+        let bound = self.vacate(model, node, pod);
         self.totals[bound.template] -= 1;
         let live = -i8::from(!bound.terminating);
         self.changes.push(Change::Pods { node, template: bound.template, pods: -1, live });
-        self.account(model, node, bound.template, -1);
+        self.touch(node);
         Some(node)
     }
 
-    /// A bound pod was updated, and is of this class now. Its place among the node's pods stays.
+    /// A bound pod was updated, and is of this class now.
+    ///
+    /// As in kube-scheduler's cache it leaves its node and comes back, so that it is the last of
+    /// the node's pods and holds its ports again.
     pub fn update_pod(&mut self, model: &Model, pod: PodId, template: TemplateId) {
-        let Some(bound) = self.bound(pod).copied() else { return };
-        let node = self.node_of(pod).expect("the pod is bound");
-        let in_use = &self.rows[node].ports;
-        let ports = &model.templates[template].host_ports;
-        if bound.template == template && ports.iter().all(|port| in_use.contains(port)) {
+        let Some(node) = self.node_of(pod) else { return };
+        let row = &mut self.rows[node];
+        let at = row.pods.iter().position(|bound| bound.pod == pod).expect("its node lists it");
+        let spec = &model.templates[template];
+        let unchanged = row.pods[at].template == template
+            && spec.host_ports.iter().all(|port| row.ports.contains(port));
+        if unchanged {
+            let bound = row.pods.swap_remove(at);
+            row.pods.push(bound);
             return;
         }
-        let at = self.rows[node].pods.iter().position(|other| other.pod == pod);
-        self.remove_pod(model, pod);
-        self.add_pod(model, node, pod, template);
-        self.rows[node].pods[at.expect("its node lists it")..].rotate_right(1);
-        if bound.terminating {
-            self.mark_terminating(pod);
+        let bound = self.vacate(model, node, pod);
+        self.totals[bound.template] -= 1;
+        self.occupy(model, node, BoundPod { template, priority: spec.priority, ..bound });
+        self.totals[template] += 1;
+        let live = i8::from(!bound.terminating);
+        for (template, sign) in [(bound.template, -1), (template, 1)] {
+            self.changes.push(Change::Pods { node, template, pods: sign, live: live * sign });
         }
+        self.touch(node);
+    }
+
+    /// Notes when a bound pod was started.
+    pub fn set_started(&mut self, pod: PodId, started: SimTime) {
+        if let Some(bound) = self.bound_mut(pod) {
+            bound.started = started;
+        }
+    }
+
+    /// Notes that a bound pod is being deleted to make room for another.
+    pub fn mark_preempted(&mut self, pod: PodId) {
+        if let Some(bound) = self.bound_mut(pod) {
+            bound.preempted = true;
+        }
+    }
+
+    fn bound_mut(&mut self, pod: PodId) -> Option<&mut BoundPod> {
+        let node = self.node_of(pod)?;
+        self.rows[node].pods.iter_mut().find(|bound| bound.pod == pod)
     }
 
     /// Notes that a bound pod is being deleted.
@@ -408,6 +424,59 @@ impl Snapshot {
         self.rows[node].generation = self.generation;
     }
 
+    /// What a pod takes on its node. `node_of` and the totals of classes are not touched.
+    pub(super) fn occupy(&mut self, model: &Model, node: NodeId, bound: BoundPod) {
+        let row = &mut self.rows[node];
+        row.pods.push(bound);
+        let (template, live) = (bound.template, u32::from(!bound.terminating));
+        match row.classes.binary_search_by_key(&template, |class| class.template) {
+            Ok(at) => {
+                row.classes[at].pods += 1;
+                row.classes[at].live += live;
+            }
+            Err(at) => row.classes.insert(at, ClassCount { template, pods: 1, live }),
+        }
+        for port in &model.templates[template].host_ports {
+            if !row.ports.contains(port) {
+                row.ports.push(*port);
+            }
+        }
+        self.account(model, node, template, 1);
+    }
+
+    /// The reverse of [`Self::occupy`]. The last pod takes the place of the one that goes, as in
+    /// kube-scheduler's cache: that order decides between equally important pods.
+    pub(super) fn vacate(&mut self, model: &Model, node: NodeId, pod: PodId) -> BoundPod {
+        let row = &mut self.rows[node];
+        let at = row.pods.iter().position(|bound| bound.pod == pod).expect("its node lists it");
+        let bound = row.pods.swap_remove(at);
+        let at = row
+            .classes
+            .binary_search_by_key(&bound.template, |class| class.template)
+            .expect("a pod's class is counted on its node");
+        let class = &mut row.classes[at];
+        class.pods -= 1;
+        class.live -= u32::from(!bound.terminating);
+        if class.pods == 0 {
+            row.classes.remove(at);
+        }
+        let freed = &model.templates[bound.template].host_ports;
+        row.ports.retain(|port| !freed.contains(port));
+        self.account(model, node, bound.template, -1);
+        bound
+    }
+
+    /// What is known of a node, to be put back by [`Self::restore`].
+    pub(super) fn save(&self, node: NodeId) -> (NodeLoad, NodeRow) {
+        (self.loads[node], self.rows[node].clone())
+    }
+
+    /// Undoes every [`Self::occupy`] and [`Self::vacate`] on a node since it was saved.
+    pub(super) fn restore(&mut self, node: NodeId, (load, row): (NodeLoad, NodeRow)) {
+        self.loads[node] = load;
+        self.rows[node] = row;
+    }
+
     fn account(&mut self, model: &Model, node: NodeId, template: TemplateId, sign: i64) {
         let spec = &model.templates[template];
         let load = &mut self.loads[node];
@@ -425,6 +494,5 @@ impl Snapshot {
                 Err(at) => scalars.insert(at, (id, sign * amount)),
             }
         }
-        self.touch(node);
     }
 }

@@ -1,6 +1,9 @@
 //! Small models and snapshots for tests: nodes in zones, templates with requests and labels.
 
-use super::{Decision, Framework, Query, Snapshot, TieBreak, config};
+use super::preemption::DisruptionBudget;
+use super::{
+    Decision, Framework, Incoming, Nominator, PostFilter, Query, Snapshot, TieBreak, config,
+};
 use crate::base::id::IdVec;
 use crate::base::map::{Interner, Symbol};
 use crate::base::time::{SimDuration, SimTime};
@@ -285,6 +288,7 @@ pub(crate) struct Bench {
     pub(crate) model: Model,
     pub(crate) snapshot: Snapshot,
     pub(crate) framework: Framework,
+    pub(crate) nominator: Nominator,
     pods: usize,
 }
 
@@ -298,7 +302,7 @@ impl Bench {
         let model = builder.model;
         let snapshot = Snapshot::of_declared(&model);
         let framework = Framework::new(&model, profile);
-        Self { model, snapshot, framework, pods: 0 }
+        Self { model, snapshot, framework, nominator: Nominator::default(), pods: 0 }
     }
 
     /// A new pod on a node.
@@ -320,6 +324,20 @@ impl Bench {
         })
     }
 
+    /// What the PostFilter plugins make of a decision just made for a pod of a class.
+    pub(crate) fn post_filter(
+        &mut self,
+        template: TemplateId,
+        decision: &Decision,
+        budgets: &[DisruptionBudget],
+    ) -> PostFilter {
+        let pod = PodId::from_index(self.pods);
+        let incoming = Incoming { pod, template, nominator: &self.nominator };
+        let world = (&self.model, &mut self.snapshot);
+        let tie_break = TieBreak::LowestName;
+        self.framework.post_filter(world, &incoming, decision, budgets, tie_break)
+    }
+
     /// Decides and binds.
     pub(crate) fn place(&mut self, template: TemplateId) -> Option<NodeId> {
         let node = self.decide(template).node()?;
@@ -331,7 +349,8 @@ impl Bench {
     pub(crate) fn message(&mut self, template: TemplateId) -> String {
         let decision = self.decide(template);
         assert_eq!(decision.node(), None, "a node was found");
-        self.framework.message((&self.model, &self.snapshot, template), &decision)
+        let answer = self.post_filter(template, &decision, &[]);
+        self.framework.message((&self.model, template), &decision, Some(&answer))
     }
 
     /// (raw, normalised) scores of one plugin, by node; `None` where the plugin skipped.

@@ -84,6 +84,15 @@ pub enum Request {
         /// Why.
         cause: DeletionCause,
     },
+    /// Delete a pod to make room for another; answered with `SchedulerEvent::Preempted`.
+    PreemptPod {
+        /// The pod that goes.
+        victim: PodId,
+        /// The pod it makes room for.
+        preemptor: PodId,
+        /// Process epoch of the asking scheduler.
+        epoch: u32,
+    },
     /// A kubelet confirms that a terminating pod is gone from its node: the object disappears.
     ConfirmPodGone {
         /// Pod.

@@ -8,13 +8,13 @@ use super::history::{History, Op, PodState};
 use super::told::{self, Places};
 use crate::base::time::{SimDuration, SimTime};
 use crate::model::{NodeId, PodId};
-use crate::scheduler::{PodView, Popped, SchedulerCore};
-use crate::scheduling::{ClusterEvent, Decision, Outcome, PluginSet, TieBreak};
+use crate::scheduler::{Decided, Failure, Place, PodView, Popped, SchedulerCore};
+use crate::scheduling::{ClusterEvent, Outcome, TieBreak};
 
 /// An attempt under way.
 struct Attempt {
     popped: Popped,
-    decision: Decision,
+    decided: Decided,
     began: u64,
     end: u64,
 }
@@ -28,6 +28,13 @@ struct Bind {
     attempt: usize,
 }
 
+/// A deletion that the API server has not answered yet.
+struct Call {
+    due: u64,
+    victim: PodId,
+    preemptor: PodId,
+}
+
 /// A history on its way.
 pub(super) struct Timeline {
     history: History,
@@ -36,6 +43,10 @@ pub(super) struct Timeline {
     pods: BTreeMap<String, PodState>,
     attempt: Option<Attempt>,
     binds: Vec<Bind>,
+    calls: Vec<Call>,
+    /// Terminating victims and when they are gone.
+    vanishing: Vec<(u64, PodId)>,
+    evictions: Vec<Value>,
     bind_errors: BTreeMap<String, u64>,
     next_op: usize,
     next_state: usize,
@@ -54,10 +65,10 @@ fn time(t: u64) -> SimTime {
 
 fn view(state: &PodState) -> PodView {
     PodView {
-        template: state.template,
         node: state.node,
         terminating: state.terminating,
         nominated: state.nominated,
+        ..PodView::new(state.template)
     }
 }
 
@@ -75,6 +86,9 @@ impl Timeline {
             pods: BTreeMap::new(),
             attempt: None,
             binds: Vec::new(),
+            calls: Vec::new(),
+            vanishing: Vec::new(),
+            evictions: Vec::new(),
             next_op: 0,
             next_state: 0,
             last_pop: None,
@@ -109,6 +123,8 @@ impl Timeline {
             .into_iter()
             .flatten()
             .chain(self.binds.iter().map(|bind| bind.due))
+            .chain(self.calls.iter().map(|call| call.due))
+            .chain(self.vanishing.iter().map(|(due, _)| *due))
             .collect();
             let Some(&now) = due.first().filter(|now| **now <= end) else { break };
             if self.history.state_times.get(self.next_state) == Some(&now) {
@@ -128,9 +144,11 @@ impl Timeline {
             while self.history.timeline.get(self.next_op).is_some_and(|op| op.0 == now) {
                 self.operate(now);
             }
+            self.evict(now);
             self.work(now);
         }
         Ok(json!({
+            "evictions": self.evictions,
             "attempts": self.attempts,
             "moves": self.moves,
             "queueStates": self.states,
@@ -232,16 +250,16 @@ impl Timeline {
             return;
         }
         let model = &self.history.model;
-        let decision = self.core.decide(model, popped.template, TieBreak::LowestName);
-        let Some(decision) = decision else { return };
+        let pod = (popped.pod, popped.template);
+        let decided = self.core.decide(model, pod, TieBreak::LowestName);
+        let Some(decided) = decided else { return };
         let end = now + self.history.config.attempt_ms;
-        self.attempt = Some(Attempt { popped, decision, began: now, end });
+        self.attempt = Some(Attempt { popped, decided, began: now, end });
     }
 
     fn told(&self, popped: &Popped, t: u64, end: u64, result: &str) -> Map<String, Value> {
         let mut told = Map::new();
-        let from =
-            if popped.from == crate::scheduler::Place::Active { "active" } else { "backoff" };
+        let from = if popped.from == Place::Active { "active" } else { "backoff" };
         told.insert("t".into(), t.into());
         told.insert("end".into(), end.into());
         told.insert("pod".into(), self.history.names[popped.pod.index()].clone().into());
@@ -252,34 +270,116 @@ impl Timeline {
     }
 
     fn conclude(&mut self, now: u64) {
-        let Some(Attempt { popped, decision, began, end }) = self.attempt.take() else { return };
+        let Some(Attempt { popped, decided, began, end }) = self.attempt.take() else { return };
         let pod = popped.pod;
-        let told = match decision.outcome {
+        let model = &self.history.model;
+        let (mut told, failure) = match decided.decision.outcome {
             Outcome::Place(node) => {
                 let mut told = self.told(&popped, began, end, "bound");
-                told.insert("node".into(), self.history.model.nodes[node].name.clone().into());
-                self.core.assume(&self.history.model, &popped, node);
+                told.insert("node".into(), model.nodes[node].name.clone().into());
+                self.core.assume(model, &popped, node);
                 let (due, attempt) = (now + self.history.config.bind_ms, self.attempts.len());
                 self.binds.push(Bind { popped, node, due, attempt });
-                told
+                (told, None)
             }
             Outcome::Unschedulable => {
                 let mut told = self.told(&popped, began, end, "unschedulable");
-                let plugins = decision.rejected_by;
-                told.insert("plugins".into(), json!(told::plugin_names(plugins)));
-                self.core.fail(&self.history.model, time(now), pod, plugins);
-                self.tell_place(pod, &mut told);
-                told
+                let plugins = told::plugin_names(decided.decision.rejected_by);
+                told.insert("plugins".into(), json!(plugins));
+                (told, Some(self.core.reject(model, time(now), &popped, &decided)))
             }
             Outcome::Error(_) => {
-                let mut told = self.told(&popped, began, end, "error");
-                self.core.fail(&self.history.model, time(now), pod, PluginSet::default());
-                self.tell_place(pod, &mut told);
-                told
+                let told = self.told(&popped, began, end, "error");
+                (told, Some(self.core.fail(model, time(now), pod)))
             }
         };
-        self.attempts.push(Value::Object(told));
+        let Some(failure) = failure else {
+            self.attempts.push(Value::Object(told));
+            self.note(now, "attempt", None, Some(pod));
+            return;
+        };
+        self.tell_place(pod, &mut told);
         self.note(now, "attempt", None, Some(pod));
+        self.follow(now, pod, &failure, &mut told);
+        self.attempts.push(Value::Object(told));
+    }
+
+    /// Writes nominations and asks victims to go, as a failed attempt or binding decided.
+    fn follow(&mut self, now: u64, pod: PodId, failure: &Failure, told: &mut Map<String, Value>) {
+        for &other in &failure.cleared {
+            self.nominate(now, other, None);
+        }
+        if let Some(node) = failure.nomination {
+            self.nominate(now, pod, node);
+        }
+        let name = self.history.names[pod.index()].clone();
+        let nominated = self.pods.get(&name).and_then(|state| state.nominated);
+        if let Some(node) = nominated {
+            told.insert("nominated".into(), self.history.model.nodes[node].name.clone().into());
+        }
+        let mut victims: Vec<(String, PodId)> = Vec::new();
+        for &victim in &failure.victims {
+            victims.push((self.history.names[victim.index()].clone(), victim));
+        }
+        victims.sort_unstable();
+        for (_, victim) in &victims {
+            self.ask(now, *victim, pod);
+        }
+        let last = failure.last_victim.map(|last| self.history.names[last.index()].clone());
+        let names: Vec<String> = victims.into_iter().map(|victim| victim.0).chain(last).collect();
+        if !names.is_empty() {
+            told.insert("victims".into(), json!(names));
+        }
+    }
+
+    /// Writes `nominatedNodeName`, which is delivered at once.
+    fn nominate(&mut self, now: u64, pod: PodId, node: Option<NodeId>) {
+        let name = &self.history.names[pod.index()];
+        let Some(state) = self.pods.get_mut(name).filter(|state| state.pod == pod) else { return };
+        if state.nominated == node {
+            return;
+        }
+        state.nominated = node;
+        let after = view(state);
+        self.core.pod_changed(&self.history.model, time(now), pod, Some(after));
+        self.note(now, "status", None, None);
+    }
+
+    /// Asks for a victim's deletion.
+    fn ask(&mut self, now: u64, victim: PodId, preemptor: PodId) {
+        let due = now + self.history.config.evict_ms;
+        self.calls.push(Call { due, victim, preemptor });
+    }
+
+    /// Deletions that are answered now, and victims that disappear.
+    fn evict(&mut self, now: u64) {
+        while let Some(at) = self.calls.iter().position(|call| call.due == now) {
+            let Call { victim, preemptor, .. } = self.calls.remove(at);
+            let name = self.history.names[victim.index()].clone();
+            let known = self.pods.get_mut(&name).filter(|state| state.pod == victim);
+            if let Some(state) = known.filter(|state| !state.terminating) {
+                state.terminating = true;
+                let after = view(state);
+                let gone = now + self.history.config.grace_ms;
+                let by = &self.history.names[preemptor.index()];
+                let told = json!({"t": now, "victim": name, "preemptor": by, "gone": gone});
+                self.evictions.push(told);
+                self.vanishing.push((gone, victim));
+                self.core.pod_changed(&self.history.model, time(now), victim, Some(after));
+                self.note(now, "eviction", None, None);
+            }
+            if let Some(last) = self.core.victim_asked(preemptor) {
+                self.ask(now, last, preemptor);
+            }
+        }
+        while let Some(at) = self.vanishing.iter().position(|(due, _)| *due == now) {
+            let (_, victim) = self.vanishing.remove(at);
+            let name = self.history.names[victim.index()].clone();
+            if self.pods.get(&name).is_some_and(|state| state.pod == victim) {
+                self.apply(now, &Op::Pod(name, None));
+                self.note(now, "eviction", None, None);
+            }
+        }
     }
 
     fn tell_place(&self, pod: PodId, told: &mut Map<String, Value>) {
@@ -308,11 +408,14 @@ impl Timeline {
             }
         };
         let accepted = result == "ok";
-        self.core.bound(&self.history.model, time(now), pod, accepted);
+        let mut failure = None;
         if accepted {
+            self.core.bound(pod);
             let name = &self.history.names[pod.index()];
             let after = view(&self.pods[name]);
             self.core.pod_changed(&self.history.model, time(now), pod, Some(after));
+        } else {
+            failure = Some(self.core.bind_failed(&self.history.model, time(now), pod));
         }
         let mut told = Map::new();
         told.insert("bindEnd".into(), now.into());
@@ -324,6 +427,9 @@ impl Timeline {
             attempt.extend(told);
         }
         self.note(now, "bind", None, Some(pod));
+        if failure.is_some_and(|failure| failure.nomination == Some(None)) {
+            self.nominate(now, pod, None);
+        }
     }
 
     fn current_places(&self) -> Places {

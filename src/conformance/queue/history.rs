@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use k8s_openapi::api::core::v1::{Node, Pod};
+use k8s_openapi::api::core::v1::{Namespace, Node, Pod};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -111,6 +111,7 @@ impl History {
             names: Vec::new(),
             classes: LookupMap::new(),
         };
+        reader.cluster.namespace(&default_namespace());
         // The first object of a node's name stands for the node.
         for node in case.nodes.iter().chain(case.timeline.iter().filter_map(|op| op.node.as_ref()))
         {
@@ -134,6 +135,16 @@ impl History {
         configure(&mut model, &config);
         Ok(Self { model, config, start, timeline, state_times, names })
     }
+}
+
+/// The one namespace, as the API server labels it.
+fn default_namespace() -> Namespace {
+    let mut namespace = Namespace::default();
+    let name = "default".to_owned();
+    let key = "kubernetes.io/metadata.name".to_owned();
+    namespace.metadata.labels = Some(std::iter::once((key, name.clone())).collect());
+    namespace.metadata.name = Some(name);
+    namespace
 }
 
 /// The scheduler of a case. Scores are ignored there: of several feasible nodes the one with the

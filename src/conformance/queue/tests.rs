@@ -36,6 +36,7 @@ const FAMILIES: &[&str] = &[
     "mixed",
     "order_priority",
     "pop_from_backoff",
+    "preemption",
 ];
 
 #[test]

@@ -63,7 +63,7 @@ impl SchedulerCore {
         if after.is_none_or(|view| view.node.is_some()) {
             // An assumed pod keeps its room until its binding is refused.
             self.queue.remove(pod);
-            self.preempting.remove(pod);
+            self.nominator.remove(pod);
         }
         self.nomination_lost(model, now, pod, old, after);
     }
@@ -195,8 +195,14 @@ impl SchedulerCore {
             self.snapshot.remove_pod(model, pod);
             self.snapshot.add_pod(model, node, pod, view.template);
         }
+        if let Some(started) = view.started {
+            self.snapshot.set_started(pod, started);
+        }
         if view.terminating {
             self.snapshot.mark_terminating(pod);
+        }
+        if view.preempted {
+            self.snapshot.mark_preempted(pod);
         }
     }
 
@@ -217,11 +223,18 @@ impl SchedulerCore {
             return;
         }
         let class = (view.template, model.templates[view.template].priority);
+        let (flying, queued) = (self.queue.in_flight() == Some(pod), self.queue.get(pod).is_some());
         let (queue, mut judge) = self.queue_and_judge(model);
         if before.is_none() {
             queue.add(pod, class, now, &mut judge);
         } else {
             queue.update(pod, class, events, now, &mut judge);
+        }
+        match before {
+            _ if flying => {}
+            Some(before) if queued => self.follow_nomination(model, pod, &before),
+            _ if self.queue.get(pod).is_some_and(|entry| entry.place == Place::Gated) => {}
+            _ => self.set_nomination(model, pod, None),
         }
     }
 

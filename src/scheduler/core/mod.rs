@@ -6,7 +6,11 @@
 //! code.
 
 mod changes;
+mod preemption;
+#[cfg(test)]
+mod tests;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::queue::{Place, PodQueue, QueuedPod, UNSCHEDULABLE_FLUSH, Verdicts};
@@ -14,9 +18,11 @@ use crate::base::id::{IdSet, IdVec};
 use crate::base::time::{SimDuration, SimTime};
 use crate::model::{Model, NodeId, PodId, TemplateId};
 use crate::scheduling::{
-    ClusterEvent, Decision, Framework, NodeAspect, PluginId, PluginSet, Query, Snapshot, TieBreak,
-    WakeSet, plugins,
+    ClusterEvent, Decision, Framework, Incoming, NodeAspect, Nominator, Outcome, PluginId,
+    PluginSet, PostFilter, Snapshot, TieBreak, WakeSet, plugins,
 };
+use preemption::Evictions;
+pub use preemption::Failure;
 
 /// A pod as a watch tells of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,8 +33,21 @@ pub struct PodView {
     pub node: Option<NodeId>,
     /// It is being deleted.
     pub terminating: bool,
+    /// That is to make room for another (condition `DisruptionTarget`, `PreemptionByScheduler`).
+    pub preempted: bool,
+    /// `status.startTime`.
+    pub started: Option<SimTime>,
     /// `status.nominatedNodeName`.
     pub nominated: Option<NodeId>,
+}
+
+impl PodView {
+    /// A pod of a class that has just been created.
+    #[must_use]
+    pub fn new(template: TemplateId) -> Self {
+        let (node, nominated, started) = (None, None, None);
+        Self { template, node, terminating: false, preempted: false, started, nominated }
+    }
 }
 
 /// A pod taken from the queue.
@@ -44,6 +63,15 @@ pub struct Popped {
     pub from: Place,
     /// It is being deleted, or on a node already: it was dropped at once.
     pub skipped: bool,
+}
+
+/// What was decided for a pod.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Decided {
+    /// Where it goes, or why nowhere.
+    pub decision: Decision,
+    /// What the PostFilter plugins say of that.
+    pub post_filter: Option<PostFilter>,
 }
 
 /// What each of a waiting pod's plugins says of an event.
@@ -67,8 +95,10 @@ pub struct SchedulerCore {
     nodes: IdVec<NodeId, Option<Arc<NodeAspect>>>,
     /// Pods that the scheduler has put on a node and whose binding no watch has confirmed.
     assumed: IdSet<PodId>,
-    /// Pods for which victims are being asked to go: DefaultPreemption holds them back.
-    preempting: IdSet<PodId>,
+    /// Pods that wait for room on a node.
+    nominator: Nominator,
+    /// Pods for which victims are being asked to go.
+    evictions: BTreeMap<PodId, Evictions>,
 }
 
 /// The plugins of all profiles, as the queue asks them.
@@ -77,7 +107,7 @@ struct Judge<'a> {
     snapshot: &'a Snapshot,
     frameworks: &'a mut [Framework],
     profile_of: &'a IdVec<TemplateId, Option<usize>>,
-    preempting: &'a IdSet<PodId>,
+    evictions: &'a BTreeMap<PodId, Evictions>,
 }
 
 impl Verdicts for Judge<'_> {
@@ -96,7 +126,7 @@ impl Verdicts for Judge<'_> {
         let framework = &self.frameworks[self.profile_of[template]?];
         let own = framework.pre_enqueue(self.model, template).map(|(plugin, _)| plugin);
         let preempting = plugins::id_of("DefaultPreemption")
-            .filter(|_| self.preempting.contains(pod) && framework.preempts());
+            .filter(|_| self.evictions.contains_key(&pod) && framework.preempts());
         // The plugin that held the pod back before is asked first.
         if so_far.is_some() && so_far == preempting {
             preempting.or(own)
@@ -129,7 +159,8 @@ impl SchedulerCore {
             known: Vec::new(),
             nodes: model.nodes.ids().map(|_| None).collect(),
             assumed: IdSet::new(),
-            preempting: IdSet::new(),
+            nominator: Nominator::default(),
+            evictions: BTreeMap::new(),
         }
     }
 
@@ -149,7 +180,7 @@ impl SchedulerCore {
             snapshot: &self.snapshot,
             frameworks: &mut self.frameworks,
             profile_of: &self.profile_of,
-            preempting: &self.preempting,
+            evictions: &self.evictions,
         };
         (&mut self.queue, judge)
     }
@@ -169,32 +200,35 @@ impl SchedulerCore {
         Some(Popped { pod, template, attempts, from, skipped })
     }
 
-    /// Decides where a pod of a class with a profile goes. Nothing but the place where the next
-    /// search starts is remembered.
+    /// Decides where a pod goes that was taken from the queue. Nothing but the place where the
+    /// next search starts is remembered.
     pub fn decide(
         &mut self,
         model: &Model,
-        template: TemplateId,
+        (pod, template): (PodId, TemplateId),
         tie_break: TieBreak<'_>,
-    ) -> Option<Decision> {
-        let profile = self.profile_of[template]?;
+    ) -> Option<Decided> {
+        let framework = &mut self.frameworks[self.profile_of[template]?];
         self.snapshot.refresh();
-        let decision = self.frameworks[profile].schedule(&Query {
-            model,
-            snapshot: &self.snapshot,
-            template,
-            start: self.next_start,
-            tie_break,
-        });
+        let incoming = Incoming { pod, template, nominator: &self.nominator };
+        let world = (model, &mut self.snapshot);
+        let decision = framework.schedule_among(world, &incoming, self.next_start, tie_break);
         self.next_start = decision.next_start;
-        Some(decision)
+        let mut post_filter = None;
+        if decision.outcome == Outcome::Unschedulable {
+            let world = (model, &mut self.snapshot);
+            post_filter = Some(framework.post_filter(world, &incoming, &decision, &[], tie_break));
+        }
+        Some(Decided { decision, post_filter })
     }
 
     /// What Kubernetes says of a decision that found no node.
     #[must_use]
-    pub fn message(&self, model: &Model, template: TemplateId, decision: &Decision) -> String {
+    pub fn message(&self, model: &Model, template: TemplateId, decided: &Decided) -> String {
+        let Decided { decision, post_filter } = decided;
         self.profile_of[template].map_or_else(String::new, |profile| {
-            self.frameworks[profile].message((model, &self.snapshot, template), decision)
+            let query = (model, template);
+            self.frameworks[profile].message(query, decision, post_filter.as_ref())
         })
     }
 
@@ -203,44 +237,22 @@ impl SchedulerCore {
     pub fn assume(&mut self, model: &Model, popped: &Popped, node: NodeId) {
         let pod = popped.pod;
         self.queue.done(pod);
+        self.nominator.remove(pod);
         if self.snapshot.node_of(pod).is_none() {
             self.snapshot.add_pod(model, node, pod, popped.template);
             self.assumed.insert(pod);
         }
     }
 
-    /// The attempt under way, or a binding, has failed: the pod returns to the queue unless it is
-    /// gone or bound. Without a rejecting plugin that was an error. Tells where the pod is now.
-    pub fn fail(
-        &mut self,
-        model: &Model,
-        now: SimTime,
-        pod: PodId,
-        rejected_by: PluginSet,
-    ) -> Option<Place> {
-        // The pod returns as its object is now.
-        match self.known_of(pod) {
-            Some(PodView { template, node: None, .. }) => {
-                let class = (template, model.templates[template].priority);
-                let (queue, mut judge) = self.queue_and_judge(model);
-                queue.give_back(pod, rejected_by, class, now, &mut judge);
-            }
-            _ => {
-                self.queue.done(pod);
-                self.queue.remove(pod);
-            }
+    /// A binding was accepted.
+    pub fn bound(&mut self, pod: PodId) {
+        if self.queue.get(pod).is_some_and(|entry| entry.place == Place::Binding) {
+            self.queue.remove(pod);
         }
-        self.queue.get(pod).map(|entry| entry.place)
     }
 
-    /// A binding was accepted or failed.
-    pub fn bound(&mut self, model: &Model, now: SimTime, pod: PodId, accepted: bool) {
-        if accepted {
-            if self.queue.get(pod).is_some_and(|entry| entry.place == Place::Binding) {
-                self.queue.remove(pod);
-            }
-            return;
-        }
+    /// A binding failed: the pod's room is free again, and the pod backs off.
+    pub fn bind_failed(&mut self, model: &Model, now: SimTime, pod: PodId) -> Failure {
         if self.assumed.remove(pod) {
             let template = self.snapshot.bound(pod).map(|bound| bound.template);
             self.snapshot.remove_pod(model, pod);
@@ -249,10 +261,10 @@ impl SchedulerCore {
                 self.publish(model, now, &event, None);
             }
         }
-        self.fail(model, now, pod, PluginSet::default());
+        self.fail(model, now, pod)
     }
 
-    /// The work queue's flush of pods whose back-off is over, due at every whole second.
+    /// The flush of pods whose back-off is over, due at every whole second.
     pub fn flush_backoff(&mut self, now: SimTime) {
         self.queue.flush_backoff(now);
     }
@@ -270,15 +282,6 @@ impl SchedulerCore {
         [self.queue.next_backoff_flush(), self.queue.next_unschedulable_flush()]
     }
 
-    /// Victims of a pod are being asked to go, or have been: until then the pod is held back.
-    pub fn set_preempting(&mut self, pod: PodId, preempting: bool) {
-        if preempting {
-            self.preempting.insert(pod);
-        } else {
-            self.preempting.remove(pod);
-        }
-    }
-
     /// Places a pod of a class at once, without the queue; it counts as bound.
     pub fn place_now(
         &mut self,
@@ -291,12 +294,18 @@ impl SchedulerCore {
         if self.frameworks[profile].pre_enqueue(model, template).is_some() {
             return None;
         }
-        let node = self.decide(model, template, tie_break)?.node()?;
+        let node = self.decide(model, (pod, template), tie_break)?.decision.node()?;
         self.queue.remove(pod);
         self.snapshot.add_pod(model, node, pod, template);
-        let view = PodView { template, node: Some(node), terminating: false, nominated: None };
+        let view = PodView { node: Some(node), ..PodView::new(template) };
         self.set_known(pod, Some(view));
         Some(node)
+    }
+
+    /// A pod's `status.nominatedNodeName` as the watch told of it last.
+    #[must_use]
+    pub fn nominated_in_status(&self, pod: PodId) -> Option<NodeId> {
+        self.known_of(pod)?.nominated
     }
 
     /// Nodes and the pods on them as the scheduler sees them.

@@ -10,7 +10,7 @@ use crate::scheduling::framework::{
 };
 use crate::scheduling::rules::{DomainRules, ForbidRule, RequireRule, WeightRule};
 use crate::scheduling::topology::TopologyIndex;
-use crate::scheduling::{ClusterEvent, WakeSet};
+use crate::scheduling::{BoundPod, ClusterEvent, WakeSet};
 
 /// The table's entry.
 pub(super) const DEF: PluginDef = PluginDef {
@@ -55,6 +55,10 @@ struct DomainSums {
     used: Vec<usize>,
     /// Something was added, even if it summed up to zero.
     touched: bool,
+    /// Domains whose sum is not zero.
+    nonzero: usize,
+    /// What was added in the trials under way.
+    trial: Vec<(usize, usize, i64)>,
 }
 
 impl DomainSums {
@@ -64,6 +68,7 @@ impl DomainSums {
         }
         self.used.clear();
         self.touched = false;
+        self.nonzero = 0;
         self.of_column.resize_with(topology.len(), Vec::new);
     }
 
@@ -74,8 +79,29 @@ impl DomainSums {
             sums.resize(topology.get(column).count(), 0);
             self.used.push(column);
         }
-        sums[domain] += amount;
+        let sum = &mut sums[domain];
+        self.nonzero -= usize::from(*sum != 0);
+        *sum += amount;
+        self.nonzero += usize::from(*sum != 0);
         self.touched = true;
+    }
+
+    /// Adds for the length of a trial.
+    fn try_add(&mut self, topology: &TopologyIndex, column: usize, node: NodeId, amount: i64) {
+        if let Some(domain) = topology.get(column).of(node) {
+            self.add(topology, column, node, amount);
+            self.trial.push((column, domain, amount));
+        }
+    }
+
+    /// Takes back what was tried since the journal had this length.
+    fn undo(&mut self, length: usize) {
+        for (column, domain, amount) in self.trial.drain(length..) {
+            let sum = &mut self.of_column[column][domain];
+            self.nonzero -= usize::from(*sum != 0);
+            *sum -= amount;
+            self.nonzero += usize::from(*sum != 0);
+        }
     }
 
     #[inline]
@@ -98,6 +124,8 @@ struct InterPodAffinity {
     existing_anti: DomainSums,
     /// Scores.
     weights: DomainSums,
+    /// Trials under way: how long the three journals were when each began.
+    trials: Vec<[usize; 3]>,
 }
 
 impl InterPodAffinity {
@@ -120,6 +148,27 @@ impl InterPodAffinity {
             anti: DomainSums::default(),
             existing_anti: DomainSums::default(),
             weights: DomainSums::default(),
+            trials: Vec::new(),
+        }
+    }
+
+    /// A pod has come (+1) onto a node or left it (-1) in a what-if.
+    fn follow(&mut self, cx: &CycleCx<'_>, node: NodeId, pod: &BoundPod, change: i64) {
+        let class = self.classes.get(&cx.template).expect("the class was prepared");
+        let topology = &self.topology;
+        if class.matches_all.contains(pod.template) {
+            for &column in &class.affinity {
+                self.affinity.try_add(topology, column, node, change);
+            }
+        }
+        for term in class.anti.iter().filter(|term| term.matches.contains(pod.template)) {
+            self.anti.try_add(topology, term.column, node, change);
+        }
+        let theirs = class.existing_anti.binary_search_by_key(&pod.template, |e| e.0);
+        if let Ok(at) = theirs {
+            for &column in &class.existing_anti[at].1 {
+                self.existing_anti.try_add(topology, column, node, change);
+            }
         }
     }
 
@@ -192,7 +241,7 @@ impl Plugin for InterPodAffinity {
             class.affinity.iter().any(|&column| topology.get(column).of(node).is_none());
         let near_all =
             || class.affinity.iter().all(|&column| self.affinity.get(topology, column, node) > 0);
-        let first_of_group = || !self.affinity.touched && class.matches_itself;
+        let first_of_group = || self.affinity.nonzero == 0 && class.matches_itself;
         if lacks_key || !(near_all() || first_of_group()) {
             return Err(Rejection::unresolvable("node(s) didn't match pod affinity rules"));
         }
@@ -206,6 +255,27 @@ impl Plugin for InterPodAffinity {
             ));
         }
         Ok(())
+    }
+
+    fn begin_trial(&mut self, _cx: &CycleCx<'_>, _node: NodeId) {
+        let sums = [&self.affinity, &self.anti, &self.existing_anti];
+        self.trials.push(sums.map(|sums| sums.trial.len()));
+    }
+
+    fn add_pod(&mut self, cx: &CycleCx<'_>, node: NodeId, pod: &BoundPod) {
+        self.follow(cx, node, pod, 1);
+    }
+
+    fn remove_pod(&mut self, cx: &CycleCx<'_>, node: NodeId, pod: &BoundPod) {
+        self.follow(cx, node, pod, -1);
+    }
+
+    fn end_trial(&mut self, _cx: &CycleCx<'_>, _node: NodeId) {
+        let lengths = self.trials.pop().expect("a trial has begun");
+        let sums = [&mut self.affinity, &mut self.anti, &mut self.existing_anti];
+        for (sums, length) in sums.into_iter().zip(lengths) {
+            sums.undo(length);
+        }
     }
 
     fn pre_score(&mut self, cx: &CycleCx<'_>, _feasible: &[NodeId]) -> PreScore {

@@ -68,16 +68,6 @@ pub(super) const DYNAMIC_RESOURCES: PluginDef = known(
     ],
 );
 
-/// DefaultPreemption.
-pub(super) const DEFAULT_PREEMPTION: PluginDef = PluginDef {
-    wakes_on: WakeSet::POD_DELETE,
-    ..known(
-        "DefaultPreemption",
-        "Evicts pods of lower priority to make room (no effect yet)",
-        &[Point::PreEnqueue, Point::PostFilter],
-    )
-};
-
 /// ImageLocality.
 pub(super) const IMAGE_LOCALITY: PluginDef = known(
     "ImageLocality",

@@ -13,7 +13,7 @@ use crate::scheduling::rules::{
     DomainRules, NodeSet, SkewRule, SpreadRule, SpreadScore, UNSCORED,
 };
 use crate::scheduling::topology::TopologyIndex;
-use crate::scheduling::{ClusterEvent, NodeRow, WakeSet};
+use crate::scheduling::{BoundPod, ClusterEvent, NodeRow, WakeSet};
 
 /// The table's entry.
 pub(super) const DEF: PluginDef = PluginDef {
@@ -58,8 +58,10 @@ pub(super) const DEF: PluginDef = PluginDef {
 #[derive(Debug, Default)]
 struct Counts {
     of_domain: Vec<Option<i64>>,
-    /// Hard: the smallest count. Unused for soft constraints.
-    minimum: i64,
+    /// Hard: domains that count.
+    domains: usize,
+    /// Hard: the smallest counts. Unused for soft constraints.
+    smallest: Smallest,
     /// Soft: the weight of the constraint's counts.
     weight: f64,
 }
@@ -69,6 +71,69 @@ impl Counts {
         self.of_domain.clear();
         self.of_domain.resize(domains, None);
     }
+
+    /// Works out the smallest counts.
+    fn summarize(&mut self) {
+        self.smallest = Smallest::default();
+        self.domains = 0;
+        for (domain, count) in self.of_domain.iter().enumerate() {
+            if let Some(count) = *count {
+                self.domains += 1;
+                self.smallest.update(domain, count);
+            }
+        }
+    }
+
+    /// The global minimum of a hard constraint.
+    #[inline]
+    fn minimum(&self, constraint: &Constraint) -> i64 {
+        let enough = i64::try_from(self.domains).is_ok_and(|n| n >= constraint.min_domains);
+        if enough { self.smallest.0[0].1 } else { 0 }
+    }
+}
+
+/// The two domains with the smallest counts, the smaller first.
+///
+/// Fidelity: kube-scheduler remembers no more than these two. When what-ifs change counts, a third
+/// domain that becomes the smallest is not noticed, and the minimum is off as it is there. Of
+/// equally small domains it remembers any two; here those of the nodes declared first.
+#[derive(Clone, Copy, Debug)]
+struct Smallest([(usize, i64); 2]);
+
+impl Default for Smallest {
+    fn default() -> Self {
+        let none = (usize::MAX, i64::from(i32::MAX));
+        Self([none, none])
+    }
+}
+
+impl Smallest {
+    fn update(&mut self, domain: usize, count: i64) {
+        let [first, second] = &mut self.0;
+        if domain == first.0 || domain == second.0 {
+            if domain == first.0 {
+                first.1 = count;
+            } else {
+                second.1 = count;
+            }
+            if first.1 > second.1 {
+                std::mem::swap(first, second);
+            }
+        } else if count < first.1 {
+            *second = *first;
+            *first = (domain, count);
+        } else if count < second.1 {
+            *second = (domain, count);
+        }
+    }
+}
+
+/// What a trial may change of one hard constraint: of the trial's node, its domain's count.
+#[derive(Clone, Copy, Debug)]
+struct Kept {
+    count: Option<i64>,
+    domains: usize,
+    smallest: Smallest,
 }
 
 #[derive(Debug)]
@@ -80,6 +145,8 @@ struct PodTopologySpread {
     /// Per constraint of the pod, hard while filtering, soft while scoring.
     hard: Vec<Counts>,
     soft: Vec<Counts>,
+    /// Trials under way, one entry per hard constraint each.
+    trials: Vec<Vec<Kept>>,
 }
 
 /// The pods on a node that a constraint counts.
@@ -102,6 +169,7 @@ impl PodTopologySpread {
             required: RequiredNodes::default(),
             hard: Vec::new(),
             soft: Vec::new(),
+            trials: Vec::new(),
         }
     }
 
@@ -174,12 +242,33 @@ impl PodTopologySpread {
                 }
             }
         }
-        for (count, constraint) in counts.iter_mut().zip(constraints) {
-            let domains = count.of_domain.iter().flatten().count();
-            let least = count.of_domain.iter().flatten().copied().min();
-            let enough = i64::try_from(domains).is_ok_and(|n| n >= constraint.min_domains);
-            count.minimum = if enough { least.unwrap_or(i64::from(i32::MAX)) } else { 0 };
+        counts.iter_mut().for_each(Counts::summarize);
+    }
+
+    /// A pod has come (+1) onto a node or left it (-1) in a what-if.
+    ///
+    /// Fidelity: unlike the first count, this one looks neither at whether the pod is being
+    /// deleted nor at whether the selector is empty, as in kube-scheduler.
+    fn follow(&mut self, cx: &CycleCx<'_>, node: NodeId, pod: &BoundPod, change: i64) {
+        let other = &cx.model.templates[pod.template];
+        let mut counts = std::mem::take(&mut self.hard);
+        let constraints = &self.class(cx.template).hard;
+        if other.namespace == cx.spec.namespace && self.has_keys(constraints, node) {
+            for (count, constraint) in counts.iter_mut().zip(constraints) {
+                if !constraint.selector.matches(&other.labels, &cx.model.symbols)
+                    || !self.includes(cx, constraint, node)
+                {
+                    continue;
+                }
+                let Some(domain) = self.topology.get(constraint.column).of(node) else { continue };
+                let pods = &mut count.of_domain[domain];
+                count.domains += usize::from(pods.is_none());
+                let now = pods.unwrap_or(0) + change;
+                *pods = Some(now);
+                count.smallest.update(domain, now);
+            }
         }
+        self.hard = counts;
     }
 
     fn count_soft(&self, cx: &CycleCx<'_>, feasible: &[NodeId], counts: &mut Vec<Counts>) {
@@ -240,13 +329,46 @@ impl Plugin for PodTopologySpread {
                 ));
             };
             let pods = count.of_domain[domain].unwrap_or(0);
-            if pods + constraint.own - count.minimum > constraint.max_skew {
+            if pods + constraint.own - count.minimum(constraint) > constraint.max_skew {
                 return Err(Rejection::unschedulable(
                     "node(s) didn't match pod topology spread constraints",
                 ));
             }
         }
         Ok(())
+    }
+
+    fn begin_trial(&mut self, cx: &CycleCx<'_>, node: NodeId) {
+        let constraints = &self.class(cx.template).hard;
+        let kept = self.hard.iter().zip(constraints).map(|(count, constraint)| Kept {
+            count: self.topology.get(constraint.column).of(node).and_then(|d| count.of_domain[d]),
+            domains: count.domains,
+            smallest: count.smallest,
+        });
+        let kept = kept.collect();
+        self.trials.push(kept);
+    }
+
+    fn add_pod(&mut self, cx: &CycleCx<'_>, node: NodeId, pod: &BoundPod) {
+        self.follow(cx, node, pod, 1);
+    }
+
+    fn remove_pod(&mut self, cx: &CycleCx<'_>, node: NodeId, pod: &BoundPod) {
+        self.follow(cx, node, pod, -1);
+    }
+
+    fn end_trial(&mut self, cx: &CycleCx<'_>, node: NodeId) {
+        let kept = self.trials.pop().expect("a trial has begun");
+        let mut counts = std::mem::take(&mut self.hard);
+        for ((count, constraint), kept) in
+            counts.iter_mut().zip(&self.class(cx.template).hard).zip(kept)
+        {
+            if let Some(domain) = self.topology.get(constraint.column).of(node) {
+                count.of_domain[domain] = kept.count;
+            }
+            (count.domains, count.smallest) = (kept.domains, kept.smallest);
+        }
+        self.hard = counts;
     }
 
     fn pre_score(&mut self, cx: &CycleCx<'_>, feasible: &[NodeId]) -> PreScore {
