@@ -32,4 +32,4 @@ pub use framework::{
 };
 pub use message::reason_texts;
 pub use profile::{Framework, Query};
-pub use snapshot::{BoundPod, ClassCount, NodeLoad, NodeRow, Snapshot};
+pub use snapshot::{BoundPod, ClassCount, ImageSpread, NodeLoad, NodeRow, Snapshot};

@@ -6,7 +6,7 @@
 
 use super::node_tree::NodeTree;
 use crate::base::id::{IdSet, IdVec};
-use crate::model::{HostPort, Model, NodeId, PodId, ResourceId, Taint, TemplateId};
+use crate::model::{HostPort, ImageId, Model, NodeId, PodId, ResourceId, Taint, TemplateId};
 
 /// The amounts of one node that almost every decision reads.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -87,6 +87,15 @@ impl NodeRow {
     }
 }
 
+/// How an image is spread over the nodes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ImageSpread {
+    /// Its size as the first node that came with it tells, bytes.
+    pub size_bytes: i64,
+    /// Present nodes that have it.
+    pub nodes: u32,
+}
+
 const NOWHERE: u32 = u32::MAX;
 
 /// The scheduler's view of the cluster.
@@ -104,6 +113,7 @@ pub struct Snapshot {
     node_of: Vec<u32>,
     /// Pods of each class on all nodes, terminating ones included.
     totals: IdVec<TemplateId, u32>,
+    images: IdVec<ImageId, ImageSpread>,
     generation: u64,
 }
 
@@ -135,6 +145,7 @@ impl Snapshot {
             name_ranks,
             node_of: Vec::new(),
             totals: model.templates.ids().map(|_| 0).collect(),
+            images: model.images.ids().map(|_| ImageSpread::default()).collect(),
             generation: 0,
         }
     }
@@ -154,6 +165,13 @@ impl Snapshot {
     pub fn add_node(&mut self, model: &Model, node: NodeId, taints: &[Taint], unschedulable: bool) {
         if self.present.insert(node) {
             self.tree.add(model, node);
+            for &(image, size_bytes) in &model.nodes[node].images {
+                let spread = &mut self.images[image];
+                if spread.nodes == 0 {
+                    spread.size_bytes = size_bytes;
+                }
+                spread.nodes += 1;
+            }
         }
         self.update_node(node, taints, unschedulable);
     }
@@ -162,6 +180,9 @@ impl Snapshot {
     pub fn remove_node(&mut self, model: &Model, node: NodeId) {
         if self.present.remove(node) {
             self.tree.remove(model, node);
+            for &(image, _) in &model.nodes[node].images {
+                self.images[image].nodes -= 1;
+            }
             self.touch(node);
         }
     }
@@ -313,6 +334,12 @@ impl Snapshot {
     #[must_use]
     pub fn class_total(&self, template: TemplateId) -> u32 {
         self.totals[template]
+    }
+
+    /// How an image is spread over the nodes.
+    #[must_use]
+    pub fn image_spread(&self, image: ImageId) -> ImageSpread {
+        self.images[image]
     }
 
     fn touch(&mut self, node: NodeId) {

@@ -26,7 +26,9 @@ pub(super) fn nodes(list: &[NodeId]) -> Value {
 }
 
 fn names(set: PluginSet) -> Value {
-    set.iter().map(PluginId::name).collect()
+    let mut names: Vec<&str> = set.iter().map(PluginId::name).collect();
+    names.sort_unstable();
+    names.into()
 }
 
 fn code(rejection: Rejection) -> &'static str {

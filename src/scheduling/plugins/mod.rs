@@ -4,6 +4,7 @@
 //! tests. Kubernetes' default plugins that have no effect in a simulation yet are in the table
 //! too, so that configurations that name them are merged as Kubernetes merges them.
 
+mod image_locality;
 mod inter_pod_affinity;
 mod inter_pod_affinity_class;
 mod no_effect;
@@ -42,7 +43,7 @@ pub const ALL: &[&PluginDef] = &[
     &no_effect::DYNAMIC_RESOURCES,
     &no_effect::DEFAULT_PREEMPTION,
     &node_resources_balanced_allocation::DEF,
-    &no_effect::IMAGE_LOCALITY,
+    &image_locality::DEF,
     &no_effect::DEFAULT_BINDER,
 ];
 
