@@ -64,10 +64,8 @@ fn what_cannot_be_read_is_said_with_its_place() {
 /// What preemption and volumes decide is not there yet; everything else agrees.
 #[test]
 fn recorded_decisions_agree() {
-    let root = std::env::var_os("WAVETANK_SHARED").map_or_else(
-        || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared"),
-        PathBuf::from,
-    );
+    let root = std::env::var_os("WAVETANK_SHARED")
+        .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared"), PathBuf::from);
     let folder = root.join("conformance/scheduler");
     if !folder.is_dir() {
         println!("skipped: no recordings in {}", folder.display());
@@ -76,9 +74,8 @@ fn recorded_decisions_agree() {
     let report = replay(&[folder], &[]);
     assert_eq!(report.unreadable, []);
     assert!(report.totals().0 > 0);
-    let missing = |field: &str| {
-        field.starts_with("preemption.") || ["outcome", "node"].contains(&field)
-    };
+    let missing =
+        |field: &str| field.starts_with("preemption.") || ["outcome", "node"].contains(&field);
     for group in report.groups.iter().filter(|group| group.topic != "volumes") {
         for (field, count) in group.agreement.fields.iter().filter(|(field, _)| !missing(field)) {
             assert_eq!(count.agree, count.compared, "{}: {field}", group.topic);

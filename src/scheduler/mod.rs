@@ -5,6 +5,7 @@
 //! the API server knows at the moment; only a new leader lists everything. How a decision is made
 //! is `scheduling`'s business.
 
+mod inquiry;
 mod queue;
 mod watches;
 
@@ -15,7 +16,8 @@ use crate::event::{Event, SchedulerEvent, Watcher};
 use crate::model::{Model, NodeId, PodId, TemplateId, pod_address};
 use crate::record::{Fact, Involved, QueueName};
 use crate::scheduling::{ClusterEvent, Decision, Framework, Outcome, Query, Snapshot, TieBreak};
-use crate::state::{Client, Request};
+use crate::state::{Client, PodObject, Request};
+pub use inquiry::{Answer, Inquiry};
 use queue::PodQueue;
 
 /// Component name in events.
@@ -66,6 +68,8 @@ pub struct Scheduler {
     flush_unschedulable_due: Option<SimTime>,
     /// Queue lengths as last stated.
     lengths: [usize; 3],
+    /// A decision that is to be explained.
+    inquiry: Option<Box<Inquiry>>,
 }
 
 impl Scheduler {
@@ -92,15 +96,29 @@ impl Scheduler {
             flush_backoff_due: None,
             flush_unschedulable_due: None,
             lengths: [0; 3],
+            inquiry: None,
         }
     }
 
     /// Memory is lost.
     pub fn crash(&mut self, model: &Model) {
         let lengths = self.lengths;
+        let inquiry = self.inquiry.take();
         *self = Self::new(model);
         // What was stated last still stands for whoever reads the facts.
         self.lengths = lengths;
+        self.inquiry = inquiry;
+    }
+
+    /// Asks for a decision to be explained.
+    pub fn inquire(&mut self, inquiry: Inquiry) {
+        self.inquiry = Some(Box::new(inquiry));
+    }
+
+    /// What was asked, answered or not.
+    #[must_use]
+    pub fn inquiry(&self) -> Option<&Inquiry> {
+        self.inquiry.as_deref()
     }
 
     /// A new leader lists everything and starts; attempts and back-offs are forgotten.
@@ -168,7 +186,10 @@ impl Scheduler {
     pub fn place_now(&mut self, cx: &mut Cx<'_>, pod: PodId) -> Option<NodeId> {
         let template = cx.state.api.pods[pod].template;
         let profile = self.profile_of[template]?;
-        if self.frameworks[profile].pre_enqueue(cx.model, template).is_some() {
+        if let Some((plugin, why)) = self.frameworks[profile].pre_enqueue(cx.model, template) {
+            if let Some(inquiry) = &mut self.inquiry {
+                inquiry.hold(full_name(cx.model, &cx.state.api.pods[pod]), plugin.name(), &why);
+            }
             return None;
         }
         let decision = self.decide(cx, pod, template, 0)?;
@@ -200,13 +221,18 @@ impl Scheduler {
                 attempt: u64::from(attempt),
             },
         };
-        let decision = self.frameworks[profile].schedule(&Query {
+        let query = Query {
             model: cx.model,
             snapshot: &self.snapshot,
             template,
             start: self.next_start,
             tie_break,
-        });
+        };
+        let framework = &mut self.frameworks[profile];
+        let decision = match &mut self.inquiry {
+            Some(inquiry) => inquiry.decide(cx, (pod, attempt), framework, &query),
+            None => framework.schedule(&query),
+        };
         self.next_start = decision.next_start;
         Some(decision)
     }
@@ -220,7 +246,10 @@ impl Scheduler {
                 self.queue.remove(pod);
                 let failed = (true, "FailedScheduling", COMPONENT);
                 cx.kube_event(Involved::Pod(pod), failed, |model, state| {
-                    format!("skip schedule deleting pod: {}", full_name(model, state, pod))
+                    format!(
+                        "skip schedule deleting pod: {}",
+                        full_name(model, &state.api.pods[pod])
+                    )
                 });
                 continue;
             }
@@ -306,7 +335,10 @@ impl Scheduler {
             cx.kube_event(Involved::Pod(pod), (false, "Scheduled", COMPONENT), |model, state| {
                 let node = state.api.pods[pod].node;
                 let node = node.map_or("", |node| model.nodes[node].name.as_str());
-                format!("Successfully assigned {} to {node}", full_name(model, state, pod))
+                format!(
+                    "Successfully assigned {} to {node}",
+                    full_name(model, &state.api.pods[pod])
+                )
             });
             return;
         }
@@ -372,8 +404,7 @@ impl Scheduler {
 }
 
 /// `namespace/name` of a pod.
-fn full_name(model: &Model, state: &crate::state::State, pod: PodId) -> String {
-    let object = &state.api.pods[pod];
+fn full_name(model: &Model, object: &PodObject) -> String {
     let namespace = model.templates[object.template].namespace;
     format!("{}/{}", model.namespaces[namespace].name, model.pod_name(object.template, object.uid))
 }

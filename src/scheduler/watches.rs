@@ -1,6 +1,6 @@
 //! What the scheduler makes of the changes that its watches deliver.
 
-use super::{Known, Scheduler};
+use super::{Known, Scheduler, full_name};
 use crate::base::time::SimTime;
 use crate::cx::Cx;
 use crate::model::{Model, NodeId, PodId};
@@ -121,7 +121,11 @@ impl Scheduler {
         if self.assumed.contains(pod) {
             return;
         }
-        let gated = self.frameworks[profile].pre_enqueue(model, template).is_some();
+        let gate = self.frameworks[profile].pre_enqueue(model, template);
+        if let (Some((plugin, why)), Some(inquiry)) = (&gate, &mut self.inquiry) {
+            inquiry.hold(full_name(model, object), plugin.name(), why);
+        }
+        let gated = gate.is_some();
         self.queue.add(pod, (template, model.templates[template].priority), gated, now);
     }
 }

@@ -12,6 +12,7 @@
 pub mod config;
 mod decision;
 mod events;
+mod explanation;
 mod framework;
 mod message;
 mod node_tree;
@@ -26,6 +27,7 @@ mod topology;
 
 pub use decision::{Decision, NodeExplanation, Outcome, PluginScore, ReasonCount, TieBreak};
 pub use events::{ClusterEvent, NodeAspect, WakeSet};
+pub use explanation::Explanation;
 pub use framework::{
     BuildCx, BuildPlugin, CycleCx, Dependency, Plugin, PluginDef, PluginId, PluginSet, Point,
     PreFilter, PreScore, Reason, Rejection, Verdict,

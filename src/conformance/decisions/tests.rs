@@ -12,7 +12,7 @@ fn replayed(line: &Value) -> Agreement {
     tally.agreement().clone()
 }
 
-fn node(name: &str, zone: &str, spec: Value) -> Value {
+fn node(name: &str, zone: &str, spec: &Value) -> Value {
     let labels = json!({"kubernetes.io/hostname": name, "topology.kubernetes.io/zone": zone});
     let allocatable = json!({"cpu": "4", "memory": "8Gi", "pods": "10"});
     let metadata = json!({"name": name, "labels": labels});
@@ -46,8 +46,8 @@ fn small() -> Value {
         "name": "small", "family": "own",
         "config": {"profiles": [profile]},
         "nodes": [
-            node("a", "z1", json!({})), node("b", "z2", taints),
-            node("c", "z1", json!({"unschedulable": true})),
+            node("a", "z1", &json!({})), node("b", "z2", &taints),
+            node("c", "z1", &json!({"unschedulable": true})),
         ],
         "pods": [bound],
         "incoming": [
@@ -124,7 +124,7 @@ fn small() -> Value {
 
 /// A hundred and twenty nodes, of which a hundred are enough; two pods.
 fn sampled() -> Value {
-    let nodes: Vec<Value> = (0..120).map(|n| node(&format!("n{n:03}"), "z", json!({}))).collect();
+    let nodes: Vec<Value> = (0..120).map(|n| node(&format!("n{n:03}"), "z", &json!({}))).collect();
     let case = json!({
         "name": "sampled", "family": "own", "nodes": nodes,
         "incoming": [pod("p0", "1", json!({})), pod("p1", "1", json!({}))],
