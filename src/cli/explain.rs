@@ -67,8 +67,8 @@ struct Told<'a> {
     answer: &'a Answer,
 }
 
-/// Nodes of which the same was said.
-type Group<'a> = ((PluginId, Rejection), Vec<&'a NodeExplanation>);
+/// Nodes of which a plugin said the same.
+type Group = ((PluginId, String), Vec<NodeId>);
 
 impl Told<'_> {
     fn name(&self, node: NodeId) -> &str {
@@ -84,13 +84,14 @@ impl Told<'_> {
     }
 
     /// Rejected nodes by what was said of them, largest group first.
-    fn rejections(&self) -> Vec<Group<'_>> {
-        let mut groups: Vec<Group<'_>> = Vec::new();
+    fn rejections(&self) -> Vec<Group> {
+        let mut groups: Vec<Group> = Vec::new();
         for node in &self.answer.explanation.nodes {
-            let Some(said) = node.rejected else { continue };
+            let Some((plugin, rejection)) = node.rejected else { continue };
+            let said = (plugin, self.reasons(rejection).join(", "));
             match groups.iter_mut().find(|group| group.0 == said) {
-                Some(group) => group.1.push(node),
-                None => groups.push((said, vec![node])),
+                Some(group) => group.1.push(node.node),
+                None => groups.push((said, vec![node.node])),
             }
         }
         groups.sort_by_key(|group| std::cmp::Reverse(group.1.len()));
@@ -174,14 +175,12 @@ impl Told<'_> {
         }
         text.push_str("\nRejected\n");
         let width = groups.iter().map(|group| group.0.0.name().len()).max().unwrap_or(0);
-        for ((plugin, rejection), nodes) in groups.iter().take(GROUPS_MAX) {
-            let ids: Vec<NodeId> = nodes.iter().map(|node| node.node).collect();
+        for ((plugin, said), nodes) in groups.iter().take(GROUPS_MAX) {
             text.push_str(&format!(
-                "  {:>6}  {:<width$}  {}  ({})\n",
+                "  {:>6}  {:<width$}  {said}  ({})\n",
                 nodes.len(),
                 plugin.name(),
-                self.reasons(*rejection).join(", "),
-                self.names(&ids)
+                self.names(nodes)
             ));
         }
         if groups.len() > GROUPS_MAX {
