@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use crate::base::time::SimDuration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 /// A wave tank for Kubernetes clusters: run scenarios of failures under several placement and
@@ -26,6 +27,8 @@ pub(super) enum Verb {
     Validate(ValidateArgs),
     /// List what is built in: policies, scheduler plugins, failure modes, metrics.
     Policies(PoliciesArgs),
+    /// Tell why the scheduler put a pod where it did, or nowhere: every node, every plugin.
+    Explain(ExplainArgs),
     /// Replay recordings of the real Kubernetes code and compare every decision (exit 3 if one
     /// differs).
     Conformance(ConformanceArgs),
@@ -119,6 +122,46 @@ pub(super) struct PoliciesArgs {
     /// Show one entry at length.
     #[arg(value_name = "NAME")]
     pub(super) name: Option<String>,
+}
+
+/// For whom an explanation is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum ExplainFormat {
+    /// For people: one screen.
+    Human,
+    /// For programs: everything.
+    Json,
+}
+
+/// `wavetank explain`.
+#[derive(Debug, Args)]
+pub(super) struct ExplainArgs {
+    /// The scenario file.
+    #[arg(value_name = "SCENARIO")]
+    pub(super) scenario: PathBuf,
+    /// The pod, by its name or its workload's (then the first of its pods), with or without
+    /// namespace.
+    #[arg(long, value_name = "NAME")]
+    pub(super) pod: String,
+    /// The first decision on it from this simulated time on, like 10m [default: 0s].
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    pub(super) at: Option<SimDuration>,
+    /// Policy by name or file [default: the scenario's first, else "default"].
+    #[arg(long, value_name = "POLICY")]
+    pub(super) policy: Option<String>,
+    /// Master seed of all randomness [default: the scenario's, else 1].
+    #[arg(long, value_name = "N")]
+    pub(super) seed: Option<u64>,
+    /// Which replication to run.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(super) replication: u32,
+    /// How the answer is written.
+    #[arg(long, value_enum, default_value_t = ExplainFormat::Human)]
+    pub(super) format: ExplainFormat,
+}
+
+fn duration(text: &str) -> Result<SimDuration, String> {
+    text.parse().map_err(|_| format!("\"{text}\" is no duration; write for example 90s or 1h30m"))
 }
 
 /// `wavetank conformance`.

@@ -9,6 +9,7 @@ mod args;
 mod compare;
 mod conformance;
 mod expect;
+mod explain;
 mod init;
 mod load;
 mod output;
@@ -50,6 +51,7 @@ pub fn main() -> ExitCode {
         Verb::Plot(args) => plot::plot(&args),
         Verb::Validate(args) => validate::validate(&args),
         Verb::Policies(args) => policies::policies(&args),
+        Verb::Explain(args) => explain::explain(&args),
         Verb::Conformance(args) => conformance::conformance(&args),
         Verb::Init(args) => init::init(&args),
     };

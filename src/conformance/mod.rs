@@ -81,8 +81,9 @@ impl Report {
             self.groups.iter().position(|group| group.kind == kind.name && group.topic == topic);
         let at = known.unwrap_or_else(|| {
             let agreement = Agreement::default();
+            let at = self.groups.len();
             self.groups.push(Group { kind: kind.name, unit: kind.unit, topic, agreement });
-            self.groups.len() - 1
+            at
         });
         &mut self.groups[at]
     }

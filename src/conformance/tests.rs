@@ -67,3 +67,25 @@ fn what_cannot_be_read_is_said_with_its_place() {
     let missing = replay(&[PathBuf::from("no/such/file.jsonl")], &[]);
     assert!(missing.unreadable[0].to_string().starts_with("no/such/file.jsonl: error: "));
 }
+
+/// What preemption and volumes decide is not there yet; everything else agrees.
+#[test]
+fn recorded_decisions_agree() {
+    let root = std::env::var_os("WAVETANK_SHARED")
+        .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared"), PathBuf::from);
+    let folder = root.join("conformance/scheduler");
+    if !folder.is_dir() {
+        println!("skipped: no recordings in {}", folder.display());
+        return;
+    }
+    let report = replay(&[folder], &[]);
+    assert_eq!(report.unreadable, []);
+    assert!(report.totals().0 > 0);
+    let missing =
+        |field: &str| field.starts_with("preemption.") || ["outcome", "node"].contains(&field);
+    for group in report.groups.iter().filter(|group| group.topic != "volumes") {
+        for (field, count) in group.agreement.fields.iter().filter(|(field, _)| !missing(field)) {
+            assert_eq!(count.agree, count.compared, "{}: {field}", group.topic);
+        }
+    }
+}

@@ -6,6 +6,7 @@
 //! is `scheduling`'s business.
 
 mod core;
+mod inquiry;
 mod queue;
 
 use std::sync::Arc;
@@ -14,10 +15,11 @@ pub use self::core::{Decided, Failure, Hints, PodView, Popped, SchedulerCore};
 use crate::base::time::SimTime;
 use crate::cx::Cx;
 use crate::event::{Event, SchedulerEvent, Watcher};
-use crate::model::{Model, NodeId, PodId, pod_address};
+use crate::model::{Model, NodeId, PodId, TemplateId, pod_address};
 use crate::record::{Fact, Involved, QueueName};
-use crate::scheduling::{NodeAspect, Outcome, TieBreak};
+use crate::scheduling::{NodeAspect, Outcome, PluginId, TieBreak};
 use crate::state::{Change, Client, DeletionCause, NodeObject, PodObject, Request, Verb};
+pub use inquiry::{Answer, Inquiry};
 pub use queue::{Place, QueuedPod};
 
 /// Component name in events.
@@ -44,6 +46,8 @@ pub struct Scheduler {
     flush_unschedulable_due: Option<SimTime>,
     /// Queue lengths as last stated.
     lengths: [usize; 3],
+    /// A decision that is to be explained.
+    inquiry: Option<Box<Inquiry>>,
 }
 
 impl Scheduler {
@@ -58,15 +62,29 @@ impl Scheduler {
             flush_backoff_due: None,
             flush_unschedulable_due: None,
             lengths: [0; 3],
+            inquiry: None,
         }
     }
 
     /// Memory is lost.
     pub fn crash(&mut self, model: &Model) {
         let lengths = self.lengths;
+        let inquiry = self.inquiry.take();
         *self = Self::new(model);
         // What was stated last still stands for whoever reads the facts.
         self.lengths = lengths;
+        self.inquiry = inquiry;
+    }
+
+    /// Asks for a decision to be explained.
+    pub fn inquire(&mut self, inquiry: Inquiry) {
+        self.inquiry = Some(Box::new(inquiry));
+    }
+
+    /// What was asked, answered or not.
+    #[must_use]
+    pub fn inquiry(&self) -> Option<&Inquiry> {
+        self.inquiry.as_deref()
     }
 
     /// A new leader lists everything and starts; attempts and back-offs are forgotten.
@@ -95,6 +113,11 @@ impl Scheduler {
     pub fn on_pod(&mut self, cx: &mut Cx<'_>, change: &Change<PodId, PodObject>) {
         let after = if change.verb == Verb::Deleted { None } else { view(&change.object) };
         self.core.pod_changed(cx.model, cx.now, change.id, after);
+        if self.inquiry.is_some()
+            && let Some((plugin, why)) = self.core.gate(cx.model, change.object.template)
+        {
+            self.hold(cx, change.id, plugin, &why);
+        }
         self.settle(cx);
     }
 
@@ -153,7 +176,41 @@ impl Scheduler {
     /// scheduler takes it as bound there.
     pub fn place_now(&mut self, cx: &mut Cx<'_>, pod: PodId) -> Option<NodeId> {
         let template = cx.state.api.pods[pod].template;
-        self.core.place_now(cx.model, pod, template, tie_break(cx, pod, 0))
+        if let Some((plugin, why)) = self.core.gate(cx.model, template) {
+            self.hold(cx, pod, plugin, &why);
+            return None;
+        }
+        let node = self.decide(cx, pod, template, 0)?.decision.node()?;
+        self.core.place(cx.model, pod, template, node);
+        Some(node)
+    }
+
+    /// Decides where a pod goes, and keeps the reasoning if it is asked for.
+    fn decide(
+        &mut self,
+        cx: &Cx<'_>,
+        pod: PodId,
+        template: TemplateId,
+        attempt: u32,
+    ) -> Option<Decided> {
+        let tie_break = tie_break(cx, pod, attempt);
+        let asked = self.inquiry.as_mut().is_some_and(|inquiry| inquiry.asks(cx, pod));
+        if !asked {
+            return self.core.decide(cx.model, (pod, template), tie_break);
+        }
+        let explained = self.core.explain(cx.model, (pod, template), tie_break);
+        let (explanation, decided) = explained?;
+        if let Some(inquiry) = &mut self.inquiry {
+            inquiry.tell(cx, (pod, attempt), template, explanation);
+        }
+        Some(decided)
+    }
+
+    /// Notes, for who asks, that a plugin keeps a pod out of the queue.
+    fn hold(&mut self, cx: &Cx<'_>, pod: PodId, plugin: PluginId, why: &str) {
+        if let Some(inquiry) = &mut self.inquiry {
+            inquiry.hold(full_name(cx.model, &cx.state.api.pods[pod]), plugin.name(), why);
+        }
     }
 
     /// Takes the next pod and decides; the outcome takes effect when the decision's time has
@@ -164,13 +221,14 @@ impl Scheduler {
             if skipped {
                 let failed = (true, "FailedScheduling", COMPONENT);
                 cx.kube_event(Involved::Pod(pod), failed, |model, state| {
-                    format!("skip schedule deleting pod: {}", full_name(model, state, pod))
+                    format!(
+                        "skip schedule deleting pod: {}",
+                        full_name(model, &state.api.pods[pod])
+                    )
                 });
                 continue;
             }
-            let tie_break = tie_break(cx, pod, attempts);
-            let decided = self.core.decide(cx.model, (pod, template), tie_break);
-            let Some(decided) = decided else { continue };
+            let Some(decided) = self.decide(cx, pod, template, attempts) else { continue };
             let decision = &decided.decision;
             let plane = &cx.model.control_plane;
             let cost = plane.scheduling_per_node.saturating_mul(u64::from(decision.evaluated));
@@ -268,7 +326,7 @@ impl Scheduler {
         cx.kube_event(Involved::Pod(pod), (false, "Scheduled", COMPONENT), |model, state| {
             let node = state.api.pods[pod].node;
             let node = node.map_or("", |node| model.nodes[node].name.as_str());
-            format!("Successfully assigned {} to {node}", full_name(model, state, pod))
+            format!("Successfully assigned {} to {node}", full_name(model, &state.api.pods[pod]))
         });
     }
 
@@ -341,8 +399,7 @@ fn tie_break<'a>(cx: &Cx<'a>, pod: PodId, attempt: u32) -> TieBreak<'a> {
 }
 
 /// `namespace/name` of a pod.
-fn full_name(model: &Model, state: &crate::state::State, pod: PodId) -> String {
-    let object = &state.api.pods[pod];
+fn full_name(model: &Model, object: &PodObject) -> String {
     let namespace = model.templates[object.template].namespace;
     format!("{}/{}", model.namespaces[namespace].name, model.pod_name(object.template, object.uid))
 }

@@ -310,8 +310,10 @@ pub trait Plugin: fmt::Debug + Send {
         false
     }
 
-    /// Whether filter and score of a plugin of single nodes treat pods of both classes alike.
-    fn alike(&self, _a: &PodTemplate, _b: &PodTemplate) -> bool {
+    /// Whether filter and score of a plugin of single nodes treat pods of the other class as they
+    /// treat those of `cx`. What the answer depends on besides may change only when nodes come, go
+    /// or are declared anew.
+    fn alike(&self, _cx: &CycleCx<'_>, _other: &PodTemplate) -> bool {
         false
     }
 

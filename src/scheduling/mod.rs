@@ -13,6 +13,7 @@ mod changes;
 pub mod config;
 mod decision;
 mod events;
+mod explanation;
 mod framework;
 mod index;
 mod message;
@@ -34,6 +35,7 @@ pub use decision::{Decision, NodeExplanation, Outcome, PluginScore, ReasonCount,
 pub use events::{
     ClusterEvent, NodeAspect, NodeChange, PodChange, WakeSet, node_events, pod_events,
 };
+pub use explanation::Explanation;
 pub use framework::{
     BuildCx, BuildPlugin, CycleCx, Dependency, Plugin, PluginDef, PluginId, PluginSet, Point,
     PreFilter, PreScore, Reason, Rejection, Verdict,
@@ -42,4 +44,4 @@ pub use message::reason_texts;
 pub use nominator::{Nominated, Nominator};
 pub use post_filter::{Incoming, PostFilter, PostFilterStatus};
 pub use profile::{Evaluation, Framework, Query};
-pub use snapshot::{BoundPod, ClassCount, NodeLoad, NodeRow, Snapshot};
+pub use snapshot::{BoundPod, ClassCount, ImageSpread, NodeLoad, NodeRow, Snapshot};

@@ -385,6 +385,12 @@ impl Framework {
         self.skipped_scores
     }
 
+    /// Score plugins with their weights, in order.
+    #[must_use]
+    pub fn weights(&self) -> Vec<(PluginId, i64)> {
+        self.score.iter().map(|scorer| (self.ids[scorer.plugin], scorer.weight)).collect()
+    }
+
     /// The nodes with the greatest total of the last decision.
     #[must_use]
     pub fn ties(&self) -> &[NodeId] {

@@ -10,7 +10,9 @@ use super::changes::{Change, ChangeLog};
 use super::node_tree::NodeTree;
 use crate::base::id::{IdSet, IdVec};
 use crate::base::time::SimTime;
-use crate::model::{HostPort, Model, NodeId, NodeSpec, PodId, ResourceId, Taint, TemplateId};
+use crate::model::{
+    HostPort, ImageId, Model, NodeId, NodeSpec, PodId, ResourceId, Taint, TemplateId,
+};
 
 /// The amounts of one node that almost every decision reads.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -120,6 +122,15 @@ impl NodeRow {
     }
 }
 
+/// How an image is spread over the nodes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ImageSpread {
+    /// Its size as the first node that came with it tells, bytes.
+    pub size_bytes: i64,
+    /// Present nodes that have it.
+    pub nodes: u32,
+}
+
 const NOWHERE: u32 = u32::MAX;
 
 /// The scheduler's view of the cluster.
@@ -141,6 +152,7 @@ pub struct Snapshot {
     node_of: Vec<u32>,
     /// Pods of each class on all nodes, terminating ones included.
     totals: IdVec<TemplateId, u32>,
+    images: IdVec<ImageId, ImageSpread>,
     generation: u64,
     changes: ChangeLog,
 }
@@ -168,6 +180,7 @@ impl Snapshot {
             name_ranks,
             node_of: Vec::new(),
             totals: model.templates.ids().map(|_| 0).collect(),
+            images: model.images.ids().map(|_| ImageSpread::default()).collect(),
             generation: 0,
             changes: ChangeLog::new(model.nodes.len()),
         }
@@ -193,17 +206,27 @@ impl Snapshot {
     /// Adds a node as it is now; pods already placed there count from now on.
     pub fn add_node(&mut self, model: &Model, node: NodeId, taints: &[Taint], unschedulable: bool) {
         if self.present.insert(node) {
-            let labels = &self.specs[node].as_deref().unwrap_or(&model.nodes[node]).labels;
-            self.tree.add(model, node, labels);
+            let spec = self.specs[node].as_deref().unwrap_or(&model.nodes[node]);
+            self.tree.add(model, node, &spec.labels);
+            for &(image, size_bytes) in &spec.images {
+                let spread = &mut self.images[image];
+                if spread.nodes == 0 {
+                    spread.size_bytes = size_bytes;
+                }
+                spread.nodes += 1;
+            }
             self.changes.nodes_changed();
         }
         self.update_node(node, taints, unschedulable);
     }
 
     /// Removes a node from the list. What is known of its pods stays until they go.
-    pub fn remove_node(&mut self, _model: &Model, node: NodeId) {
+    pub fn remove_node(&mut self, model: &Model, node: NodeId) {
         if self.present.remove(node) {
             self.tree.remove(node);
+            for &(image, _) in &self.specs[node].as_deref().unwrap_or(&model.nodes[node]).images {
+                self.images[image].nodes -= 1;
+            }
             self.changes.nodes_changed();
             self.touch(node);
         }
@@ -218,6 +241,19 @@ impl Snapshot {
         let before = std::mem::replace(&mut self.specs[node], spec);
         let before = before.as_deref().unwrap_or(&model.nodes[node]);
         let after = self.specs[node].as_deref().unwrap_or(&model.nodes[node]);
+        if before.images != after.images && self.present.contains(node) {
+            for &(image, _) in &before.images {
+                self.images[image].nodes -= 1;
+            }
+            for &(image, size_bytes) in &after.images {
+                let spread = &mut self.images[image];
+                if spread.nodes == 0 {
+                    spread.size_bytes = size_bytes;
+                }
+                spread.nodes += 1;
+            }
+            self.changes.nodes_changed();
+        }
         if before.labels != after.labels {
             self.relabelled.push(node);
             if self.present.contains(node) {
@@ -417,6 +453,12 @@ impl Snapshot {
     #[must_use]
     pub fn class_total(&self, template: TemplateId) -> u32 {
         self.totals[template]
+    }
+
+    /// How an image is spread over the nodes.
+    #[must_use]
+    pub fn image_spread(&self, image: ImageId) -> ImageSpread {
+        self.images[image]
     }
 
     fn touch(&mut self, node: NodeId) {

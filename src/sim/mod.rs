@@ -14,6 +14,7 @@ use crate::event::Event;
 use crate::invariants;
 use crate::model::Model;
 use crate::record::{Detail, Fact, KubeEvent};
+use crate::scheduler::Inquiry;
 
 /// How to run.
 #[derive(Clone, Copy, Debug)]
@@ -93,6 +94,25 @@ pub fn simulate(model: &Model, options: RunOptions) -> RunResult {
         limit,
         violations,
     }
+}
+
+/// Runs until the scheduler's decision that is asked for, or to the end: the run is the same as
+/// without the question.
+#[must_use]
+pub fn explain(model: &Model, options: RunOptions, inquiry: Inquiry) -> Inquiry {
+    let mut world = World::new(model, &options);
+    let mut guard = Guard::new(options.limits, Event::KINDS);
+    world.inquire(inquiry);
+    world.start();
+    while world.inquiry().is_some_and(|inquiry| inquiry.answer.is_none()) {
+        let Some((key, event)) = world.pop() else { break };
+        let limit = guard.observe(key, event.kind(), world.pending());
+        if event == Event::End || limit.is_some() {
+            break;
+        }
+        world.handle(key.time(), event);
+    }
+    world.inquiry().cloned().expect("the world was asked")
 }
 
 fn verify(world: &World<'_>, key: EventKey, violations: &mut Vec<String>) {

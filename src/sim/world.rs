@@ -12,7 +12,7 @@ use crate::kubelet::Kubelets;
 use crate::model::{Model, Start};
 use crate::record::{Fact, KubeEvent, Recorder};
 use crate::rng::{StreamKind, Streams};
-use crate::scheduler::Scheduler;
+use crate::scheduler::{Inquiry, Scheduler};
 use crate::state::State;
 use crate::workload;
 
@@ -75,6 +75,17 @@ impl<'a> World<'a> {
         workload::start(&mut cx);
         components.faults.start(&mut cx);
         cx.at(end, Event::End);
+    }
+
+    /// Asks the scheduler to explain a decision.
+    pub fn inquire(&mut self, inquiry: Inquiry) {
+        self.components.scheduler.inquire(inquiry);
+    }
+
+    /// What was asked, answered or not.
+    #[must_use]
+    pub fn inquiry(&self) -> Option<&Inquiry> {
+        self.components.scheduler.inquiry()
     }
 
     /// Takes the next event.

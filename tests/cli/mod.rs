@@ -3,6 +3,7 @@
 mod answers;
 mod determinism;
 mod documents;
+mod explain;
 mod hostile;
 
 use std::path::{Path, PathBuf};

@@ -35,6 +35,8 @@ enum Form {
 
 /// The fields of a decision but for `scores`, of which every plugin is a field.
 const DECISION: &[(&str, Form)] = &[
+    ("i", Form::Plain),
+    ("pod", Form::Plain),
     ("outcome", Form::Plain),
     ("node", Form::Plain),
     ("gate", Form::Status),
@@ -65,7 +67,7 @@ const PREEMPTION: &[(&str, Form)] = &[
 ];
 
 /// Fields that are told and not compared.
-const TOLD_ONLY: &[&str] = &["i", "pod", "skipFilter", "scores", "preemption"];
+const TOLD_ONLY: &[&str] = &["skipFilter", "scores", "preemption"];
 const TOLD_ONLY_OF_PREEMPTION: &[&str] = &["message"];
 const OF_CASE: &[&str] = &["weights", "plugins", "nodeOrder"];
 

@@ -26,7 +26,9 @@ pub(super) fn nodes(list: &[NodeId]) -> Value {
 }
 
 fn names(set: PluginSet) -> Value {
-    set.iter().map(PluginId::name).collect()
+    let mut names: Vec<&str> = set.iter().map(PluginId::name).collect();
+    names.sort_unstable();
+    names.into()
 }
 
 fn code(rejection: Rejection) -> &'static str {
@@ -77,21 +79,23 @@ pub(super) fn decision(
     told.insert("skipScore".to_owned(), names(framework.skipped_scores()));
     told.insert("scores".to_owned(), scores(&feasible));
     told.insert("total".to_owned(), feasible.iter().map(|node| node.total).collect());
-    told.insert("top".to_owned(), nodes(framework.ties()));
+    let mut top = framework.ties().to_vec();
+    top.sort_unstable();
+    told.insert("top".to_owned(), nodes(&top));
 }
 
-/// Rejected nodes, grouped by what was said of them, groups by their smallest node.
+/// Rejected nodes, grouped by the words that were said of them, groups by their smallest node.
 fn rejections(of: (&Model, TemplateId), explained: &[NodeExplanation]) -> Value {
-    let mut groups: Vec<((PluginId, Rejection), Vec<usize>)> = Vec::new();
+    let mut groups: Vec<(Value, Vec<usize>)> = Vec::new();
     for node in explained {
-        let Some(said) = node.rejected else { continue };
+        let Some((plugin, rejection)) = node.rejected else { continue };
+        let said = status(plugin, rejection, of);
         match groups.iter_mut().find(|group| group.0 == said) {
             Some(group) => group.1.push(node.node.index()),
             None => groups.push((said, vec![node.node.index()])),
         }
     }
-    let told = groups.into_iter().map(|((plugin, rejection), nodes)| {
-        let mut group = status(plugin, rejection, of);
+    let told = groups.into_iter().map(|(mut group, nodes)| {
         group["nodes"] = nodes.into();
         group
     });
@@ -127,6 +131,7 @@ pub(super) fn sampling(
     }
     told.insert("evaluated".to_owned(), decision.evaluated.into());
     told.insert("feasible".to_owned(), nodes(framework.feasible()));
+    told.insert("top".to_owned(), nodes(framework.ties()));
     let total_of = |node: &NodeId| explained.iter().find(|e| e.node == *node).map(|e| e.total);
     told.insert("total".to_owned(), framework.feasible().iter().map(total_of).collect());
 }

@@ -18,8 +18,8 @@ use crate::base::id::{IdSet, IdVec};
 use crate::base::time::{SimDuration, SimTime};
 use crate::model::{Model, NodeId, PodId, TemplateId};
 use crate::scheduling::{
-    ClusterEvent, Decision, Framework, Incoming, NodeAspect, Nominator, Outcome, PluginId,
-    PluginSet, PostFilter, Snapshot, TieBreak, WakeSet, plugins,
+    ClusterEvent, Decision, Explanation, Framework, Incoming, NodeAspect, Nominator, Outcome,
+    PluginId, PluginSet, PostFilter, Query, Snapshot, TieBreak, WakeSet, plugins,
 };
 use preemption::Evictions;
 pub use preemption::Failure;
@@ -282,24 +282,38 @@ impl SchedulerCore {
         [self.queue.next_backoff_flush(), self.queue.next_unschedulable_flush()]
     }
 
-    /// Places a pod of a class at once, without the queue; it counts as bound.
-    pub fn place_now(
+    /// Decides as [`Self::decide`] does, and keeps everything that was said on the way.
+    pub fn explain(
         &mut self,
         model: &Model,
-        pod: PodId,
-        template: TemplateId,
+        (pod, template): (PodId, TemplateId),
         tie_break: TieBreak<'_>,
-    ) -> Option<NodeId> {
-        let profile = self.profile_of[template]?;
-        if self.frameworks[profile].pre_enqueue(model, template).is_some() {
-            return None;
+    ) -> Option<(Explanation, Decided)> {
+        let framework = &mut self.frameworks[self.profile_of[template]?];
+        self.snapshot.refresh();
+        let (snapshot, start) = (&self.snapshot, self.next_start);
+        let query = Query { model, snapshot, template, start, tie_break };
+        let mut explanation = Explanation::of(framework, &query);
+        let decided = self.decide(model, (pod, template), tie_break)?;
+        explanation.decision = decided.decision.clone();
+        if decided.decision.node().is_none() {
+            explanation.message = Some(self.message(model, template, &decided));
         }
-        let node = self.decide(model, (pod, template), tie_break)?.decision.node()?;
+        Some((explanation, decided))
+    }
+
+    /// The first plugin that keeps pods of a class out of the queue, and why.
+    #[must_use]
+    pub fn gate(&self, model: &Model, template: TemplateId) -> Option<(PluginId, String)> {
+        self.frameworks[self.profile_of[template]?].pre_enqueue(model, template)
+    }
+
+    /// Puts a pod of a class onto a node, without the queue; it counts as bound.
+    pub fn place(&mut self, model: &Model, pod: PodId, template: TemplateId, node: NodeId) {
         self.queue.remove(pod);
         self.snapshot.add_pod(model, node, pod, template);
         let view = PodView { node: Some(node), ..PodView::new(template) };
         self.set_known(pod, Some(view));
-        Some(node)
     }
 
     /// A pod's `status.nominatedNodeName` as the watch told of it last.

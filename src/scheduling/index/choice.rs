@@ -225,13 +225,7 @@ impl<'a> Best<'a> {
 
     /// Looks at some nodes of a cell within a block, all with the same beyond.
     #[inline]
-    fn look(
-        &mut self,
-        group: &Group,
-        (block, cell): (usize, usize),
-        within: u64,
-        extra: i64,
-    ) {
+    fn look(&mut self, group: &Group, (block, cell): (usize, usize), within: u64, extra: i64) {
         if within == 0 {
             return;
         }

@@ -97,9 +97,15 @@ impl Skew {
         };
         let any = exist(snapshot, &skew.rule.counted);
         let counted = skew.rule.counted.clone();
-        replay(snapshot, layout, |t| counted.contains(t), any, |step| {
-            skew.count(layout, step);
-        });
+        replay(
+            snapshot,
+            layout,
+            |t| counted.contains(t),
+            any,
+            |step| {
+                skew.count(layout, step);
+            },
+        );
         skew.most = skew.limit();
         skew.close_all(layout);
         skew
@@ -187,9 +193,15 @@ impl Holders {
         let near = Bits::none(layout.nodes.len());
         let mut holders = Self { column, sums: vec![0; sums], near };
         let any = exist(snapshot, counted);
-        replay(snapshot, layout, |t| counted.contains(t), any, |step| {
-            holders.follow(counted, snapshot, layout, step);
-        });
+        replay(
+            snapshot,
+            layout,
+            |t| counted.contains(t),
+            any,
+            |step| {
+                holders.follow(counted, snapshot, layout, step);
+            },
+        );
         holders
     }
 
@@ -352,9 +364,8 @@ impl Class {
             (rule, holders)
         });
         let forbids = forbids.collect();
-        let requires = rules.requires.into_iter().map(|rule| {
-            Require::new(rule, model, snapshot, layout)
-        });
+        let requires =
+            rules.requires.into_iter().map(|rule| Require::new(rule, model, snapshot, layout));
         let requires = requires.collect();
         let mut class = Self {
             seen: snapshot.changes().next(),
@@ -388,17 +399,29 @@ impl Class {
             for spread in spreads {
                 let counted = spread.rule.counted.clone();
                 let any = exist(snapshot, &counted);
-                replay(snapshot, layout, |t| counted.contains(t), any, |step| {
-                    spread.follow(score, snapshot, layout, step);
-                });
+                replay(
+                    snapshot,
+                    layout,
+                    |t| counted.contains(t),
+                    any,
+                    |step| {
+                        spread.follow(score, snapshot, layout, step);
+                    },
+                );
             }
         }
         for weights in &mut self.weights {
             let any = weights.rule.weights.iter().any(|e| snapshot.class_total(e.0) > 0);
             let heard = &self.heard;
-            replay(snapshot, layout, |t| heard.contains(t), any, |step| {
-                weights.follow(snapshot, layout, step);
-            });
+            replay(
+                snapshot,
+                layout,
+                |t| heard.contains(t),
+                any,
+                |step| {
+                    weights.follow(snapshot, layout, step);
+                },
+            );
         }
     }
 
@@ -629,11 +652,7 @@ impl Require {
 }
 
 impl Spread {
-    fn new(
-        rule: SpreadRule,
-        (model, snapshot): (&Model, &Snapshot),
-        layout: &mut Layout,
-    ) -> Self {
+    fn new(rule: SpreadRule, (model, snapshot): (&Model, &Snapshot), layout: &mut Layout) -> Self {
         let column = layout.column((model, snapshot), rule.key);
         let (per_node, of) = (rule.per_node, layout.get(column));
         Self {
@@ -682,11 +701,7 @@ impl Spread {
 }
 
 impl Weights {
-    fn new(
-        rule: WeightRule,
-        (model, snapshot): (&Model, &Snapshot),
-        layout: &mut Layout,
-    ) -> Self {
+    fn new(rule: WeightRule, (model, snapshot): (&Model, &Snapshot), layout: &mut Layout) -> Self {
         let column = layout.column((model, snapshot), rule.key);
         let (count, of) = (layout.nodes.len(), layout.get(column));
         let unique = of.kind == Kind::Unique;

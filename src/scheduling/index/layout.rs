@@ -111,9 +111,10 @@ impl Column {
 fn kind(domain_of: &[u32], domains: usize, cell_of: &[u8]) -> Kind {
     let labelled = domain_of.iter().filter(|&&domain| domain != NONE).count();
     let mut of_cell = [None; MAX_CELLS];
-    let per_cell = domain_of.iter().zip(cell_of).all(|(&domain, &cell)| {
-        *of_cell[usize::from(cell)].get_or_insert(domain) == domain
-    });
+    let per_cell = domain_of
+        .iter()
+        .zip(cell_of)
+        .all(|(&domain, &cell)| *of_cell[usize::from(cell)].get_or_insert(domain) == domain);
     match () {
         () if per_cell => Kind::PerCell,
         () if labelled == domains => Kind::Unique,
@@ -122,8 +123,7 @@ fn kind(domain_of: &[u32], domains: usize, cell_of: &[u8]) -> Kind {
 }
 
 fn members(domain_of: &[u32], domains: usize) -> Members {
-    let with_label =
-        || domain_of.iter().enumerate().filter(|&(_, &domain)| domain != NONE);
+    let with_label = || domain_of.iter().enumerate().filter(|&(_, &domain)| domain != NONE);
     if domains <= MAX_DOMAIN_BITS {
         let mut of = vec![Bits::none(domain_of.len()); domains];
         with_label().for_each(|(place, &domain)| of[domain as usize].put(place, true));

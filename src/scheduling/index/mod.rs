@@ -77,9 +77,8 @@ impl Lists {
             if is_local(def.filter_depends) && is_local(def.score_depends) {
                 continue;
             }
-            let prepares = |point, list: &[usize]| {
-                !def.points.contains(&point) || list.contains(&at)
-            };
+            let prepares =
+                |point, list: &[usize]| !def.points.contains(&point) || list.contains(&at);
             lists.unprepared |= filters && !prepares(super::Point::PreFilter, points.pre_filter);
             lists.unprepared |=
                 scorer.is_some() && !prepares(super::Point::PreScore, points.pre_score);
@@ -259,7 +258,7 @@ impl Index {
         let alike = |other: &PodTemplate| {
             let local = self.lists.local_filters.iter().map(|(at, _)| *at);
             let scorers = self.lists.local_scorers.iter().map(|(scorer, _)| scorer.plugin);
-            local.chain(scorers).all(|at| plugins[at].alike(cx.spec, other))
+            local.chain(scorers).all(|at| plugins[at].alike(cx, other))
         };
         let known = known.or_else(|| {
             let of = |kept: &Kept| &cx.model.templates[kept.group.template];

@@ -5,6 +5,7 @@
 //! too, so that configurations that name them are merged as Kubernetes merges them.
 
 mod default_preemption;
+mod image_locality;
 mod inter_pod_affinity;
 mod inter_pod_affinity_class;
 mod no_effect;
@@ -45,7 +46,7 @@ pub const ALL: &[&PluginDef] = &[
     &no_effect::DYNAMIC_RESOURCES,
     &default_preemption::DEF,
     &node_resources_balanced_allocation::DEF,
-    &no_effect::IMAGE_LOCALITY,
+    &image_locality::DEF,
     &no_effect::DEFAULT_BINDER,
 ];
 

@@ -1,9 +1,10 @@
 //! Default plugins of Kubernetes 1.34 that configurations may name, without effect in a
 //! simulation yet.
 
+use crate::model::NodeId;
 use crate::registry::Descriptor;
 use crate::scheduling::WakeSet;
-use crate::scheduling::framework::{PluginDef, Point};
+use crate::scheduling::framework::{CycleCx, Plugin, PluginDef, Point, PreFilter, PreScore};
 
 const HELP: &str = "Known by name, so that configurations are read as Kubernetes reads them. It \
 has no effect in a simulation yet.";
@@ -33,19 +34,36 @@ pub(super) const NODE_VOLUME_LIMITS: PluginDef = known(
     &[Point::PreFilter, Point::Filter],
 );
 
-/// VolumeBinding.
-pub(super) const VOLUME_BINDING: PluginDef = known(
-    "VolumeBinding",
-    "Finds or provisions volumes for claims (no effect yet)",
-    &[
-        Point::PreFilter,
-        Point::Filter,
-        Point::PreScore,
-        Point::Score,
-        Point::Reserve,
-        Point::PreBind,
-    ],
-);
+/// VolumeBinding. Pods have no claims here, and without storage capacity scoring, which is off in
+/// 1.34, it has nothing to score: it says so, which shows in an explanation.
+pub(super) const VOLUME_BINDING: PluginDef = PluginDef {
+    build: Some(|_| Box::new(VolumeBinding)),
+    ..known(
+        "VolumeBinding",
+        "Finds or provisions volumes for claims (no effect yet)",
+        &[
+            Point::PreFilter,
+            Point::Filter,
+            Point::PreScore,
+            Point::Score,
+            Point::Reserve,
+            Point::PreBind,
+        ],
+    )
+};
+
+#[derive(Debug)]
+struct VolumeBinding;
+
+impl Plugin for VolumeBinding {
+    fn pre_filter(&mut self, _cx: &CycleCx<'_>) -> PreFilter {
+        PreFilter::Skip
+    }
+
+    fn pre_score(&mut self, _cx: &CycleCx<'_>, _feasible: &[NodeId]) -> PreScore {
+        PreScore::Skip
+    }
+}
 
 /// VolumeZone.
 pub(super) const VOLUME_ZONE: PluginDef = known(
@@ -66,13 +84,6 @@ pub(super) const DYNAMIC_RESOURCES: PluginDef = known(
         Point::Reserve,
         Point::PreBind,
     ],
-);
-
-/// ImageLocality.
-pub(super) const IMAGE_LOCALITY: PluginDef = known(
-    "ImageLocality",
-    "Prefers nodes that have the pod's images (no effect yet)",
-    &[Point::Score],
 );
 
 /// DefaultBinder.

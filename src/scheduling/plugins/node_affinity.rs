@@ -179,10 +179,10 @@ fn conflicting(terms: &[NodeSelectorTerm]) -> bool {
 }
 
 impl Plugin for NodeAffinity {
-    fn alike(&self, a: &PodTemplate, b: &PodTemplate) -> bool {
-        a.node_selector == b.node_selector
-            && a.node_affinity == b.node_affinity
-            && a.node_affinity_preferred == b.node_affinity_preferred
+    fn alike(&self, cx: &CycleCx<'_>, other: &PodTemplate) -> bool {
+        cx.spec.node_selector == other.node_selector
+            && cx.spec.node_affinity == other.node_affinity
+            && cx.spec.node_affinity_preferred == other.node_affinity_preferred
     }
 
     fn normalizes(&self) -> bool {

@@ -27,8 +27,8 @@ pub(super) const DEF: PluginDef = PluginDef {
 struct NodeName;
 
 impl Plugin for NodeName {
-    fn alike(&self, a: &PodTemplate, b: &PodTemplate) -> bool {
-        a.node_name == b.node_name
+    fn alike(&self, cx: &CycleCx<'_>, other: &PodTemplate) -> bool {
+        cx.spec.node_name == other.node_name
     }
 
     fn filter(&self, cx: &CycleCx<'_>, node: NodeId) -> Verdict {

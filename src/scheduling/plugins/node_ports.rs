@@ -33,8 +33,8 @@ fn conflict(a: &HostPort, b: &HostPort) -> bool {
 struct NodePorts;
 
 impl Plugin for NodePorts {
-    fn alike(&self, a: &PodTemplate, b: &PodTemplate) -> bool {
-        a.host_ports == b.host_ports
+    fn alike(&self, cx: &CycleCx<'_>, other: &PodTemplate) -> bool {
+        cx.spec.host_ports == other.host_ports
     }
 
     fn pre_filter(&mut self, cx: &CycleCx<'_>) -> PreFilter {

@@ -73,8 +73,8 @@ fn balance(shares: impl Iterator<Item = f64> + Clone) -> i64 {
 }
 
 impl Plugin for NodeResourcesBalancedAllocation {
-    fn alike(&self, a: &PodTemplate, b: &PodTemplate) -> bool {
-        a.requests == b.requests
+    fn alike(&self, cx: &CycleCx<'_>, other: &PodTemplate) -> bool {
+        cx.spec.requests == other.requests
     }
 
     fn pre_score(&mut self, cx: &CycleCx<'_>, _feasible: &[NodeId]) -> PreScore {

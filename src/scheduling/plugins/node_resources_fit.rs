@@ -202,10 +202,10 @@ fn exceeds(requests: &Resources, a: &Resources, b: &Resources) -> bool {
 }
 
 impl Plugin for NodeResourcesFit {
-    fn alike(&self, a: &PodTemplate, b: &PodTemplate) -> bool {
-        a.requests == b.requests
-            && (a.score_cpu_milli, a.score_memory_bytes)
-                == (b.score_cpu_milli, b.score_memory_bytes)
+    fn alike(&self, cx: &CycleCx<'_>, other: &PodTemplate) -> bool {
+        cx.spec.requests == other.requests
+            && (cx.spec.score_cpu_milli, cx.spec.score_memory_bytes)
+                == (other.score_cpu_milli, other.score_memory_bytes)
     }
 
     #[inline]

@@ -53,8 +53,8 @@ impl NodeUnschedulable {
 }
 
 impl Plugin for NodeUnschedulable {
-    fn alike(&self, a: &PodTemplate, b: &PodTemplate) -> bool {
-        a.tolerations == b.tolerations
+    fn alike(&self, cx: &CycleCx<'_>, other: &PodTemplate) -> bool {
+        cx.spec.tolerations == other.tolerations
     }
 
     fn filter(&self, cx: &CycleCx<'_>, node: NodeId) -> Verdict {

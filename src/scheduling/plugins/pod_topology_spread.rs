@@ -9,9 +9,7 @@ use crate::registry::{Descriptor, Field};
 use crate::scheduling::framework::{
     BuildCx, CycleCx, Dependency, Plugin, PluginDef, Point, PreFilter, PreScore, Rejection, Verdict,
 };
-use crate::scheduling::rules::{
-    DomainRules, NodeSet, SkewRule, SpreadRule, SpreadScore, UNSCORED,
-};
+use crate::scheduling::rules::{DomainRules, NodeSet, SkewRule, SpreadRule, SpreadScore, UNSCORED};
 use crate::scheduling::topology::TopologyIndex;
 use crate::scheduling::{BoundPod, ClusterEvent, NodeRow, WakeSet};
 

@@ -162,9 +162,7 @@ fn derived_selector(model: &Model, template: TemplateId) -> Option<LabelSelector
 /// weighted by the number of domains, so that keys with few do not drown in those with many.
 #[expect(clippy::cast_precision_loss, reason = "counts of pods")]
 #[expect(clippy::cast_possible_truncation, reason = "a sum of counts of pods")]
-pub(in crate::scheduling) fn spread_sum(
-    constraints: impl Iterator<Item = (i64, f64, i64)>,
-) -> i64 {
+pub(in crate::scheduling) fn spread_sum(constraints: impl Iterator<Item = (i64, f64, i64)>) -> i64 {
     let mut score = 0.0;
     for (pods, weight, max_skew) in constraints {
         score += pods as f64 * weight + (max_skew - 1) as f64;

@@ -36,8 +36,8 @@ pub(super) fn first_untolerated(spec: &PodTemplate, taints: &[Taint]) -> Option<
 struct TaintToleration;
 
 impl Plugin for TaintToleration {
-    fn alike(&self, a: &PodTemplate, b: &PodTemplate) -> bool {
-        a.tolerations == b.tolerations
+    fn alike(&self, cx: &CycleCx<'_>, other: &PodTemplate) -> bool {
+        cx.spec.tolerations == other.tolerations
     }
 
     fn normalizes(&self) -> bool {
