@@ -81,7 +81,7 @@ pub(super) struct CompareArgs {
     #[arg(long = "policy", value_name = "POLICY")]
     pub(super) policies: Vec<String>,
     /// Number of paired replications per policy [default: the scenario's, else 30].
-    #[arg(long, short = 'n', value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, short = 'n', value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub(super) replications: Option<u32>,
     /// Threads [default: one per processor]; results do not depend on it.
     #[arg(long, short = 'j', value_name = "N")]

@@ -13,6 +13,10 @@ use crate::model::{
     Requirement, ResourceId, Resources,
 };
 
+/// Larger amounts are cut to this, so that sums of them stay numbers; no node may have as much
+/// (`manifest::check_node`), so what asks for it fits nowhere either way.
+const AMOUNT_MAX: i64 = 1 << 52;
+
 /// Label that every namespace carries.
 const NAMESPACE_NAME_LABEL: &str = "kubernetes.io/metadata.name";
 /// Size of an image whose size nobody stated, bytes.
@@ -76,14 +80,15 @@ impl Symbols {
         let mut out = Resources::default();
         for (name, quantity) in list.into_iter().flatten() {
             let Ok(quantity) = quantity.0.parse::<Quantity>() else { continue };
+            let amount = quantity.value().min(AMOUNT_MAX);
             match name.as_str() {
-                "cpu" => out.cpu_milli = quantity.milli_value(),
-                "memory" => out.memory_bytes = quantity.value(),
-                "ephemeral-storage" => out.ephemeral_bytes = quantity.value(),
-                "pods" => out.pods = quantity.value(),
+                "cpu" => out.cpu_milli = quantity.milli_value().min(AMOUNT_MAX),
+                "memory" => out.memory_bytes = amount,
+                "ephemeral-storage" => out.ephemeral_bytes = amount,
+                "pods" => out.pods = amount,
                 other => {
                     let id = self.scalar(other);
-                    out.set_scalar(id, quantity.value());
+                    out.set_scalar(id, amount);
                 }
             }
         }
