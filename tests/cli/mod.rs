@@ -6,6 +6,7 @@ mod determinism;
 mod documents;
 mod hostile;
 mod inputs;
+mod metamorphic;
 
 use std::path::{Path, PathBuf};
 use std::process::Output;
