@@ -28,6 +28,8 @@ pub(crate) struct Shortage {
 pub(crate) struct Node {
     /// Kubelet and runtime are up.
     pub(crate) up: bool,
+    /// When the kubelet started, unless it has been up since before time began.
+    pub(crate) started_at: Option<SimTime>,
     /// Moves on when power is lost.
     pub(crate) epoch: u32,
     /// Images and pulls.
@@ -47,6 +49,7 @@ impl Node {
     pub(crate) fn new(relist_phase: SimDuration) -> Self {
         Self {
             up: true,
+            started_at: None,
             epoch: 0,
             images: Images::new(),
             pods: Vec::new(),

@@ -2,4 +2,5 @@
 //! kubelet's requests after a fixed latency.
 
 mod cluster;
+mod reboot;
 mod timelines;

@@ -138,7 +138,9 @@ impl<'c> Worker<'_, 'c> {
             return;
         }
         if !self.pod.has_sandbox {
-            self.make_sandbox();
+            if !self.is_left_dead() {
+                self.make_sandbox();
+            }
             return;
         }
         while self.pod.work == Work::Idle {
