@@ -131,7 +131,7 @@ impl Container {
             .map(|kind| Probe::new(ProbeWorker::new(kind), now))
             .collect();
         Self {
-            app: App::new(),
+            app: App::new(spec.behaviour.failures.len()),
             probes,
             started_at: now,
             finished_at: now,

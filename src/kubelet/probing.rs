@@ -210,25 +210,14 @@ impl Worker<'_, '_> {
         }
     }
 
-    /// The worst that a probe will find, of all that is wrong with the application.
+    /// What a probe will find, of all that is wrong with the application.
     fn outlook(&mut self, index: u8, place: usize) -> Outlook {
         let (_, spec) = self.probe_spec(index, place);
         let behaviour = &self.spec(index).behaviour;
-        let conditions =
-            self.pod.containers[usize::from(index)].app.conditions(&self.app_context(index));
-        let outlooks = conditions
-            .into_iter()
-            .flatten()
-            .map(|condition| outcome::outlook(condition, &spec, behaviour));
-        outlooks
-            .reduce(|first, second| match first {
-                Outlook::Sure(Outcome::Success) => second,
-                Outlook::Sure(Outcome::Failure(_) | Outcome::Timeout) => first,
-                Outlook::Chance(_) => match second {
-                    Outlook::Sure(Outcome::Failure(_) | Outcome::Timeout) => second,
-                    Outlook::Sure(Outcome::Success) | Outlook::Chance(_) => first,
-                },
-            })
+        let app = &self.pod.containers[usize::from(index)].app;
+        app.conditions(&self.app_context(index))
+            .map(|condition| outcome::outlook(condition, &spec, behaviour))
+            .reduce(Outlook::and)
             .unwrap_or(Outlook::Sure(Outcome::Success))
     }
 

@@ -2,5 +2,6 @@
 //! kubelet's requests after a fixed latency.
 
 mod cluster;
+mod faults;
 mod reboot;
 mod timelines;

@@ -5,6 +5,7 @@ use super::app::{Address, AppContext};
 use super::backoff::{self, Limits};
 use super::container::{Container, Process};
 use super::node::Node;
+use super::outcome::Condition;
 use super::pod::{self, Pod, Role, Stage, Work};
 use super::status;
 use crate::base::time::SimTime;
@@ -288,8 +289,8 @@ impl<'c> Worker<'_, 'c> {
     pub(crate) fn update_serving(&mut self) {
         let serving = self.positions().filter(|&i| self.role(i) == Role::Main).all(|index| {
             let container = &self.pod.containers[usize::from(index)];
-            let conditions = container.app.conditions(&self.app_context(index));
-            container.is_running() && conditions.into_iter().flatten().all(|c| c.serves())
+            let mut conditions = container.app.conditions(&self.app_context(index));
+            container.is_running() && conditions.all(Condition::serves)
         });
         if serving != self.pod.serving {
             self.pod.serving = serving;
