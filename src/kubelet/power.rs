@@ -30,6 +30,7 @@ impl Kubelets {
     pub(super) fn started(&mut self, cx: &mut Cx<'_>, id: NodeId) {
         self.nodes[id].up = true;
         self.nodes[id].started_at = Some(cx.now);
+        self.node_status(cx, id, self.nodes[id].epoch);
         for pod in self.nodes[id].pods.clone() {
             self.with(cx, pod, |worker| worker.boot());
         }

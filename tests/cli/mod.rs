@@ -1,6 +1,9 @@
 //! The binary from outside: determinism, hostile input, documents, real manifests.
 
 mod answers;
+mod answers_kubelet;
+mod answers_nodes;
+mod answers_run;
 mod determinism;
 mod documents;
 mod hostile;
