@@ -37,7 +37,7 @@ fn restarts_wait_by_the_curve_from_the_finish() {
         assert!(started.len() > waits.len(), "{started:?}");
         for (pair, &wait) in started.windows(2).zip(waits) {
             let waited = pair[1] - pair[0] - health - START_S;
-            let noticed = if wait == 0.0 { 1.0 } else { 0.0 };
+            let noticed = if wait < 0.5 { 1.0 } else { 0.0 };
             assert!(
                 (wait - 1e-6..=wait + noticed + 1e-6).contains(&waited),
                 "{waited} s instead of {wait} s: {started:?}"
@@ -105,7 +105,7 @@ fn a_hung_process_is_killed_at_the_instants_of_the_reference() {
         let soonest = gone + START_S;
         assert!((soonest - 1e-6..=soonest + 1.0).contains(&restarted), "{row}: {restarted} {gone}");
         assert_eq!(run.table("pods.csv")[0]["restarts"], "1", "{row}");
-        assert_eq!(run.metric("container_restarts_total", "cause=\"liveness\""), 1.0);
+        assert!(same(run.metric("container_restarts_total", "cause=\"liveness\""), 1.0));
     }
 }
 
@@ -171,11 +171,11 @@ fn a_container_that_exits_or_runs_out_of_memory_restarts_in_place() {
         assert_eq!(started.len(), 1, "{cause}");
         let soonest = exit + START_S;
         assert!((soonest - 1e-6..=soonest + 1.0).contains(&started[0]), "{cause}: {started:?}");
-        assert_eq!(run.metric("container_restarts_total", cause), 1.0);
-        assert_eq!(run.metric("pods_created_total", ""), 0.0, "in place");
+        assert!(same(run.metric("container_restarts_total", cause), 1.0));
+        assert!(same(run.metric("pods_created_total", ""), 0.0), "in place");
         let ready = run.series("workload_replicas_ready", "workload=\"default/web\"");
         let [(_, all), (down, none), (up, again)] = ready[..] else { panic!("{ready:?}") };
-        assert_eq!([all, none, again], [1.0, 0.0, 1.0]);
+        assert!(same(all, 1.0) && same(none, 0.0) && same(again, 1.0));
         assert!((exit..=exit + 1.0).contains(&down), "{cause}: {ready:?}");
         let serves = started[0] + 3.0;
         assert!((serves..=serves + 2.0).contains(&up), "{cause}: {ready:?}");
