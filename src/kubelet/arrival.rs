@@ -175,6 +175,7 @@ fn settle_container(cx: &mut Cx<'_>, pod: &mut Pod, index: u8) {
     container.instances = 1;
     container.process = if runs { Process::Running } else { Process::Exited };
     container.seen = container.process;
+    container.seen_instance = 1;
     container.started = runs;
     for probe in &mut container.probes {
         let kind = probe.worker.kind();

@@ -42,6 +42,9 @@ pub(crate) struct Node {
     used: Resources,
     /// Phase of PLEG's lists within their period.
     relist_phase: SimDuration,
+    /// Every tick of every probe worker is an event.
+    #[cfg(test)]
+    pub(crate) ticks_always: bool,
 }
 
 impl Node {
@@ -56,6 +59,8 @@ impl Node {
             unheard: Vec::new(),
             used: Resources::default(),
             relist_phase,
+            #[cfg(test)]
+            ticks_always: false,
         }
     }
 

@@ -3,5 +3,7 @@
 
 mod cluster;
 mod faults;
+mod oracle;
+mod prober;
 mod reboot;
 mod timelines;

@@ -126,6 +126,7 @@ impl<'c> Worker<'_, 'c> {
                 continue;
             }
             container.seen = container.process;
+            container.seen_instance = container.instances;
             container.noticed_at = now;
             container.started = container.seen == Process::Running && !has_startup_probe;
             container.opened_at = now;

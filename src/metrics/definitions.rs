@@ -187,7 +187,8 @@ pub const METRICS: &[MetricDef] = &[
         &["probe"],
         "count",
         Lower,
-        "Single failures of Startup, Liveness and Readiness probes.",
+        "Single failures of Startup, Liveness and Readiness probes; those that go on in a run beyond \
+         failureThreshold change nothing and are not counted.",
     ),
     def(
         "recovery_censored_total",
