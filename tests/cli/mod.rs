@@ -2,6 +2,9 @@
 //! must change nothing.
 
 mod answers;
+mod answers_kubelet;
+mod answers_nodes;
+mod answers_run;
 mod determinism;
 mod documents;
 mod hostile;
