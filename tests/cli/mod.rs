@@ -4,6 +4,7 @@ mod answers;
 mod determinism;
 mod documents;
 mod hostile;
+mod output;
 
 use std::path::{Path, PathBuf};
 use std::process::Output;

@@ -101,10 +101,10 @@ fn empty_input_says_so() {
     let run = Run::default();
     for chart in of_run(&run, &Caption::default()) {
         let svg = chart.svg().unwrap();
-        assert!(svg.contains("no data: "), "{} has no word on its emptiness", chart.name);
+        assert!(svg.contains("nothing to draw: "), "{} has no word on its emptiness", chart.name);
     }
     for chart in of_comparison(&Comparison::default()) {
-        assert!(chart.svg().unwrap().contains("no data: "), "{}", chart.name);
+        assert!(chart.svg().unwrap().contains("nothing to draw: "), "{}", chart.name);
     }
 }
 
