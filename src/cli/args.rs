@@ -14,10 +14,10 @@ Exit codes:
 
 const EXAMPLES: &str = "\
 Examples:
-  wavetank init                                     write a commented scenario.yaml
-  wavetank compare scenario.yaml                    which policy is better, and how sure is that
-  wavetank run scenario.yaml --policy fast-failover one run in every detail
-  wavetank validate scenario.yaml                   what is wrong, and where
+  wavetank init                                      write a commented scenario.yaml
+  wavetank compare scenario.yaml                     which policy is better, and how sure is that
+  wavetank run scenario.yaml --policy fast-failover  one run in every detail
+  wavetank validate scenario.yaml                    what is wrong, and where
 
 Exit codes: 0 fine; 1 the environment failed; 2 the input is wrong; 3 an expectation does not hold.";
 
