@@ -218,7 +218,7 @@ fn failures(faults: &[FaultRow], recovery: &[RecoveryRow]) -> (Vec<Value>, Strin
                 });
             }
             let lasted = match fault.end_seconds {
-                Some(end) => span(end - fault.start_seconds),
+                Some(end) => format!("for {}", span(end - fault.start_seconds)),
                 None => "to the end".to_owned(),
             };
             let name = format!("{} {}", fault.kind, fault.target).trim_end().to_owned();

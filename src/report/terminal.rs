@@ -57,7 +57,7 @@ pub fn at_a_glance(rows: &[ComparisonRow], beside: &[(&str, &str)], style: Table
     groups.sort_by_key(|group| {
         beside.iter().position(|name| *name == (group[0].metric.as_str(), group[0].labels.as_str()))
     });
-    out.push_str(&means_table(groups, style));
+    out.push_str(&means_table(&groups, style));
     if let Some(line) = even_line(&even, "Same under every policy") {
         out.push_str(&wrapped(&line, style.width));
         out.push('\n');
@@ -95,7 +95,7 @@ fn wrapped(text: &str, width: usize) -> String {
 
 /// Means only, policies as rows and metrics as columns, as many tables as the width asks for;
 /// empty if there is no metric.
-fn means_table(groups: Vec<Vec<&ComparisonRow>>, style: TableStyle) -> String {
+fn means_table(groups: &[Vec<&ComparisonRow>], style: TableStyle) -> String {
     let policies = policies_of(groups.iter().flatten().copied());
     let longest = policies.iter().map(|policy| length(policy)).max().unwrap_or(0);
     let first = longest.clamp(MEANS.len(), MAX_NAME.min(style.width / 2).max(MEANS.len()));

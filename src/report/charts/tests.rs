@@ -143,7 +143,10 @@ fn what_does_not_fit_is_counted() {
         chart.svg().unwrap()
     };
     for name in ["pod-states", "utilisation", "node-heatmap"] {
-        assert!(say(&crowd, name).contains("30 faults (1 zoneOutage, 29 nodeCrash), up to "), "{name}");
+        assert!(
+            say(&crowd, name).contains("30 faults (1 zoneOutage, 29 nodeCrash), up to "),
+            "{name}"
+        );
     }
     assert!(say(&crowd, "ready-replicas").contains("28 more are in timeseries.csv"));
     assert!(say(&crowd, "recovery").contains(" more are in recovery.csv"));
