@@ -37,8 +37,19 @@ pub(super) struct Cli {
 #[derive(Debug, Subcommand)]
 pub(super) enum Verb {
     /// Run a scenario once, in full detail: timeline, events, metrics, charts, report.
+    ///
+    /// Writes OUT/SCENARIO/POLICY/SEED-REPLICATION/: report.html to read, charts/, and
+    /// every table as CSV (results/README.md describes them). The key figures go to standard
+    /// output.
     Run(RunArgs),
     /// Run a scenario many times under every policy and compare the policies.
+    ///
+    /// Replication 7 of every policy meets the same storm, so the differences are the policies'
+    /// doing; they come with 95 % confidence intervals, and "no difference" is said where none can
+    /// be shown.
+    ///
+    /// Writes OUT/SCENARIO/: report.html to read, comparison.csv, replications.csv, charts/,
+    /// and one typical run per policy in full detail (results/README.md describes every file).
     Compare(CompareArgs),
     /// Draw the charts of a results folder again, from its tables alone.
     Plot(PlotArgs),
@@ -70,10 +81,6 @@ pub(super) struct Chosen {
 /// `wavetank run`.
 #[derive(Debug, Args)]
 #[command(after_help = EXIT_CODES)]
-#[command(long_about = "Run a scenario once, in full detail.
-
-Writes <out>/<scenario>/<policy>/<seed>-<replication>/: report.html to read, charts/, and every \
-table as CSV (results/README.md describes them). The key figures go to standard output.")]
 pub(super) struct RunArgs {
     #[command(flatten)]
     pub(super) chosen: Chosen,
@@ -99,13 +106,6 @@ pub(super) enum DetailLevel {
 /// `wavetank compare`.
 #[derive(Debug, Args)]
 #[command(after_help = EXIT_CODES)]
-#[command(long_about = "Run a scenario many times under every policy and compare the policies.
-
-Replication 7 of every policy meets the same storm, so the differences are the policies' doing; they \
-come with 95 % confidence intervals, and \"no difference\" is said where none can be shown.
-
-Writes <out>/<scenario>/: report.html to read, comparison.csv, replications.csv, charts/, and one \
-typical run per policy in full detail (results/README.md describes every file).")]
 pub(super) struct CompareArgs {
     #[command(flatten)]
     pub(super) chosen: Chosen,

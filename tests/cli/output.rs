@@ -220,6 +220,9 @@ fn help_tells_a_stranger_how_commands_end() {
             assert!(text.contains(code), "{verb} --help lacks {code}");
         }
     }
+    for (verb, told) in [("run", "report.html to read"), ("compare", "meets the same storm")] {
+        assert!(printed(dir.path(), &[verb, "--help"]).contains(told), "{verb} --help: {told}");
+    }
     let text = printed(dir.path(), &["--help"]);
     let examples: Vec<&str> =
         text.lines().filter_map(|line| line.trim().strip_prefix("wavetank ")).collect();
