@@ -10,6 +10,7 @@ mod documents;
 mod hostile;
 mod inputs;
 mod metamorphic;
+mod output;
 
 use std::path::{Path, PathBuf};
 use std::process::Output;
