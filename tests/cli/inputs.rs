@@ -253,6 +253,10 @@ fn where_room_is_short_pods_wait_and_the_output_says_why() {
     }
     let summary = std::fs::read_to_string(run.join("summary.json")).unwrap();
     assert!(summary.contains("pending"), "{summary}");
+    // Where the zone comes back, what waited is placed.
+    let text = scenario("800m", 1, manifests.to_str().unwrap());
+    let end = at_the_end(&boutique(dir.path(), &text));
+    assert!(end.values().all(|counts| *counts == (1, 1)), "{end:?}");
 }
 
 /// A change to a text, told by numbers.
