@@ -8,14 +8,13 @@ use wavetank::model::{Model, PodId};
 use wavetank::record::Detail;
 use wavetank::scenario::built_in;
 use wavetank::scenario::compile::compile;
-use wavetank::scenario::file::{BuiltIn, FileReader};
-use wavetank::scheduling::{Framework, Outcome, Query, Snapshot, TieBreak, plugins};
+use wavetank::scenario::file::FileReader;
+use wavetank::scheduling::{Framework, Outcome, Query, Snapshot, TieBreak};
 use wavetank::sim::{RunOptions, simulate};
 
 /// The first policy's model of a scenario file.
 fn model(path: &Path) -> Model {
-    let plugins: Vec<&str> = plugins::ALL.iter().map(|def| def.descriptor.name).collect();
-    let mut reader = FileReader::new(BuiltIn { policies: built_in::POLICIES, plugins: &plugins });
+    let mut reader = FileReader::new(built_in::POLICIES);
     let loaded = reader.scenario(path, &[]).expect("a readable file").expect("a sound scenario");
     let policy = &loaded.policies[0];
     compile(&loaded, policy, &mut reader.found).expect("a sound scenario")

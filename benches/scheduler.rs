@@ -18,8 +18,8 @@ use wavetank::model::{Model, NodeId, PodId, Profile, TemplateId};
 use wavetank::rng::Streams;
 use wavetank::scenario::built_in;
 use wavetank::scenario::compile::compile;
-use wavetank::scenario::file::{BuiltIn, FileReader};
-use wavetank::scheduling::{Evaluation, Framework, Query, Snapshot, TieBreak, plugins};
+use wavetank::scenario::file::FileReader;
+use wavetank::scheduling::{Evaluation, Framework, Query, Snapshot, TieBreak};
 
 /// Pods placed per run.
 const PODS: u32 = 5_000;
@@ -98,8 +98,7 @@ spec:
     let dir = tempfile::tempdir().expect("a temporary folder");
     let path = dir.path().join("bench.yaml");
     std::fs::write(&path, text).expect("a writable folder");
-    let plugins: Vec<&str> = plugins::ALL.iter().map(|def| def.descriptor.name).collect();
-    let mut reader = FileReader::new(BuiltIn { policies: built_in::POLICIES, plugins: &plugins });
+    let mut reader = FileReader::new(built_in::POLICIES);
     let loaded = reader.scenario(&path, &[]).expect("a readable file").expect("a sound scenario");
     compile(&loaded, &loaded.policies[0], &mut reader.found).expect("a sound scenario")
 }

@@ -58,8 +58,9 @@ impl Cx<'_> {
     }
 
     /// Sends a write to the API server: it waits for the client's rate limit, takes the API
-    /// latency and is then applied. The answer, if the request has one, comes as an event.
-    pub fn request(&mut self, client: Client, request: Request) {
+    /// latency and is then applied. The answer, if the request has one, comes as an event. Returns
+    /// when it is applied.
+    pub fn request(&mut self, client: Client, request: Request) -> SimTime {
         let number = self.state.clients.requests;
         let leaves = self.state.clients.take(client, self.now);
         let latency = self
@@ -68,6 +69,8 @@ impl Cx<'_> {
             .api_latency_s
             .sample_duration(&mut self.streams.stream(StreamKind::ApiLatency, number));
         let slot = self.state.requests.insert(request);
-        self.at(leaves.saturating_add(latency), Event::Api(ApiEvent::Commit { slot }));
+        let applied = leaves.saturating_add(latency);
+        self.at(applied, Event::Api(ApiEvent::Commit { slot }));
+        applied
     }
 }

@@ -88,7 +88,11 @@ impl ApiServer {
             }
             Request::SetTemplate { workload, template } => {
                 let Some(deployment) = &mut cx.state.api.deployments[workload] else { return };
-                deployment.template = template;
+                if deployment.template != template {
+                    deployment.template = template;
+                    deployment.rolled_out = None;
+                    deployment.progress = cx.now.floor_to_second();
+                }
                 self.deployment_changed(cx, workload);
             }
             Request::SetUnschedulable { node, unschedulable } => {
@@ -108,6 +112,11 @@ impl ApiServer {
         cx.state.api.nodes[node].ready = ready;
         if before.is_true() != ready.is_true() {
             cx.fact(Fact::NodeReady { node, ready: ready.is_true() });
+        }
+        if !ready.is_true() {
+            self.kubelet_deliveries += 1;
+            let due = watch_time(cx, KUBELET_STREAM, self.kubelet_deliveries);
+            cx.at(due, Event::Kubelet(KubeletEvent::NodeUpdate { node }));
         }
         self.node_changed(cx, node);
     }
@@ -191,11 +200,21 @@ impl ApiServer {
         let Some(deployment) = &mut cx.state.api.deployments[workload] else { return };
         let (replicas, template, paused) =
             (deployment.replicas, deployment.template, deployment.paused);
-        let completes = status.complete && !deployment.complete;
-        let next = DeploymentObject { replicas, template, paused, ..*status };
+        // A status worked out before the template changed says nothing of the new one.
+        let rolled_out = status.rolled_out.filter(|of| *of == template);
+        let next = DeploymentObject {
+            replicas,
+            template,
+            paused,
+            complete: status.complete && rolled_out.is_some(),
+            rolled_out,
+            progress: status.progress.max(deployment.progress),
+            ..*status
+        };
         if *deployment == next {
             return;
         }
+        let completes = rolled_out.is_some() && deployment.rolled_out.is_none();
         *deployment = next;
         if completes {
             cx.fact(Fact::RolloutComplete { workload });

@@ -227,6 +227,21 @@ impl Diagnostics {
         sorted
     }
 
+    /// The findings without those of one code.
+    #[must_use]
+    pub fn without(&self, code: &str) -> Self {
+        let mut rest = self.clone();
+        rest.items.retain(|diagnostic| diagnostic.code != code);
+        for diagnostic in self.items.iter().filter(|diagnostic| diagnostic.code == code) {
+            match diagnostic.severity {
+                Severity::Error => rest.errors -= 1,
+                Severity::Warning => rest.warnings -= 1,
+                Severity::Note => rest.notes -= 1,
+            }
+        }
+        rest
+    }
+
     /// Raises every warning to an error, as `--strict` asks.
     pub fn deny_warnings(&mut self) {
         for diagnostic in &mut self.items {

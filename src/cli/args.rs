@@ -5,10 +5,30 @@ use std::path::PathBuf;
 use crate::base::time::SimDuration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+/// What every command's exit code means; shown below its help.
+const EXIT_CODES: &str = "\
+Exit codes:
+  0  fine
+  1  the environment failed: a file cannot be read or written
+  2  the input is wrong: every mistake is shown with file, line and column
+  3  the runs broke a promise: an `expect:` of the scenario does not hold, or a run ended early";
+
+const EXAMPLES: &str = "\
+Examples:
+  wavetank init                                      write a commented scenario.yaml
+  wavetank compare scenario.yaml                     which policy is better, and how sure is that
+  wavetank run scenario.yaml --policy fast-failover  one run in every detail
+  wavetank validate scenario.yaml                    what is wrong, and where
+
+Exit codes: 0 fine; 1 the environment failed; 2 the input is wrong; 3 an expectation does not hold.";
+
 /// A wave tank for Kubernetes clusters: run scenarios of failures under several placement and
 /// recovery policies and see, with confidence intervals, what a real cluster would do.
+///
+/// Nothing but scenario files is needed: the cluster is simulated. The same scenario, policy and
+/// seed always give the same results.
 #[derive(Debug, Parser)]
-#[command(name = "wavetank", version, max_term_width = 100)]
+#[command(name = "wavetank", version, max_term_width = 100, after_help = EXAMPLES)]
 pub(super) struct Cli {
     #[command(subcommand)]
     pub(super) verb: Verb,
@@ -18,14 +38,25 @@ pub(super) struct Cli {
 #[derive(Debug, Subcommand)]
 pub(super) enum Verb {
     /// Run a scenario once, in full detail: timeline, events, metrics, charts, report.
+    ///
+    /// Writes OUT/SCENARIO/POLICY/SEED-REPLICATION/: report.html to read, charts/, and
+    /// every table as CSV (results/README.md describes them). The key figures go to standard
+    /// output.
     Run(RunArgs),
-    /// Run a scenario many times under every policy and compare them, paired.
+    /// Run a scenario many times under every policy and compare the policies.
+    ///
+    /// Replication 7 of every policy meets the same storm, so the differences are the policies'
+    /// doing; they come with 95 % confidence intervals, and "no difference" is said where none can
+    /// be shown.
+    ///
+    /// Writes OUT/SCENARIO/: report.html to read, comparison.csv, replications.csv, charts/,
+    /// and one typical run per policy in full detail (results/README.md describes every file).
     Compare(CompareArgs),
     /// Draw the charts of a results folder again, from its tables alone.
     Plot(PlotArgs),
     /// Check scenarios, policies and manifests without running anything.
     Validate(ValidateArgs),
-    /// List what is built in: policies, scheduler plugins, failure modes, metrics.
+    /// List what is built in: policies, scheduler plugins, metrics.
     Policies(PoliciesArgs),
     /// Tell why the scheduler put a pod where it did, or nowhere: every node, every plugin.
     Explain(ExplainArgs),
@@ -39,26 +70,27 @@ pub(super) enum Verb {
 /// Flags that choose what is simulated.
 #[derive(Debug, Args)]
 pub(super) struct Chosen {
-    /// The scenario file.
+    /// The scenario file (YAML, `kind: Scenario`; docs/scenarios.md is the reference).
     #[arg(value_name = "SCENARIO")]
     pub(super) scenario: PathBuf,
     /// Master seed of all randomness [default: the scenario's, else 1].
     #[arg(long, value_name = "N")]
     pub(super) seed: Option<u64>,
-    /// Folder for results; a folder per scenario is made in it.
+    /// Folder for results; a folder named after the scenario is made in it.
     #[arg(long, value_name = "DIR", default_value = "results")]
     pub(super) out: PathBuf,
-    /// Check the invariants of the whole simulated world after every thousand events.
+    /// Check the simulated world against itself while it runs: slower, for finding defects.
     #[arg(long)]
     pub(super) verify: bool,
 }
 
 /// `wavetank run`.
 #[derive(Debug, Args)]
+#[command(after_help = EXIT_CODES)]
 pub(super) struct RunArgs {
     #[command(flatten)]
     pub(super) chosen: Chosen,
-    /// Policy by name or file [default: the scenario's first, else "default"].
+    /// Policy, by name or file [default: the scenario's first, else "default"].
     #[arg(long, value_name = "POLICY")]
     pub(super) policy: Option<String>,
     /// Which replication to run: the same number meets the same storm under every policy.
@@ -73,21 +105,22 @@ pub(super) enum DetailLevel {
     Typical,
     /// Every run.
     All,
-    /// None: tables, charts and report of the comparison only.
+    /// No run: tables, charts and report of the comparison only.
     None,
 }
 
 /// `wavetank compare`.
 #[derive(Debug, Args)]
+#[command(after_help = EXIT_CODES)]
 pub(super) struct CompareArgs {
     #[command(flatten)]
     pub(super) chosen: Chosen,
-    /// Policy by name or file; may be given several times, the first is the baseline [default:
+    /// Policy, by name or file; may be given several times, the first is the baseline [default:
     /// the scenario's policies].
     #[arg(long = "policy", value_name = "POLICY")]
     pub(super) policies: Vec<String>,
     /// Number of paired replications per policy [default: the scenario's, else 30].
-    #[arg(long, short = 'n', value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, short = 'n', value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub(super) replications: Option<u32>,
     /// Threads [default: one per processor]; results do not depend on it.
     #[arg(long, short = 'j', value_name = "N")]
@@ -99,14 +132,16 @@ pub(super) struct CompareArgs {
 
 /// `wavetank plot`.
 #[derive(Debug, Args)]
+#[command(after_help = EXIT_CODES)]
 pub(super) struct PlotArgs {
-    /// A folder that `run` or `compare` wrote.
+    /// A folder that `run` or `compare` wrote: it holds timeseries.csv or comparison.csv.
     #[arg(value_name = "RESULTS")]
     pub(super) results: PathBuf,
 }
 
 /// `wavetank validate`.
 #[derive(Debug, Args)]
+#[command(after_help = EXIT_CODES)]
 pub(super) struct ValidateArgs {
     /// Scenario files, policy files, manifests, or folders of manifests.
     #[arg(value_name = "FILE", required = true)]
@@ -119,7 +154,7 @@ pub(super) struct ValidateArgs {
 /// `wavetank policies`.
 #[derive(Debug, Args)]
 pub(super) struct PoliciesArgs {
-    /// Show one entry at length.
+    /// One policy (printed as a file to start from), plugin or metric; `metrics` lists all metrics.
     #[arg(value_name = "NAME")]
     pub(super) name: Option<String>,
 }
@@ -184,7 +219,7 @@ pub(super) struct ConformanceArgs {
 /// `wavetank init`.
 #[derive(Debug, Args)]
 pub(super) struct InitArgs {
-    /// Where to write it; `-` is standard output.
+    /// Where to write it; `-` is standard output. An existing file is never written over.
     #[arg(value_name = "FILE", default_value = "scenario.yaml")]
     pub(super) file: PathBuf,
 }

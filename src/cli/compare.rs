@@ -13,10 +13,10 @@ use super::{Failure, expect, load, output, say, say_error};
 use crate::experiment::{self, Better, MetricSpec, Replications};
 use crate::metrics::{self, METRICS};
 use crate::report::charts::{Caption, CompareTables, compare_charts};
+use crate::report::format;
 use crate::report::html::{CompareReport, compare_page};
 use crate::report::io::OutputDir;
-use crate::report::terminal::{TableStyle, comparison_table};
-use crate::report::{answer, format};
+use crate::report::terminal::{TableStyle, at_a_glance};
 use crate::tables::{ComparisonRow, ReplicationRow};
 
 /// Secondary metrics worth a line in the terminal, by name and labels.
@@ -30,8 +30,8 @@ const BESIDE: &[(&str, &str)] = &[
     ("cost_total", ""),
 ];
 
-/// Characters per line of the table.
-const WIDTH: usize = 132;
+/// Characters per line of what the terminal shows.
+const WIDTH: usize = 80;
 
 /// Compares the policies of a scenario.
 pub(super) fn compare(args: &CompareArgs) -> Result<(), Failure> {
@@ -175,7 +175,7 @@ fn write(
         subtitle: format!(
             "{} · {} simulated each",
             caption.subtitle,
-            format::duration(model.duration.as_secs_f64())
+            format::span(model.duration.as_secs_f64())
         ),
         description: model.description.clone(),
         key_numbers: Vec::new(),
@@ -274,37 +274,22 @@ fn write_details(
 /// What the terminal answers.
 fn terminal(ready: &Ready, replications: u32, comparison: &[ComparisonRow], dir: &Path) -> String {
     let Some(model) = ready.models.first() else { return String::new() };
-    let policies = ready.models.len();
-    let noun = if policies == 1 { "policy" } else { "policies" };
-    let mut text = format!(
-        "{}   {policies} {noun} × {replications} seeds, paired · {} simulated each\n",
-        model.scenario, model.duration
-    );
+    let caption = Caption::comparison(&model.scenario, ready.models.len(), u64::from(replications));
+    let duration = format::span(model.duration.as_secs_f64());
+    let mut text = format!("{} · {duration} simulated each\n", caption.subtitle);
     if !model.description.is_empty() {
         text.push_str(&format!("{}\n", model.description));
     }
-    let shown: Vec<ComparisonRow> =
-        comparison.iter().filter(|row| row.primary || tells(row, comparison)).cloned().collect();
-    let color = std::io::stdout().is_terminal();
     text.push('\n');
-    text.push_str(&comparison_table(&shown, TableStyle { width: WIDTH, color }));
-    text.push('\n');
-    if policies > 1 {
-        let primary: Vec<ComparisonRow> =
-            comparison.iter().filter(|row| row.primary).cloned().collect();
-        for sentence in answer::sentences(&primary) {
-            text.push_str(&format!("{sentence}\n"));
-        }
-        text.push('\n');
-    }
+    let style = TableStyle { width: WIDTH, color: colors() };
+    text.push_str(&at_a_glance(comparison, BESIDE, style));
     text.push_str(&format!("written to {}: report.html, comparison.csv, charts/\n", dir.display()));
     text
 }
 
-/// Whether a secondary metric is worth its lines: one of those beside the primary ones, and some
-/// policy differs in it.
-fn tells(row: &ComparisonRow, all: &[ComparisonRow]) -> bool {
-    let beside = BESIDE.iter().any(|(name, labels)| row.metric == *name && row.labels == *labels);
-    let same = |other: &&ComparisonRow| other.metric == row.metric && other.labels == row.labels;
-    beside && all.iter().filter(same).any(|other| other.diff.is_some_and(|diff| diff.abs() > 0.0))
+/// Whether standard output takes escape sequences and nobody asked for none (<https://no-color.org>).
+fn colors() -> bool {
+    let set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+    let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+    std::io::stdout().is_terminal() && !set("NO_COLOR") && !dumb
 }

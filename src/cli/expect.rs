@@ -2,6 +2,7 @@
 
 use crate::experiment::Replications;
 use crate::metrics::{Lookup, lookup};
+use crate::report::format::exact;
 use crate::scenario::spec::{Expectation, Over};
 use crate::tables::MetricRow;
 
@@ -63,12 +64,13 @@ fn check(
                  replication {first} has {}",
                 bad.len(),
                 values.len(),
-                values[first]
+                exact(values[first])
             ))
         }
         Over::Mean => {
             let mean = crate::experiment::stats::Summary::of(&values)?.mean;
             (!holds(mean)).then(|| {
+                let mean = exact(mean);
                 format!("expect {text}: does not hold under policy {policy}: the mean is {mean}")
             })
         }

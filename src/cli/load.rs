@@ -4,15 +4,14 @@ use std::collections::BTreeSet;
 use std::io::IsTerminal as _;
 use std::path::Path;
 
-use super::{Failure, say_error};
+use super::{Failure, say_error, validate};
 use crate::base::diag::{Diagnostics, FileId, SourceMap};
 use crate::metrics;
 use crate::model::Model;
+use crate::scenario::built_in;
 use crate::scenario::compile::{DEFAULT_SEED, compile};
-use crate::scenario::file::{BuiltIn, FileReader, LoadedPolicy, LoadedScenario};
+use crate::scenario::file::{FileReader, LoadedPolicy, LoadedScenario};
 use crate::scenario::spec::Expectation;
-use crate::scenario::{built_in, manifest};
-use crate::scheduling::plugins;
 
 /// Diagnostics printed at most.
 const MOST: usize = 50;
@@ -36,19 +35,13 @@ pub(super) struct Ready {
     pub(super) file_name: String,
     /// Digest of everything that was read.
     pub(super) digest: String,
-    /// Known fields and objects without effect, a line each.
+    /// What of the objects has no effect, a line for each kind.
     pub(super) ignored: Vec<String>,
-}
-
-/// Names of all plugins that a configuration may name.
-pub(super) fn plugin_names() -> Vec<&'static str> {
-    plugins::ALL.iter().map(|def| def.descriptor.name).collect()
 }
 
 /// Reads a scenario and compiles it under the policies asked for, or its own.
 pub(super) fn scenario(path: &Path, asked: &[String], seed: Option<u64>) -> Result<Ready, Failure> {
-    let plugins = plugin_names();
-    let mut reader = FileReader::new(BuiltIn { policies: built_in::POLICIES, plugins: &plugins });
+    let mut reader = FileReader::new(built_in::POLICIES);
     let loaded = reader.scenario(path, asked).map_err(|e| Failure::Environment(e.to_string()))?;
     let models = loaded.as_ref().map(|loaded| models(loaded, &mut reader.found));
     print(&reader.found, &reader.sources);
@@ -70,7 +63,11 @@ pub(super) fn scenario(path: &Path, asked: &[String], seed: Option<u64>) -> Resu
             .map(|name| name.value.clone()),
         file_name,
         digest: digest(&loaded, &reader.sources),
-        ignored: ignored(&loaded.workloads),
+        ignored: validate::effects(&loaded.workloads, &reader.sources)
+            .iter()
+            .filter(|(title, _)| *title != validate::SIMULATED)
+            .flat_map(|(title, lines)| lines.iter().map(move |line| format!("{title}: {line}")))
+            .collect(),
     })
 }
 
@@ -150,21 +147,4 @@ fn digest(loaded: &LoadedScenario, sources: &SourceMap) -> String {
         hasher.update(text.as_bytes());
     }
     hasher.finalize().to_hex()[..32].to_owned()
-}
-
-/// Objects and fields of the workloads that a run does not look at.
-fn ignored(set: &manifest::ManifestSet) -> Vec<String> {
-    let mut lines = Vec::new();
-    for object in &set.objects {
-        let title = object.object.title();
-        if !object.effect.simulated {
-            lines.push(format!("ignored: {title} has no effect in a simulation"));
-        } else if !object.effect.ignored.is_empty() {
-            lines.push(format!("ignored: {title}: {}", object.effect.ignored.join(", ")));
-        }
-    }
-    for skipped in &set.skipped {
-        lines.push(format!("skipped: {} ({}) {}", skipped.kind, skipped.api_version, skipped.name));
-    }
-    lines
 }

@@ -101,6 +101,7 @@ pub(super) fn write_run(
         &ChartTables {
             series: &tables.series,
             pods: &tables.pods,
+            nodes: &tables.nodes,
             faults: &tables.faults,
             recovery: &tables.recovery,
         },
@@ -116,7 +117,7 @@ pub(super) fn write_run(
         subtitle: format!(
             "{} · {} simulated",
             caption.subtitle,
-            format::duration(model.duration.as_secs_f64())
+            format::span(model.duration.as_secs_f64())
         ),
         description: model.description.clone(),
         key_numbers: key_numbers(tables),

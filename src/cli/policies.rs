@@ -1,7 +1,7 @@
 //! `wavetank policies`: what is built in.
 
 use super::args::PoliciesArgs;
-use super::{Failure, say};
+use super::{Failure, say, say_error};
 use crate::metrics::METRICS;
 use crate::registry;
 use crate::scenario::built_in::POLICIES;
@@ -36,7 +36,8 @@ pub(super) fn policies(args: &PoliciesArgs) -> Result<(), Failure> {
             let all = all.chain(METRICS.iter().map(|def| def.name));
             let help = registry::suggest(name, all)
                 .map_or_else(|| unknown.help(), |near| format!("did you mean \"{near}\"?"));
-            Err(Failure::Environment(format!("nothing is called \"{name}\": {help}")))
+            say_error(&format!("error: nothing is called \"{name}\": {help}"));
+            Err(Failure::Input)
         }
     }
 }

@@ -318,12 +318,17 @@ impl DeploymentController {
             && status.updated == desired
             && status.status_replicas == desired
             && status.available == desired;
+        status.rolled_out = match status.complete {
+            true => Some(object.template),
+            false => object.rolled_out.filter(|of| *of == object.template),
+        };
         let old_pods = |s: &DeploymentObject| s.status_replicas - s.updated;
         let progressed = status.updated > object.updated
             || old_pods(&status) < old_pods(object)
             || status.ready > object.ready
             || status.available > object.available;
-        if status.complete {
+        let rolled_out = status.rolled_out.is_some() && old_pods(&status) == 0;
+        if status.complete || rolled_out {
             status.deadline_exceeded = false;
         } else if progressed || object.complete {
             status.progress = cx.now.floor_to_second();

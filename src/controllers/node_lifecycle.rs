@@ -463,10 +463,8 @@ fn mark_not_ready(cx: &mut Cx<'_>, pod: PodId, object: &PodObject) {
     if object.status.ready.status == ConditionStatus::False {
         return;
     }
+    // Its event follows the write, which may find that there is nothing to change.
     cx.request(Client::NodeLifecycle, Request::PodNotReady { pod });
-    cx.kube_event(Involved::Pod(pod), (true, "NodeNotReady", "node-controller"), |_, _| {
-        "Node is not ready".to_owned()
-    });
 }
 
 #[cfg(test)]

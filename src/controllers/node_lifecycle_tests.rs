@@ -78,7 +78,6 @@ fn the_timeline_of_a_dead_node() {
             events,
             [
                 "Node z0-n1 status is now: NodeNotReady",
-                "Node is not ready",
                 "Marking for deletion Pod shop/checkout-cbbbbbbbb-bbbbb",
             ]
         );

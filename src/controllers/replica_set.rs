@@ -41,6 +41,16 @@ impl Expectations {
 pub(super) struct ReplicaSetController {
     expectations: BTreeMap<ReplicaSetId, Expectations>,
     reported: BTreeMap<ReplicaSetId, ReplicaSetStatus>,
+    busy: BTreeMap<ReplicaSetId, Busy>,
+}
+
+/// A sync that waits for its last write to be answered: its worker takes up no other sync of the
+/// same ReplicaSet until then.
+#[derive(Clone, Copy, Debug)]
+struct Busy {
+    until: SimTime,
+    /// A sync was asked for meanwhile.
+    again: bool,
 }
 
 impl ReplicaSetController {
@@ -65,8 +75,16 @@ impl ReplicaSetController {
         let Some(set) = cache.replica_set(id) else {
             self.expectations.remove(&id);
             self.reported.remove(&id);
+            self.busy.remove(&id);
             return;
         };
+        if let Some(busy) = self.busy.get_mut(&id).filter(|busy| cx.now < busy.until) {
+            if !std::mem::replace(&mut busy.again, true) {
+                work.enqueue_at(cx, WorkQueue::ReplicaSet, id.raw(), busy.until);
+            }
+            return;
+        }
+        self.busy.remove(&id);
         let active: Vec<(PodId, PodObject)> =
             cache.pods_of(id).filter(|(_, pod)| pod.is_active()).map(|(p, o)| (p, *o)).collect();
         let may_act = self.expectations.get(&id).is_none_or(|e| e.met(cx.now));
@@ -91,10 +109,8 @@ impl ReplicaSetController {
         // Fidelity: slow start sends batches of 1, 2, 4, … one answer apart; the API server here
         // refuses no creation, so the batches leave together and the client's rate limit spaces them.
         for _ in 0..count {
-            cx.request(
-                Client::ReplicaSet,
-                Request::CreatePod { template: set.template, owner: Some(id) },
-            );
+            let create = Request::CreatePod { template: set.template, owner: Some(id) };
+            self.write(cx, id, create);
         }
     }
 
@@ -118,8 +134,15 @@ impl ReplicaSetController {
         expected.deletions = ranked.iter().take(count).map(|&(_, pod)| pod).collect();
         for &(_, pod) in ranked.iter().take(count) {
             let cause = DeletionCause::Controller;
-            cx.request(Client::ReplicaSet, Request::DeletePod { pod, grace: None, cause });
+            self.write(cx, id, Request::DeletePod { pod, grace: None, cause });
         }
+    }
+
+    /// Sends a write, whose answer the sync waits for.
+    fn write(&mut self, cx: &mut Cx<'_>, id: ReplicaSetId, request: Request) {
+        let until = cx.request(Client::ReplicaSet, request);
+        let busy = self.busy.entry(id).or_insert(Busy { until, again: false });
+        busy.until = busy.until.max(until);
     }
 
     fn report(
@@ -151,7 +174,7 @@ impl ReplicaSetController {
         let last = self.reported.get(&id).copied().unwrap_or(set.status);
         if status != last {
             self.reported.insert(id, status);
-            cx.request(Client::ReplicaSet, Request::ReplicaSetStatus { replica_set: id, status });
+            self.write(cx, id, Request::ReplicaSetStatus { replica_set: id, status });
         }
     }
 }

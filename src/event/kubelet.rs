@@ -25,6 +25,18 @@ pub enum KubeletEvent {
         /// The node.
         node: NodeId,
     },
+    /// The watch tells the kubelet that its node is not `Ready` at the API server.
+    NodeUpdate {
+        /// The node.
+        node: NodeId,
+    },
+    /// The kubelet works out its node's status and posts it if it differs from the API server's.
+    NodeStatus {
+        /// The node.
+        node: NodeId,
+        /// The node's power epoch.
+        epoch: u32,
+    },
     /// A container fault of the scenario begins or ends.
     ContainerFault {
         /// Which fault.
@@ -140,6 +152,8 @@ impl KubeletEvent {
             | Self::Exit { .. }
             | Self::Kill { .. } => Phase::Process,
             Self::PodUpdate { .. }
+            | Self::NodeUpdate { .. }
+            | Self::NodeStatus { .. }
             | Self::SandboxReady { .. }
             | Self::PullDone { .. }
             | Self::ContainerStarted { .. }
@@ -159,6 +173,8 @@ impl KubeletEvent {
             Self::PodUpdate { .. }
             | Self::PowerLost { .. }
             | Self::Started { .. }
+            | Self::NodeUpdate { .. }
+            | Self::NodeStatus { .. }
             | Self::ContainerFault { .. }
             | Self::SandboxReady { .. }
             | Self::PullDone { .. }
@@ -187,6 +203,8 @@ impl KubeletEvent {
             Self::Kill { container, .. } => (12, container, 0),
             Self::Sync { .. } => (13, 0, 0),
             Self::Cleaned { .. } => (14, 0, 0),
+            Self::NodeUpdate { .. } => (15, 0, 0),
+            Self::NodeStatus { .. } => (16, 0, 0),
         };
         tag | u64::from(container) << 8 | kind << 16
     }
@@ -194,9 +212,13 @@ impl KubeletEvent {
     pub(super) fn word(self) -> u64 {
         let (id, epoch) = match self {
             Self::PodUpdate { pod } => (pod.raw(), 0),
-            Self::PowerLost { node } | Self::Started { node } => (node.raw(), 0),
+            Self::PowerLost { node } | Self::Started { node } | Self::NodeUpdate { node } => {
+                (node.raw(), 0)
+            }
             Self::ContainerFault { fault, .. } => (fault.raw(), 0),
-            Self::PullDone { node, epoch } => (node.raw(), epoch),
+            Self::PullDone { node, epoch } | Self::NodeStatus { node, epoch } => {
+                (node.raw(), epoch)
+            }
             Self::SandboxReady { pod, epoch }
             | Self::ContainerStarted { pod, epoch, .. }
             | Self::AppChange { pod, epoch, .. }

@@ -6,9 +6,7 @@
 
 use super::outcome::Condition;
 use crate::base::time::{SimDuration, SimTime};
-use crate::model::{
-    AppBehaviour, FailureMode, FailureProcess, FaultId, FaultKind, Model, Onset, Recovers,
-};
+use crate::model::{AppBehaviour, FailureMode, FaultId, FaultKind, Model, Onset, Recovers};
 use crate::rng::{Stream, StreamKind, Streams};
 
 /// Where a container's random numbers stand.
@@ -29,9 +27,9 @@ impl Address {
     }
 
     /// The draws of one failure process of the container: the `renewal`-th onset, then how long.
-    fn failure(self, streams: &Streams, process: u8, renewal: u32) -> Stream {
+    fn failure(self, streams: &Streams, process: usize, renewal: u32) -> Stream {
         let mut stream = streams.stream(StreamKind::ContainerFailure, self.pod);
-        let place = u64::from(self.container) << 8 | u64::from(process);
+        let place = u64::from(self.container) << 8 | process as u64;
         stream.seek(place << 32 | u64::from(renewal));
         stream
     }
@@ -69,162 +67,154 @@ pub(crate) enum Death {
     OutOfMemory,
 }
 
-/// What the application's own failure processes are doing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Stage {
-    /// Starting up.
-    Starting,
-    /// No failure of its own.
-    Healthy,
-    /// The failure process with this index acts.
-    Failing(u8),
+/// One failure process of the application's own.
+#[derive(Clone, Copy, Debug)]
+struct Process {
+    /// The failure acts; otherwise it is still to come.
+    acts: bool,
+    /// Nothing ends the failure any more.
+    stuck: bool,
+    /// How often its onset has been drawn.
+    renewals: u32,
+    /// When the failure begins or ends; [`SimTime::MAX`] for never.
+    at: SimTime,
+    /// When its leak reaches the limit.
+    oom: SimTime,
 }
 
-/// The application in one container. Failures of its own follow one another: while one acts the
-/// others wait, and all are drawn anew when it ends. An injected fault acts beside them.
+/// An injected fault that acts on the application until it ends, across restarts.
 #[derive(Clone, Copy, Debug)]
+struct Struck {
+    fault: FaultId,
+    /// When its leak reaches the limit.
+    oom: SimTime,
+}
+
+/// The application in one container. Its failure processes and the injected faults act side by
+/// side: each begins and ends on its own terms.
+#[derive(Clone, Debug, Default)]
 pub(crate) struct App {
-    stage: Stage,
-    /// The failure process whose onset is next, while healthy.
-    next: u8,
-    /// A failure that nothing ends, once it has begun.
-    stuck: Option<u8>,
-    /// How often it has become healthy.
-    renewals: u32,
-    /// When the stage changes by itself; [`SimTime::MAX`] for never.
-    until: SimTime,
-    /// An injected fault.
-    fault: Option<FaultId>,
-    /// When a leak of its own reaches the limit.
-    own_oom: SimTime,
-    /// When the injected fault's leak does.
-    fault_oom: SimTime,
+    /// Start-up is over.
+    up: bool,
+    /// When start-up is over, while it lasts; [`SimTime::MAX`] before there is a process.
+    up_at: SimTime,
+    processes: Box<[Process]>,
+    faults: Vec<Struck>,
 }
 
 impl App {
-    /// An application that does not run yet.
-    pub(crate) fn new() -> Self {
+    /// An application with so many failure processes that does not run yet.
+    pub(crate) fn new(failures: usize) -> Self {
+        let (at, oom) = (SimTime::MAX, SimTime::MAX);
+        let process = Process { acts: false, stuck: false, renewals: 0, at, oom };
         Self {
-            stage: Stage::Starting,
-            next: 0,
-            stuck: None,
-            renewals: 0,
-            until: SimTime::MAX,
-            fault: None,
-            own_oom: SimTime::MAX,
-            fault_oom: SimTime::MAX,
+            up: false,
+            up_at: SimTime::MAX,
+            processes: vec![process; failures].into_boxed_slice(),
+            faults: Vec::new(),
         }
     }
 
     /// The process starts; it can serve after `startup`.
     pub(crate) fn start(&mut self, now: SimTime, startup: SimDuration) {
-        self.stage = Stage::Starting;
-        self.until = now.saturating_add(startup);
-        self.own_oom = SimTime::MAX;
-        self.fault_oom = SimTime::MAX;
+        self.up = false;
+        self.up_at = now.saturating_add(startup);
     }
 
     /// The process has been serving for long: its failures are armed now.
     pub(crate) fn settle(&mut self, cx: &AppContext<'_>) -> Option<Death> {
-        self.become_healthy(cx, Some(SimTime::ZERO))
+        self.come_up(cx, SimTime::ZERO)
     }
 
     /// When the next change happens by itself.
     pub(crate) fn next_change(&self) -> SimTime {
-        self.until.min(self.own_oom).min(self.fault_oom)
+        if !self.up {
+            return self.up_at;
+        }
+        let own = self.processes.iter().map(|process| process.at).min();
+        own.unwrap_or(SimTime::MAX).min(self.oom_at())
     }
 
-    /// Whether start-up is over.
-    pub(crate) fn is_up(&self) -> bool {
-        self.stage != Stage::Starting
+    fn oom_at(&self) -> SimTime {
+        let own = self.processes.iter().map(|process| process.oom);
+        own.chain(self.faults.iter().map(|struck| struck.oom)).min().unwrap_or(SimTime::MAX)
     }
 
     /// Makes the change that is due now; `started_at` is the start of this instance.
     pub(crate) fn change(&mut self, cx: &AppContext<'_>, started_at: SimTime) -> Option<Death> {
-        if self.own_oom.min(self.fault_oom) <= cx.now {
-            return Some(Death::OutOfMemory);
-        }
-        if self.until > cx.now {
+        if self.next_change() > cx.now {
             return None;
         }
-        match self.stage {
-            Stage::Starting => {
-                let death = self.become_healthy(cx, Some(started_at));
-                death.or_else(|| self.strike(cx))
-            }
-            Stage::Healthy => self.fail(cx, self.next, cx.now),
-            Stage::Failing(_) => {
-                self.own_oom = SimTime::MAX;
-                self.become_healthy(cx, None)
+        if !self.up {
+            return self.come_up(cx, started_at);
+        }
+        if self.oom_at() <= cx.now {
+            return Some(Death::OutOfMemory);
+        }
+        for index in 0..self.processes.len() {
+            if self.processes[index].acts && self.processes[index].at <= cx.now {
+                self.renew(cx, index, None);
             }
         }
+        self.fail(cx)
     }
 
     /// An injected fault begins: `fault` holds until it ends, across restarts.
     pub(crate) fn fault_begins(&mut self, cx: &AppContext<'_>, fault: FaultId) -> Option<Death> {
-        self.fault = Some(fault);
-        if self.is_up() { self.strike(cx) } else { None }
+        self.fault_ends(fault);
+        self.faults.push(Struck { fault, oom: SimTime::MAX });
+        if self.up { self.strike(cx, self.faults.len() - 1) } else { None }
     }
 
     /// An injected fault ends.
     pub(crate) fn fault_ends(&mut self, fault: FaultId) {
-        if self.fault == Some(fault) {
-            self.fault = None;
-            self.fault_oom = SimTime::MAX;
-        }
+        self.faults.retain(|struck| struck.fault != fault);
     }
 
     /// Whether this fault acts on it.
     pub(crate) fn has_fault(&self, fault: FaultId) -> bool {
-        self.fault == Some(fault)
+        self.faults.iter().any(|struck| struck.fault == fault)
     }
 
-    /// What is wrong: a failure of its own and an injected one, as far as there are.
-    pub(crate) fn conditions<'a>(&self, cx: &AppContext<'a>) -> [Option<Condition<'a>>; 2] {
-        let own = match self.stage {
-            Stage::Starting => return [Some(Condition::Starting), None],
-            Stage::Healthy => None,
-            Stage::Failing(process) => {
-                Some(Condition::Failing(&cx.behaviour.failures[usize::from(process)].mode))
-            }
+    /// Everything that is wrong: failures of its own and injected faults. Never empty.
+    pub(crate) fn conditions<'a>(
+        &self,
+        cx: &AppContext<'a>,
+    ) -> impl Iterator<Item = Condition<'a>> + use<'a, '_> {
+        let (model, failures, up) = (cx.model, &cx.behaviour.failures, self.up);
+        let own =
+            self.processes.iter().zip(failures).filter(move |(process, _)| up && process.acts);
+        let own = own.map(|(_, failure)| Condition::Failing(&failure.mode));
+        let injected = self.faults.iter().filter(move |_| up);
+        let injected = injected.filter_map(move |struck| fault_mode(model, struck.fault));
+        let calm = self.faults.is_empty() && self.processes.iter().all(|process| !process.acts);
+        let otherwise = match (up, calm) {
+            (false, _) => Some(Condition::Starting),
+            (true, true) => Some(Condition::Healthy),
+            (true, false) => None,
         };
-        let injected = self.fault_mode(cx.model).map(Condition::Failing);
-        match (own, injected) {
-            (None, None) => [Some(Condition::Healthy), None],
-            (own, injected) => [own, injected],
-        }
+        otherwise.into_iter().chain(own).chain(injected.map(Condition::Failing))
     }
 
-    /// Whether what is wrong would have gone by itself: start-up going on, a failure or an
-    /// injected fault of limited length, or nothing at all.
+    /// Whether what is wrong would have gone by itself: start-up going on, failures and injected
+    /// faults of limited length, or nothing at all.
     pub(crate) fn would_recover(&self, cx: &AppContext<'_>) -> bool {
-        let own = match self.stage {
-            Stage::Starting => self.stuck.is_none(),
-            Stage::Healthy => true,
-            Stage::Failing(process) => {
-                matches!(cx.behaviour.failures[usize::from(process)].recovers, Recovers::After(_))
-            }
-        };
-        let injected = self.fault.is_none_or(|fault| cx.model.faults[fault].lasts_s.is_some());
-        own && injected
+        let own = self.processes.iter().zip(&cx.behaviour.failures).all(|(process, failure)| {
+            let acts = self.up && process.acts;
+            !process.stuck && (!acts || matches!(failure.recovers, Recovers::After(_)))
+        });
+        let ends = |struck: &Struck| cx.model.faults[struck.fault].lasts_s.is_some();
+        own && self.faults.iter().all(ends)
     }
 
-    fn fault_mode<'a>(&self, model: &'a Model) -> Option<&'a FailureMode> {
-        match &model.faults[self.fault?].kind {
-            FaultKind::ContainerFault { mode, .. } => Some(mode),
-            FaultKind::ZoneOutage { .. }
-            | FaultKind::NodeCrash { .. }
-            | FaultKind::SchedulerCrash
-            | FaultKind::ControllerManagerCrash => None,
-        }
-    }
-
-    /// The injected fault hits a process that is up.
-    fn strike(&mut self, cx: &AppContext<'_>) -> Option<Death> {
-        match self.fault_mode(cx.model)? {
+    /// An injected fault hits a process that is up.
+    fn strike(&mut self, cx: &AppContext<'_>, place: usize) -> Option<Death> {
+        let struck = &mut self.faults[place];
+        struck.oom = SimTime::MAX;
+        match fault_mode(cx.model, struck.fault)? {
             FailureMode::Crash { exit_code } => Some(Death::Exit(*exit_code)),
             FailureMode::Leak { to_oom } => {
-                self.fault_oom = cx.now.saturating_add(*to_oom);
+                struck.oom = cx.now.saturating_add(*to_oom);
                 None
             }
             FailureMode::Hang
@@ -237,78 +227,53 @@ impl App {
         }
     }
 
-    /// Start-up or a failure is over: finds the failure that comes next. A dated failure
+    /// Start-up is over: finds when each failure comes next, and what acts at once. A dated failure
     /// that struck since `since` has been waiting for the start-up to end.
-    fn become_healthy(&mut self, cx: &AppContext<'_>, since: Option<SimTime>) -> Option<Death> {
-        if let Some(process) = self.stuck {
-            return self.fail(cx, process, cx.now);
+    fn come_up(&mut self, cx: &AppContext<'_>, since: SimTime) -> Option<Death> {
+        self.up = true;
+        for index in 0..self.processes.len() {
+            self.renew(cx, index, Some(since));
         }
-        self.stage = Stage::Healthy;
-        self.renewals += 1;
-        self.until = SimTime::MAX;
-        for (index, process) in (0..=u8::MAX).zip(&cx.behaviour.failures) {
-            let onset = self.next_onset(cx, index, process, since);
-            if onset < self.until {
-                self.until = onset;
-                self.next = index;
-            }
+        let mut death = self.fail(cx);
+        for place in 0..self.faults.len() {
+            let struck = self.strike(cx, place);
+            death = death.or(struck);
         }
-        if self.until <= cx.now { self.fail(cx, self.next, self.until) } else { None }
+        death
     }
 
-    /// When a failure process strikes next, now at the earliest; [`SimTime::MAX`] for never.
-    fn next_onset(
-        &self,
-        cx: &AppContext<'_>,
-        index: u8,
-        process: &FailureProcess,
-        since: Option<SimTime>,
-    ) -> SimTime {
-        match (&process.onset, &process.recovers) {
-            (Onset::Every(service), _) => {
-                let mut stream = cx.address.failure(cx.streams, index, self.renewals);
-                cx.now.saturating_add(service.sample_duration(&mut stream))
-            }
-            (&Onset::At(at), _) if at > cx.now => at,
-            (&Onset::At(at), Recovers::Never) => at.min(cx.now),
-            (&Onset::At(at), _)
-                if since.is_some_and(|since| at >= since)
-                    && self.recovery(cx, index, at) > cx.now =>
-            {
-                at
-            }
-            (Onset::At(_), Recovers::OnRestart | Recovers::After(_)) => SimTime::MAX,
-        }
+    /// Finds when a failure process strikes next.
+    fn renew(&mut self, cx: &AppContext<'_>, index: usize, since: Option<SimTime>) {
+        let process = &mut self.processes[index];
+        process.acts = false;
+        process.oom = SimTime::MAX;
+        process.renewals += 1;
+        process.at = if process.stuck { cx.now } else { next_onset(cx, index, *process, since) };
     }
 
-    /// When a failure that began at `onset` ends by itself.
-    fn recovery(&self, cx: &AppContext<'_>, process: u8, onset: SimTime) -> SimTime {
-        let failure = &cx.behaviour.failures[usize::from(process)];
-        match &failure.recovers {
-            Recovers::OnRestart | Recovers::Never => SimTime::MAX,
-            Recovers::After(length) => {
-                let renewal = match failure.onset {
-                    Onset::At(_) => 0,
-                    Onset::Every(_) => self.renewals,
-                };
-                let mut stream = draw(cx.address.failure(cx.streams, process, renewal), 1);
-                onset.saturating_add(length.sample_duration(&mut stream))
+    /// The failures that are due strike.
+    fn fail(&mut self, cx: &AppContext<'_>) -> Option<Death> {
+        let mut death = None;
+        for (index, process) in self.processes.iter_mut().enumerate() {
+            if !process.acts && process.at <= cx.now {
+                death = death.or(process.fail(cx, index));
             }
         }
+        death
     }
+}
 
-    /// A failure process strikes; `onset` is when it did.
-    fn fail(&mut self, cx: &AppContext<'_>, process: u8, onset: SimTime) -> Option<Death> {
-        let failure = &cx.behaviour.failures[usize::from(process)];
-        self.stage = Stage::Failing(process);
-        if failure.recovers == Recovers::Never {
-            self.stuck = Some(process);
-        }
-        self.until = self.recovery(cx, process, onset);
+impl Process {
+    /// The failure strikes, or has struck at its onset and acts from now on.
+    fn fail(&mut self, cx: &AppContext<'_>, index: usize) -> Option<Death> {
+        let failure = &cx.behaviour.failures[index];
+        self.acts = true;
+        self.stuck = failure.recovers == Recovers::Never;
+        self.at = recovery(cx, index, *self, self.at);
         match failure.mode {
             FailureMode::Crash { exit_code } => Some(Death::Exit(exit_code)),
             FailureMode::Leak { to_oom } => {
-                self.own_oom = cx.now.saturating_add(to_oom);
+                self.oom = cx.now.saturating_add(to_oom);
                 None
             }
             FailureMode::Hang
@@ -319,5 +284,58 @@ impl App {
             | FailureMode::DependencyLost
             | FailureMode::Starve { .. } => None,
         }
+    }
+}
+
+/// When a failure process strikes next, now at the earliest unless its date has passed while the
+/// application started; [`SimTime::MAX`] for never.
+fn next_onset(
+    cx: &AppContext<'_>,
+    index: usize,
+    process: Process,
+    since: Option<SimTime>,
+) -> SimTime {
+    let failure = &cx.behaviour.failures[index];
+    match (&failure.onset, &failure.recovers) {
+        (Onset::Every(service), _) => {
+            let mut stream = cx.address.failure(cx.streams, index, process.renewals);
+            cx.now.saturating_add(service.sample_duration(&mut stream))
+        }
+        (&Onset::At(at), _) if at > cx.now => at,
+        (&Onset::At(at), Recovers::Never) => at.min(cx.now),
+        (&Onset::At(at), _)
+            if since.is_some_and(|since| at >= since)
+                && recovery(cx, index, process, at) > cx.now =>
+        {
+            at
+        }
+        (Onset::At(_), Recovers::OnRestart | Recovers::After(_)) => SimTime::MAX,
+    }
+}
+
+/// When a failure that began at `onset` ends by itself.
+fn recovery(cx: &AppContext<'_>, index: usize, process: Process, onset: SimTime) -> SimTime {
+    let failure = &cx.behaviour.failures[index];
+    match &failure.recovers {
+        Recovers::OnRestart | Recovers::Never => SimTime::MAX,
+        Recovers::After(length) => {
+            let renewal = match failure.onset {
+                Onset::At(_) => 0,
+                Onset::Every(_) => process.renewals,
+            };
+            let mut stream = draw(cx.address.failure(cx.streams, index, renewal), 1);
+            onset.saturating_add(length.sample_duration(&mut stream))
+        }
+    }
+}
+
+/// How a fault makes the containers fail that it strikes.
+fn fault_mode(model: &Model, fault: FaultId) -> Option<&FailureMode> {
+    match &model.faults[fault].kind {
+        FaultKind::ContainerFault { mode, .. } => Some(mode),
+        FaultKind::ZoneOutage { .. }
+        | FaultKind::NodeCrash { .. }
+        | FaultKind::SchedulerCrash
+        | FaultKind::ControllerManagerCrash => None,
     }
 }

@@ -6,6 +6,7 @@ use super::container::Process;
 use super::node::Shortage;
 use super::pod::{self, Pod, Role, Stage};
 use super::probe::ProbeWorker;
+use super::worker::Worker;
 use crate::base::time::{SimDuration, SimTime};
 use crate::cx::Cx;
 use crate::model::{NodeId, PodId, ProbeKind};
@@ -71,6 +72,7 @@ impl Kubelets {
                 self.insert(admitted);
                 self.with(cx, pod, |worker| {
                     for index in worker.positions() {
+                        worker.spread_probes(index);
                         worker.wake_probes(index);
                     }
                     worker.advance();
@@ -145,6 +147,23 @@ impl Kubelets {
     }
 }
 
+impl Worker<'_, '_> {
+    /// A kubelet that has just started spreads its probe workers: while it has been up for less
+    /// than a probe's period, the worker begins within a period from now instead of at once.
+    pub(super) fn spread_probes(&mut self, index: u8) {
+        let (now, spec) = (self.cx.now, self.spec(index));
+        let Some(started_at) = self.node.started_at else { return };
+        let phases = probe_phases(self.cx, self.pod, index);
+        for probe in &mut self.container(index).probes {
+            let kind = probe.worker.kind();
+            let period = spec.probe(kind).map_or(SimDuration::ZERO, |probe| probe.period);
+            if now.saturating_since(started_at) < period {
+                probe.anchor = phases.at(kind, period, now);
+            }
+        }
+    }
+}
+
 /// Puts a container into the state it has after running for long.
 fn settle_container(cx: &mut Cx<'_>, pod: &mut Pod, index: u8) {
     let template = &cx.model.templates[pod.template];
@@ -156,6 +175,7 @@ fn settle_container(cx: &mut Cx<'_>, pod: &mut Pod, index: u8) {
     container.instances = 1;
     container.process = if runs { Process::Running } else { Process::Exited };
     container.seen = container.process;
+    container.seen_instance = 1;
     container.started = runs;
     for probe in &mut container.probes {
         let kind = probe.worker.kind();
@@ -167,11 +187,11 @@ fn settle_container(cx: &mut Cx<'_>, pod: &mut Pod, index: u8) {
 
 /// Phases of a container's three probes, as shares of their periods.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct ProbePhases([f64; 3]);
+struct ProbePhases([f64; 3]);
 
 impl ProbePhases {
     /// The first tick of a probe's grid, within a period from `now`.
-    pub(super) fn at(self, kind: ProbeKind, period: SimDuration, now: SimTime) -> SimTime {
+    fn at(self, kind: ProbeKind, period: SimDuration, now: SimTime) -> SimTime {
         let share = self.0[kind as usize];
         let wait = SimDuration::from_secs_f64(period.as_secs_f64() * share);
         now.saturating_add(wait.unwrap_or(SimDuration::ZERO))
@@ -179,7 +199,7 @@ impl ProbePhases {
 }
 
 /// Draws the phases of a container's probes for the sandbox that the pod has or gets.
-pub(super) fn probe_phases(cx: &Cx<'_>, pod: &Pod, index: u8) -> ProbePhases {
+fn probe_phases(cx: &Cx<'_>, pod: &Pod, index: u8) -> ProbePhases {
     let mut stream = cx.streams.stream(StreamKind::ProbePhase, pod.address);
     stream.seek(u64::from(index) << 32 | u64::from(pod.sandboxes));
     ProbePhases([stream.uniform(), stream.uniform(), stream.uniform()])

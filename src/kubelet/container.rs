@@ -51,6 +51,8 @@ pub(crate) struct Probe {
     pub(crate) activity: Activity,
     /// An immediate round was asked for while an execution was under way.
     pub(crate) triggered: bool,
+    /// The last execution ran into its time-out.
+    pub(crate) timed_out: bool,
     /// While asleep: executions run into their time-out, one after another.
     pub(crate) times_out: bool,
     /// Events of an earlier plan are stale.
@@ -59,6 +61,8 @@ pub(crate) struct Probe {
     pub(crate) draws: u32,
     /// Ticks lie at this instant plus whole periods.
     pub(crate) anchor: SimTime,
+    /// The tick that is scheduled, while ticking.
+    pub(crate) due: SimTime,
     /// When the last tick began.
     pub(crate) last_tick: Option<SimTime>,
 }
@@ -70,10 +74,12 @@ impl Probe {
             worker,
             activity: Activity::Asleep,
             triggered: false,
+            timed_out: false,
             times_out: false,
             epoch: 0,
             draws: 0,
             anchor,
+            due: anchor,
             last_tick: None,
         }
     }
@@ -111,6 +117,8 @@ pub(crate) struct Container {
     pub(crate) process: Process,
     /// The same as the kubelet has it: it learns of changes when PLEG lists the containers.
     pub(crate) seen: Process,
+    /// The instance that `seen` is about: the one that runs may be another already.
+    pub(crate) seen_instance: u32,
     /// Its startup probe has passed, or it has none and is seen running.
     pub(crate) started: bool,
     /// It waits in CrashLoopBackOff.
@@ -131,7 +139,7 @@ impl Container {
             .map(|kind| Probe::new(ProbeWorker::new(kind), now))
             .collect();
         Self {
-            app: App::new(),
+            app: App::new(spec.behaviour.failures.len()),
             probes,
             started_at: now,
             finished_at: now,
@@ -145,6 +153,7 @@ impl Container {
             exit_code: 0,
             process: Process::Waiting,
             seen: Process::Waiting,
+            seen_instance: 0,
             started: false,
             in_backoff: false,
             image_missing: false,
@@ -191,10 +200,13 @@ impl Container {
         self.seen_by(self.seen != Process::Waiting, deleting)
     }
 
+    /// Fidelity: a probe that meets a process which has died, before PLEG says so within a second,
+    /// finds nothing; the kubelet's would fail.
     fn seen_by(&self, noticed: bool, deleting: bool) -> Sighting {
+        let died = self.seen == Process::Running && !self.is_running();
         Sighting {
-            instance: if noticed { self.instances } else { 0 },
-            running: self.seen == Process::Running && self.is_running(),
+            instance: if noticed && !died { self.seen_instance } else { 0 },
+            running: self.seen == Process::Running,
             started: self.started,
             started_at: self.started_at,
             deleting,

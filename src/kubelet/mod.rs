@@ -15,6 +15,7 @@ mod backoff;
 mod container;
 mod images;
 mod node;
+mod node_status;
 mod outcome;
 mod pod;
 mod power;
@@ -62,6 +63,8 @@ impl Kubelets {
             KubeletEvent::PodUpdate { pod } => self.pod_update(cx, pod),
             KubeletEvent::PowerLost { node } => self.power_lost(cx, node),
             KubeletEvent::Started { node } => self.started(cx, node),
+            KubeletEvent::NodeUpdate { node } => self.node_update(cx, node),
+            KubeletEvent::NodeStatus { node, epoch } => self.node_status(cx, node, epoch),
             KubeletEvent::ContainerFault { fault, begins } => self.fault(cx, fault, begins),
             KubeletEvent::PullDone { node, epoch } => self.pull_done(cx, node, epoch),
             KubeletEvent::SandboxReady { pod, epoch }

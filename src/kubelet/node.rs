@@ -28,6 +28,8 @@ pub(crate) struct Shortage {
 pub(crate) struct Node {
     /// Kubelet and runtime are up.
     pub(crate) up: bool,
+    /// When the kubelet started, unless it has been up since before time began.
+    pub(crate) started_at: Option<SimTime>,
     /// Moves on when power is lost.
     pub(crate) epoch: u32,
     /// Images and pulls.
@@ -40,6 +42,9 @@ pub(crate) struct Node {
     used: Resources,
     /// Phase of PLEG's lists within their period.
     relist_phase: SimDuration,
+    /// Every tick of every probe worker is an event.
+    #[cfg(test)]
+    pub(crate) ticks_always: bool,
 }
 
 impl Node {
@@ -47,12 +52,15 @@ impl Node {
     pub(crate) fn new(relist_phase: SimDuration) -> Self {
         Self {
             up: true,
+            started_at: None,
             epoch: 0,
             images: Images::new(),
             pods: Vec::new(),
             unheard: Vec::new(),
             used: Resources::default(),
             relist_phase,
+            #[cfg(test)]
+            ticks_always: false,
         }
     }
 

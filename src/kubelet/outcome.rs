@@ -35,6 +35,26 @@ pub(crate) enum Outlook {
     Chance(f64),
 }
 
+impl Outlook {
+    /// What a probe finds of two conditions at once: the worse of both, which is what stops a
+    /// request earlier on its way. A refused connection gets no chance to hang, and what hangs
+    /// gives no answer; answers that fail by chance fail independently.
+    pub(crate) fn and(self, other: Self) -> Self {
+        let rank = |outlook| match outlook {
+            Self::Sure(Outcome::Success) => 0,
+            Self::Chance(_) => 1,
+            Self::Sure(Outcome::Failure(Symptom::Status)) => 2,
+            Self::Sure(Outcome::Timeout) => 3,
+            Self::Sure(Outcome::Failure(Symptom::Refused)) => 4,
+        };
+        match (self, other) {
+            (Self::Chance(one), Self::Chance(two)) => Self::Chance(1.0 - (1.0 - one) * (1.0 - two)),
+            _ if rank(self) >= rank(other) => self,
+            _ => other,
+        }
+    }
+}
+
 /// One cell of the table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Sight {
@@ -283,6 +303,25 @@ mod tests {
             &app(false),
         );
         assert_eq!(letter(unchecked), 'S', "an endpoint that checks nothing sees nothing");
+    }
+
+    #[test]
+    fn of_two_conditions_the_worse_is_found_whichever_began_first() {
+        use Outcome::{Failure, Success, Timeout};
+        let order = [
+            Outlook::Sure(Success),
+            Outlook::Chance(0.5),
+            Outlook::Sure(Failure(Symptom::Status)),
+            Outlook::Sure(Timeout),
+            Outlook::Sure(Failure(Symptom::Refused)),
+        ];
+        for (at, &one) in order.iter().enumerate() {
+            for &worse in &order[at + 1..] {
+                assert_eq!((one.and(worse), worse.and(one)), (worse, worse));
+            }
+        }
+        let both = Outlook::Chance(0.5).and(Outlook::Chance(0.2));
+        assert!(matches!(both, Outlook::Chance(rate) if (rate - 0.6).abs() < 1e-12), "{both:?}");
     }
 
     #[test]

@@ -1,14 +1,16 @@
-//! A node loses power, and comes back: its kubelet runs again what is still bound to it.
+//! A node loses power, and comes back: its kubelet finds the containers of before dead in the
+//! runtime, and the restart policy says which pods run again.
 
 use super::Kubelets;
-use super::arrival::probe_phases;
-use super::container::{Activity, Container};
-use super::pod::{Stage, Work};
+use super::container::{Activity, Container, Process};
+use super::pod::{Role, Stage, Work};
 use super::worker::Worker;
-use crate::base::time::SimDuration;
 use crate::cx::Cx;
-use crate::model::NodeId;
+use crate::model::{NodeId, RestartPolicy};
 use crate::record::ExitCause;
+
+/// Exit code of a container that the runtime finds gone after a boot: nobody saw it exit.
+const UNKNOWN_EXIT_CODE: i32 = 255;
 
 impl Kubelets {
     /// Everything on the node is gone at once; nobody is left to report it.
@@ -22,10 +24,13 @@ impl Kubelets {
         }
     }
 
-    /// The node has booted: pods whose objects still exist and are not finished run again, those
-    /// being deleted are confirmed gone, and bindings missed meanwhile are heard of.
+    /// The node has booted: pods whose objects still exist and are not finished go on as their
+    /// restart policy says, those being deleted are confirmed gone, and bindings missed meanwhile
+    /// are heard of.
     pub(super) fn started(&mut self, cx: &mut Cx<'_>, id: NodeId) {
         self.nodes[id].up = true;
+        self.nodes[id].started_at = Some(cx.now);
+        self.node_status(cx, id, self.nodes[id].epoch);
         for pod in self.nodes[id].pods.clone() {
             self.with(cx, pod, |worker| worker.boot());
         }
@@ -49,7 +54,7 @@ impl Worker<'_, '_> {
                 probe.activity = Activity::Ended;
             }
             if container.is_running() {
-                self.exited(index, ExitCause::NodeLost, 137);
+                self.exited(index, ExitCause::NodeLost, UNKNOWN_EXIT_CODE);
             }
         }
     }
@@ -67,12 +72,13 @@ impl Worker<'_, '_> {
         if !held_room {
             return;
         }
+        self.find_dead();
         self.pod.stage = Stage::Active;
-        self.pod.initialized = false;
-        for index in self.positions() {
-            self.renew(index);
+        if object.status.phase.is_terminal() || self.is_over() {
+            self.finish();
+        } else if !self.is_left_dead() {
+            self.run_again();
         }
-        self.advance();
         self.refresh();
         if object.status.ready.status != self.pod.status.ready.status {
             // The node lifecycle controller has marked it meanwhile.
@@ -80,25 +86,79 @@ impl Worker<'_, '_> {
         }
     }
 
+    /// The kubelet sees what the runtime remembers; why a container was being stopped went with
+    /// the kubelet's memory.
+    fn find_dead(&mut self) {
+        let now = self.cx.now;
+        for index in self.positions() {
+            let container = self.container(index);
+            container.seen = container.process;
+            container.noticed_at = now;
+            container.started = false;
+            container.stopping = None;
+            container.in_backoff = false;
+            container.image_missing = false;
+        }
+    }
+
+    /// Whether the restart policy gives the pod no second sandbox: `Never`, once any container has
+    /// been created in the first. If some never were, the pod stays as it is.
+    pub(super) fn is_left_dead(&self) -> bool {
+        self.template().restart_policy == RestartPolicy::Never
+            && self.pod.sandboxes > 0
+            && self.pod.containers.iter().any(|container| container.instances > 0)
+    }
+
+    /// Whether no container of the dead sandbox is started again and the pod has its outcome.
+    fn is_over(&self) -> bool {
+        let exited = |index: u8| {
+            let container = &self.pod.containers[usize::from(index)];
+            (container.process == Process::Exited).then_some(container.exit_code)
+        };
+        let mut mains = self.positions().filter(|&index| self.role(index) == Role::Main);
+        let mut inits = self.positions().filter(|&index| self.role(index) == Role::Init);
+        match self.template().restart_policy {
+            RestartPolicy::Always => false,
+            RestartPolicy::OnFailure => mains.all(|index| exited(index) == Some(0)),
+            RestartPolicy::Never => {
+                mains.all(|index| exited(index).is_some())
+                    || inits.any(|index| exited(index).is_some_and(|code| code != 0))
+            }
+        }
+    }
+
+    /// Whether an app container is left as it is in a new sandbox: it has done its work.
+    fn has_succeeded(&self, index: u8) -> bool {
+        let container = &self.pod.containers[usize::from(index)];
+        self.role(index) == Role::Main
+            && self.template().restart_policy == RestartPolicy::OnFailure
+            && container.process == Process::Exited
+            && container.exit_code == 0
+    }
+
+    fn run_again(&mut self) {
+        self.pod.initialized = false;
+        for index in self.positions() {
+            if !self.has_succeeded(index) {
+                self.renew(index);
+            }
+        }
+        self.advance();
+    }
+
     /// A container to be created anew in a new sandbox. Instances are counted on, the back-off
     /// record went with the kubelet's memory.
-    ///
-    /// Fidelity: a kubelet that has just started spreads its probe workers over their periods;
-    /// those of pods bound to it in its first seconds are not spread here.
     fn renew(&mut self, index: u8) {
         let (now, spec) = (self.cx.now, self.spec(index));
-        let phases = probe_phases(self.cx, self.pod, index);
         let container = self.container(index);
         let old = std::mem::replace(container, Container::new(spec, now));
         container.instances = old.instances;
         container.epoch = old.epoch + 1;
         container.app = old.app;
         for probe in &mut container.probes {
-            let kind = probe.worker.kind();
-            let period = spec.probe(kind).map_or(SimDuration::ZERO, |probe| probe.period);
-            probe.anchor = phases.at(kind, period, now);
             probe.epoch = old.probes.iter().map(|probe| probe.epoch).max().unwrap_or(0) + 1;
         }
+        self.spread_probes(index);
         self.wake_probes(index);
     }
 }

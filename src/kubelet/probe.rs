@@ -51,7 +51,7 @@ pub(crate) struct ProbeWorker {
     published: Verdict,
     last: Verdict,
     on_hold: bool,
-    /// Length of the current run of equal raw results.
+    /// Length of the current run of equal raw results. It goes on with the next instance.
     run: u32,
     /// The container instance that the state is about; 0 before the first.
     instance: u32,
@@ -75,7 +75,8 @@ impl ProbeWorker {
         Self {
             published: Verdict::Success,
             last: Verdict::Success,
-            run: 1,
+            on_hold: kind == ProbeKind::Startup,
+            run: if kind == ProbeKind::Startup { 0 } else { u32::MAX },
             instance: 1,
             ..Self::new(kind)
         }
@@ -96,7 +97,8 @@ impl ProbeWorker {
         self.instance == instance
     }
 
-    /// Whether the worker waits for the container that it condemned to be replaced.
+    /// Whether the worker waits for another instance: it has condemned this one, or it is a
+    /// startup probe and has done its work.
     pub(crate) fn is_on_hold(&self) -> bool {
         self.on_hold
     }
@@ -116,7 +118,6 @@ impl ProbeWorker {
         if is_new {
             self.instance = seen.instance;
             self.published = initial(self.kind);
-            self.run = 0;
             self.on_hold = false;
         }
         (self.step(seen, spec, now), is_new)
@@ -162,7 +163,12 @@ impl ProbeWorker {
         }
         let changed = self.published != raw;
         self.published = raw;
-        if !success && self.kind != ProbeKind::Readiness {
+        let decides = match self.kind {
+            ProbeKind::Startup => true,
+            ProbeKind::Liveness => !success,
+            ProbeKind::Readiness => false,
+        };
+        if decides {
             self.on_hold = true;
             self.run = 0;
         }
@@ -178,7 +184,9 @@ impl ProbeWorker {
     /// Whether more executions with this raw result would change nothing that anyone can see.
     pub(crate) fn is_steady(&self, success: bool, spec: &ProbeSpec) -> bool {
         if success {
-            self.published == Verdict::Success && (self.last == Verdict::Success || self.run == 0)
+            // The next instance takes the run over: it must have grown long enough to count there.
+            let long = self.last == Verdict::Success && self.run >= spec.success_threshold;
+            self.published == Verdict::Success && (long || self.run == 0)
         } else {
             self.published == Verdict::Failure
                 && self.last == Verdict::Failure

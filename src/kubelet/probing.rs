@@ -3,7 +3,7 @@
 //! A container's health is piecewise constant. While it stays as it is and a worker's state is
 //! steady for it, nothing that anyone could see happens at the worker's ticks: the worker sleeps.
 //! When something changes it wakes, finds its next tick on its own grid, and ticks until its state
-//! is steady again.
+//! is steady again. The ticking oracle of the tests lets no worker sleep and gives the same facts.
 //!
 //! Fidelity: a probe that gets an answer takes no time; only time-outs do. The extra readiness
 //! rounds of the kubelet's resync every 60–90 s are left out.
@@ -54,15 +54,15 @@ impl Probe {
         }
     }
 
-    /// The end of the execution that a sleeping worker is in the middle of at `now`, if it is.
-    fn unfinished(&self, spec: &ProbeSpec, now: SimTime) -> Option<SimTime> {
+    /// Begin and end of the execution that a sleeping worker is in the middle of at `now`, if it is.
+    fn unfinished(&self, spec: &ProbeSpec, now: SimTime) -> Option<(SimTime, SimTime)> {
         let last = self.last_tick.filter(|_| self.times_out)?;
         let pause = spec.period.max(spec.timeout);
         let base = if spec.timeout >= spec.period { last } else { self.anchor };
         let since = now.saturating_since(base).as_nanos() % pause.as_nanos().max(1);
         let began = SimTime::from_nanos(now.as_nanos() - since);
         let ends = began.saturating_add(spec.timeout);
-        (ends > now && began >= last).then_some(ends)
+        (ends > now && began >= last).then_some((began, ends))
     }
 }
 
@@ -82,11 +82,33 @@ impl Worker<'_, '_> {
     /// Something about the container changed: its sleeping workers look when to go on.
     pub(super) fn wake_probes(&mut self, index: u8) {
         for place in 0..self.container(index).probes.len() {
-            if self.probe(index, place).activity == Activity::Asleep {
-                let (_, spec) = self.probe_spec(index, place);
-                let now = self.cx.now;
-                let next = self.probe(index, place).next_after_sleep(&spec, now);
-                self.plan(index, place, next);
+            let (_, spec) = self.probe_spec(index, place);
+            let now = self.cx.now;
+            let probe = self.probe(index, place);
+            match probe.activity {
+                Activity::Executing | Activity::Ended => {}
+                Activity::Asleep => {
+                    match probe.unfinished(&spec, now).filter(|&(began, _)| began < now) {
+                        // It has begun under what was so until now, and runs into its time-out.
+                        Some((began, ends)) => {
+                            probe.last_tick = Some(began);
+                            self.execute_until(index, place, ends);
+                        }
+                        None => {
+                            let next = probe.next_after_sleep(&spec, now);
+                            self.plan(index, place, next);
+                        }
+                    }
+                }
+                // One that waits for the end of a delay may have to look earlier.
+                Activity::Ticking => {
+                    let next = probe.next_after_sleep(&spec, now);
+                    if next < probe.due {
+                        probe.activity = Activity::Asleep;
+                        probe.epoch += 1;
+                        self.plan(index, place, next);
+                    }
+                }
             }
         }
     }
@@ -120,16 +142,26 @@ impl Worker<'_, '_> {
         }
     }
 
-    /// The kubelet asks a readiness worker for an immediate round; its period starts anew.
+    /// The kubelet asks a readiness worker for an immediate round; its period starts anew. A tick
+    /// of the same instant comes first, whichever of the two is handled first.
     pub(super) fn trigger(&mut self, index: u8, place: usize) {
         let now = self.cx.now;
         let (_, spec) = self.probe_spec(index, place);
+        let probe = self.probe(index, place);
+        let ticks_now = match probe.activity {
+            Activity::Ticking => probe.due == now,
+            Activity::Asleep => !probe.times_out && probe.next_after_sleep(&spec, now) == now,
+            Activity::Executing | Activity::Ended => false,
+        };
+        if ticks_now {
+            self.round(index, place, false);
+        }
         let probe = self.probe(index, place);
         match probe.activity {
             Activity::Ended => {}
             Activity::Executing => probe.triggered = true,
             Activity::Asleep | Activity::Ticking => match probe.unfinished(&spec, now) {
-                Some(ends) if probe.activity == Activity::Asleep => {
+                Some((_, ends)) if probe.activity == Activity::Asleep => {
                     probe.triggered = true;
                     self.execute_until(index, place, ends);
                 }
@@ -168,7 +200,10 @@ impl Worker<'_, '_> {
         }
         match step {
             Step::End => self.probe(index, place).activity = Activity::Ended,
-            Step::Wait => self.conclude(index, place),
+            Step::Wait => {
+                self.probe(index, place).timed_out = false;
+                self.conclude(index, place);
+            }
             Step::Execute => match self.look(index, place) {
                 Outcome::Timeout => {
                     self.execute_until(index, place, now.saturating_add(spec.timeout));
@@ -210,25 +245,14 @@ impl Worker<'_, '_> {
         }
     }
 
-    /// The worst that a probe will find, of all that is wrong with the application.
+    /// What a probe will find, of all that is wrong with the application.
     fn outlook(&mut self, index: u8, place: usize) -> Outlook {
         let (_, spec) = self.probe_spec(index, place);
         let behaviour = &self.spec(index).behaviour;
-        let conditions =
-            self.pod.containers[usize::from(index)].app.conditions(&self.app_context(index));
-        let outlooks = conditions
-            .into_iter()
-            .flatten()
-            .map(|condition| outcome::outlook(condition, &spec, behaviour));
-        outlooks
-            .reduce(|first, second| match first {
-                Outlook::Sure(Outcome::Success) => second,
-                Outlook::Sure(Outcome::Failure(_) | Outcome::Timeout) => first,
-                Outlook::Chance(_) => match second {
-                    Outlook::Sure(Outcome::Failure(_) | Outcome::Timeout) => second,
-                    Outlook::Sure(Outcome::Success) | Outlook::Chance(_) => first,
-                },
-            })
+        let app = &self.pod.containers[usize::from(index)].app;
+        app.conditions(&self.app_context(index))
+            .map(|condition| outcome::outlook(condition, &spec, behaviour))
+            .reduce(Outlook::and)
             .unwrap_or(Outlook::Sure(Outcome::Success))
     }
 
@@ -239,6 +263,7 @@ impl Worker<'_, '_> {
         let container = self.container(index);
         let instance = container.instances;
         let probe = &mut container.probes[place];
+        probe.timed_out = outcome == Outcome::Timeout;
         let changed = probe.worker.finish(success, &spec) && probe.worker.knows(instance);
         if !success && probe.worker.failure_is_news(&spec) {
             self.cx.fact(Fact::ProbeFailed { pod: self.pod.id, container: index, kind });
@@ -287,7 +312,8 @@ impl Worker<'_, '_> {
 
     /// Schedules the next tick, `next` at the earliest, unless the worker can sleep.
     fn plan(&mut self, index: u8, place: usize, next: SimTime) {
-        if self.can_sleep(index, place) {
+        let analytic = self.is_analytic();
+        if analytic && self.can_sleep(index, place) {
             return;
         }
         if self.pod.stage == Stage::Stopped {
@@ -298,14 +324,25 @@ impl Worker<'_, '_> {
         let container = self.container(index);
         let allowed = container.started_at.saturating_add(spec.initial_delay);
         let probe = &mut container.probes[place];
-        let delayed = probe.worker.knows(container.instances) && next < allowed;
+        let delayed = analytic && probe.worker.knows(container.instances) && next < allowed;
         let at = if delayed { grid_tick(probe.anchor, spec.period, allowed) } else { next };
         probe.times_out = false;
         probe.epoch += 1;
         probe.activity = Activity::Ticking;
+        probe.due = at;
         let epoch = probe.epoch;
         let event = KubeletEvent::Probe { pod, container: index, kind, epoch };
         self.cx.at(at, Event::Kubelet(event));
+    }
+
+    #[cfg(not(test))]
+    fn is_analytic(&self) -> bool {
+        true
+    }
+
+    #[cfg(test)]
+    fn is_analytic(&self) -> bool {
+        !self.node.ticks_always
     }
 
     /// Whether the worker's ticks would change nothing until something else changes.
@@ -313,20 +350,27 @@ impl Worker<'_, '_> {
         let outlook = self.outlook(index, place);
         let (_, spec) = self.probe_spec(index, place);
         let container = self.container(index);
-        let Container { seen, process, instances, started, .. } = *container;
+        let Container { seen, seen_instance, process, instances, started, .. } = *container;
         let probe = &mut container.probes[place];
+        probe.times_out = false;
         if seen != Process::Running || process != Process::Running {
-            return true;
+            // The first look at an instance sets its result, even if it has exited.
+            probe.timed_out = false;
+            return seen != Process::Exited || probe.worker.knows(seen_instance);
         }
         if !probe.worker.knows(instances) {
             return false;
         }
         if probe.worker.is_on_hold() || probe.worker.is_gated(started) {
+            probe.timed_out = false;
             return true;
         }
         let Outlook::Sure(outcome) = outlook else { return false };
-        let steady = probe.worker.is_steady(outcome == Outcome::Success, &spec);
-        probe.times_out = steady && outcome == Outcome::Timeout;
+        // Time-outs hold the worker up: when they begin and end, it is awake.
+        let waits = outcome == Outcome::Timeout;
+        let steady =
+            probe.timed_out == waits && probe.worker.is_steady(outcome == Outcome::Success, &spec);
+        probe.times_out = steady && waits;
         steady
     }
 }

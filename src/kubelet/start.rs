@@ -230,6 +230,7 @@ impl Worker<'_, '_> {
         let unneeded = container.stopping.is_some_and(|s| s.unneeded && s.cause == cause);
         self.cx.fact(Fact::ContainerExited { pod, container: index, cause, code, unneeded });
         self.update_serving();
+        self.wake_probes(index);
         if cause != ExitCause::NodeLost {
             self.sync_at_relist();
             if self.pod.stage == Stage::Stopping {

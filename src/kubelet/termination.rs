@@ -1,6 +1,7 @@
 //! Stopping: containers by grace, pods with all that belongs to it.
 
 use super::container::Process;
+use super::outcome::Condition;
 use super::pod::{Role, Stage, Work};
 use super::worker::Worker;
 use crate::base::time::SimDuration;
@@ -78,8 +79,7 @@ impl Worker<'_, '_> {
         }
         stopping.signalled = true;
         let (epoch, kill_at) = (container.epoch, container.kill_at);
-        let deaf =
-            container.app.conditions(&context).into_iter().flatten().any(|c| c.ignores_sigterm());
+        let deaf = container.app.conditions(&context).any(Condition::ignores_sigterm);
         let exit_at = now.saturating_add(shutdown);
         if deaf || exit_at >= kill_at {
             let event = KubeletEvent::Kill { pod, container: index, epoch };

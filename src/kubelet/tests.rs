@@ -2,4 +2,8 @@
 //! kubelet's requests after a fixed latency.
 
 mod cluster;
+mod faults;
+mod oracle;
+mod prober;
+mod reboot;
 mod timelines;

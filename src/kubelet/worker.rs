@@ -5,6 +5,7 @@ use super::app::{Address, AppContext};
 use super::backoff::{self, Limits};
 use super::container::{Container, Process};
 use super::node::Node;
+use super::outcome::Condition;
 use super::pod::{self, Pod, Role, Stage, Work};
 use super::status;
 use crate::base::time::SimTime;
@@ -125,6 +126,7 @@ impl<'c> Worker<'_, 'c> {
                 continue;
             }
             container.seen = container.process;
+            container.seen_instance = container.instances;
             container.noticed_at = now;
             container.started = container.seen == Process::Running && !has_startup_probe;
             container.opened_at = now;
@@ -138,7 +140,9 @@ impl<'c> Worker<'_, 'c> {
             return;
         }
         if !self.pod.has_sandbox {
-            self.make_sandbox();
+            if !self.is_left_dead() {
+                self.make_sandbox();
+            }
             return;
         }
         while self.pod.work == Work::Idle {
@@ -286,8 +290,8 @@ impl<'c> Worker<'_, 'c> {
     pub(crate) fn update_serving(&mut self) {
         let serving = self.positions().filter(|&i| self.role(i) == Role::Main).all(|index| {
             let container = &self.pod.containers[usize::from(index)];
-            let conditions = container.app.conditions(&self.app_context(index));
-            container.is_running() && conditions.into_iter().flatten().all(|c| c.serves())
+            let mut conditions = container.app.conditions(&self.app_context(index));
+            container.is_running() && conditions.all(Condition::serves)
         });
         if serving != self.pod.serving {
             self.pod.serving = serving;

@@ -187,7 +187,8 @@ pub const METRICS: &[MetricDef] = &[
         &["probe"],
         "count",
         Lower,
-        "Single failures of Startup, Liveness and Readiness probes.",
+        "Single failures of Startup, Liveness and Readiness probes; those that go on in a run beyond \
+         failureThreshold change nothing and are not counted.",
     ),
     def(
         "recovery_censored_total",
@@ -240,7 +241,9 @@ pub const METRICS: &[MetricDef] = &[
         &[],
         "count",
         Neither,
-        "Rollouts of Deployments that became complete.",
+        "Rollouts of Deployments that became complete: a new template, or with `start: empty` the \
+         first one, all of whose replicas were available for the first time. Replicas lost later \
+         and replaced are no rollout.",
     ),
     def(
         "scheduling_attempts_total",
@@ -281,7 +284,8 @@ pub const METRICS: &[MetricDef] = &[
          at the API server and serving in truth, and kept them for 30 s (not counted). Quantiles \
          over affected workloads and occurrences, per fault and over all, and without labels the \
          mean; not whole by the end: \
-         the time to the end. 0 where a fault began and affected nothing.",
+         the time to the end. A workload that a fault strikes before it was ever whole counts from \
+         the fault too. 0 where a fault began and affected nothing.",
     ),
     def(
         "unneeded_restarts_total",
@@ -325,6 +329,7 @@ pub const METRICS: &[MetricDef] = &[
         &["fault"],
         "count",
         Lower,
-        "Workloads that lost serving or ready pods to a fault, summed over its occurrences.",
+        "Workloads that lost serving or ready pods to a fault, or that it struck before they were \
+         ever whole, summed over its occurrences.",
     ),
 ];

@@ -150,11 +150,16 @@ impl PodTrack {
         self.containers.iter().map(|container| container.restarts).sum()
     }
 
+    /// It exists, is not finished and is not being deleted.
+    pub(super) fn is_active(&self) -> bool {
+        self.deleted.is_none() && !self.phase.is_terminal() && !self.flags.terminating
+    }
+
     /// What it counts for now.
     pub(super) fn view(&self) -> PodView {
         let exists = self.deleted.is_none();
         let unfinished = exists && !self.phase.is_terminal();
-        let active = unfinished && !self.flags.terminating;
+        let active = self.is_active();
         let ready = active && self.flags.ready;
         PodView {
             state: exists.then(|| self.state()),

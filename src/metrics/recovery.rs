@@ -8,6 +8,12 @@
 //! but prolongs other losses: whatever is lost while it lasts counts, its clock starting with the
 //! first loss. Scale-downs, rollouts and `kubectl delete` are not losses.
 //!
+//! **Struck before it was ever whole.** A workload that has not been whole for any time yet has
+//! little to lose, and is affected nevertheless, from the fault on: by a loss of nodes if a pod of
+//! it stands on one of them or waits to be placed, by a `containerFault` if a pod is of such a
+//! template, by a control-plane crash in any case. The control plane is at work on it already:
+//! *detect* is 0, and *reschedule* ends with the last binding of any pod.
+//!
 //! **Whole.** At least the desired number of pods are ready at the API server *and* serve in
 //! truth, continuously for 30 s, which are not counted. The API server alone would call a
 //! workload whole while nobody has noticed the loss. A workload with replicas to spare may stay
@@ -81,6 +87,8 @@ struct Account {
     workload: WorkloadId,
     start: SimTime,
     last_loss: SimTime,
+    /// The workload had never been whole when the fault began.
+    unready: bool,
     lost: BTreeSet<PodId>,
     replicas_lost: BTreeSet<PodId>,
     detected: Option<SimTime>,
@@ -140,10 +148,42 @@ impl<'m> Recovery<'m> {
     }
 
     /// A fault begins.
-    pub(super) fn begin(&mut self, now: SimTime, fault: FaultId, number: u32) {
+    pub(super) fn begin(&mut self, now: SimTime, fault: FaultId, number: u32) -> u32 {
         let ordinal = u32::try_from(self.occurrences.len()).expect("faults of a run fit in 32 bit");
         self.occurrences.push(Occurrence { fault, number, began: now, ended: None });
         self.current.push(ordinal);
+        ordinal
+    }
+
+    /// Whether a fault keeps a pod that does not serve yet from doing so.
+    pub(super) fn reaches(&self, ordinal: u32, template: TemplateId, node: Option<NodeId>) -> bool {
+        let fault = self.occurrences[ordinal as usize].fault;
+        match &self.model.faults[fault].kind {
+            FaultKind::ZoneOutage { .. } | FaultKind::NodeCrash { .. } => {
+                node.is_none_or(|node| self.struck[fault].contains(node))
+            }
+            FaultKind::ContainerFault { templates, .. } => templates.contains(&template),
+            FaultKind::SchedulerCrash | FaultKind::ControllerManagerCrash => true,
+        }
+    }
+
+    /// Whether a fault keeps every workload that is not whole from becoming so, pods or none.
+    pub(super) fn reaches_all(&self, ordinal: u32) -> bool {
+        let fault = self.occurrences[ordinal as usize].fault;
+        match self.model.faults[fault].kind {
+            FaultKind::SchedulerCrash | FaultKind::ControllerManagerCrash => true,
+            FaultKind::ZoneOutage { .. }
+            | FaultKind::NodeCrash { .. }
+            | FaultKind::ContainerFault { .. } => false,
+        }
+    }
+
+    /// A fault strikes a workload that was never whole.
+    pub(super) fn find_unready(&mut self, now: SimTime, ordinal: u32, workload: WorkloadId) {
+        let at = self.open_account(ordinal, workload, now);
+        let account = &mut self.accounts[at];
+        account.unready = true;
+        account.detected = Some(now);
     }
 
     /// A fault ends.
@@ -193,7 +233,7 @@ impl<'m> Recovery<'m> {
     fn charge(&mut self, ordinal: u32, loss: &Loss) {
         let at = match self.index.get(&(ordinal, loss.workload)) {
             Some(&at) => at,
-            None => self.open_account(ordinal, loss),
+            None => self.open_account(ordinal, loss.workload, loss.time),
         };
         let account = &mut self.accounts[at];
         if account.whole.is_some() {
@@ -206,28 +246,29 @@ impl<'m> Recovery<'m> {
         }
     }
 
-    fn open_account(&mut self, ordinal: u32, loss: &Loss) -> usize {
+    fn open_account(&mut self, ordinal: u32, workload: WorkloadId, first: SimTime) -> usize {
         let occurrence = self.occurrences[ordinal as usize];
         let start = match self.model.faults[occurrence.fault].kind {
             FaultKind::ZoneOutage { .. }
             | FaultKind::NodeCrash { .. }
             | FaultKind::ContainerFault { .. } => occurrence.began,
-            FaultKind::SchedulerCrash | FaultKind::ControllerManagerCrash => loss.time,
+            FaultKind::SchedulerCrash | FaultKind::ControllerManagerCrash => first,
         };
         let at = self.accounts.len();
         self.accounts.push(Account {
             occurrence: ordinal,
-            workload: loss.workload,
+            workload,
             start,
-            last_loss: loss.time,
+            last_loss: first,
+            unready: false,
             lost: BTreeSet::new(),
             replicas_lost: BTreeSet::new(),
             detected: None,
             last_bound: None,
             whole: None,
         });
-        self.index.insert((ordinal, loss.workload), at);
-        self.open[loss.workload].push(at);
+        self.index.insert((ordinal, workload), at);
+        self.open[workload].push(at);
         at
     }
 
@@ -245,7 +286,7 @@ impl<'m> Recovery<'m> {
     pub(super) fn bound(&mut self, now: SimTime, workload: WorkloadId, created: SimTime) {
         for &at in &self.open[workload] {
             let account = &mut self.accounts[at];
-            if created >= account.start {
+            if created >= account.start || account.unready {
                 account.last_bound = Some(now);
             }
         }

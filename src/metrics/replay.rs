@@ -5,7 +5,7 @@
 //! holds at time zero before any fact: workloads want their declared replicas, nodes are ready and
 //! up, components are led, queues and endpoints are empty.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::load::Load;
 use super::pods::{PodTrack, PodView};
@@ -109,7 +109,8 @@ impl<'m> Replay<'m> {
         // Whatever else the instant brings, it happens after the fault.
         for (_, fact) in facts {
             if let Fact::FaultBegan { fault, occurrence } = *fact {
-                self.recovery.begin(now, fault, occurrence);
+                let ordinal = self.recovery.begin(now, fault, occurrence);
+                self.find_unready(now, ordinal);
             }
         }
         for (_, fact) in facts {
@@ -397,6 +398,24 @@ impl<'m> Replay<'m> {
         }
         if let Some(series) = &mut self.series {
             series.touch_workload(workload);
+        }
+    }
+
+    /// A fault begins: which workloads does it strike before they were ever whole?
+    fn find_unready(&mut self, now: SimTime, ordinal: u32) {
+        if now == SimTime::ZERO {
+            return;
+        }
+        let active = self.pods.iter().flatten().filter(|pod| pod.is_active());
+        let struck = active.filter(|pod| self.recovery.reaches(ordinal, pod.template, pod.node()));
+        let struck: BTreeSet<WorkloadId> = struck.map(|pod| pod.workload).collect();
+        let all = self.recovery.reaches_all(ordinal);
+        for workload in self.workloads.ids() {
+            self.settle(now, workload);
+            let track = &self.workloads[workload];
+            if track.desired > 0 && !track.was_whole && (all || struck.contains(&workload)) {
+                self.recovery.find_unready(now, ordinal, workload);
+            }
         }
     }
 

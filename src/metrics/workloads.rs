@@ -37,6 +37,8 @@ pub(super) struct WorkloadTrack {
     pub(super) placed: i64,
     zones: Vec<i64>,
     whole_since: Option<SimTime>,
+    /// It has had all its desired replicas for any time.
+    pub(super) was_whole: bool,
     /// Integrals so far.
     pub(super) sums: WorkloadSums,
     /// Largest skew that lasted at all within the window.
@@ -55,6 +57,7 @@ impl WorkloadTrack {
             placed: 0,
             zones: vec![0; zones],
             whole_since: None,
+            was_whole: false,
             sums: WorkloadSums::default(),
             skew_max: 0,
         }
@@ -70,6 +73,7 @@ impl WorkloadTrack {
             self.whole_since = None;
         } else if self.whole_since.is_none() {
             self.whole_since = Some(self.since);
+            self.was_whole = true;
         }
         let ns = window.overlap_ns(self.since, now);
         if ns > 0 {

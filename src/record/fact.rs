@@ -213,7 +213,7 @@ pub enum Fact {
         /// Led.
         leading: bool,
     },
-    /// A rollout of a Deployment completed.
+    /// A Deployment's rollout to a new template, or to its first one, completed.
     RolloutComplete {
         /// Workload.
         workload: WorkloadId,

@@ -27,6 +27,7 @@ impl Run {
         RunTables {
             series: &self.series,
             pods: &self.pods,
+            nodes: &self.nodes,
             faults: &self.faults,
             recovery: &self.recovery,
         }

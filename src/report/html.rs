@@ -7,13 +7,16 @@ use minijinja::{Environment, UndefinedBehavior, Value, context};
 use super::ReportError;
 use super::answer::{best, by_metric, diff, mean, p_text, sentences};
 use super::charts::Chart;
-use super::format::{duration, metric_title, unit_of, value};
+use super::format::{duration, metric_title, span, unit_of, value};
 use crate::tables::{ComparisonRow, EventRow, FaultRow, MetricRow, RecoveryRow};
 
 /// Events shown on the page; all of them are in `events.csv`.
 const MAX_EVENTS: usize = 200;
-/// Recovery rows shown per fault.
+/// Recovery rows shown per fault, and faults shown.
 const MAX_RECOVERIES: usize = 40;
+const MAX_FAULTS: usize = 25;
+/// Rows of secondary metrics shown; all of them are in `comparison.csv`.
+const MAX_SECONDARY: usize = 400;
 
 /// A figure that stands at the top of a page.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -120,15 +123,34 @@ pub fn run_page(report: &RunReport<'_>) -> Result<String, ReportError> {
 /// # Errors
 /// [`ReportError::Draw`] or [`ReportError::Page`]; neither happens with sound charts.
 pub fn compare_page(report: &CompareReport<'_>) -> Result<String, ReportError> {
-    let metrics: Vec<Value> =
-        by_metric(report.comparison).iter().map(|group| metric_group(group)).collect();
+    let groups = by_metric(report.comparison);
+    let leading = |group: &&Vec<&ComparisonRow>| group[0].primary;
+    let first: Vec<Value> =
+        groups.iter().filter(leading).map(|group| metric_group(group)).collect();
+    let (mut others, mut rows) = (Vec::new(), 0);
+    for group in groups.iter().filter(|group| !leading(group)) {
+        rows += group.len();
+        if rows <= MAX_SECONDARY || others.is_empty() {
+            others.push(metric_group(group));
+        }
+    }
+    let count = groups.len() - first.len();
+    let others_note = match count - others.len() {
+        0 => String::new(),
+        hidden => {
+            format!("The first {} of {count}; {hidden} more are in comparison.csv.", others.len())
+        }
+    };
     let page = environment()?.get_template("compare.html")?.render(context! {
         title => report.title.as_str(),
         subtitle => report.subtitle.as_str(),
         description => report.description.as_str(),
         answers => sentences(report.comparison),
         key_numbers => key_numbers(&report.key_numbers),
-        metrics,
+        metrics => first,
+        others,
+        others_count => count,
+        others_note,
         figures => figures(report.charts)?,
         method => report.method.clone(),
         notes => report.notes.clone(),
@@ -148,13 +170,14 @@ fn environment() -> Result<Environment<'static>, minijinja::Error> {
     Ok(environment)
 }
 
-/// The charts as safe inline SVG.
+/// The charts that show something as safe inline SVG.
 fn figures(charts: &[Chart]) -> Result<Vec<Value>, ReportError> {
     charts
         .iter()
+        .filter(|chart| !chart.empty)
         .map(|chart| {
             let svg = Value::from_safe_string(chart.svg()?);
-            Ok(context! { name => chart.name, svg })
+            Ok(context! { name => chart.name, title => chart.title.as_str(), svg })
         })
         .collect()
 }
@@ -170,7 +193,18 @@ fn key_numbers(numbers: &[KeyNumber]) -> Vec<Value> {
 /// One entry per fault with a row per workload, and a remark on what was left out.
 fn failures(faults: &[FaultRow], recovery: &[RecoveryRow]) -> (Vec<Value>, String) {
     let mut hidden = 0;
-    let list = faults
+    let mut order: Vec<&FaultRow> = faults.iter().collect();
+    if faults.len() > MAX_FAULTS {
+        // The faults that cost most replicas, in the order of time.
+        let lost = |fault: &FaultRow| -> u32 {
+            let of_fault = recovery.iter().filter(|row| row.fault == fault.fault);
+            of_fault.map(|row| row.replicas_lost).sum()
+        };
+        order.sort_by_key(|fault| (std::cmp::Reverse(lost(fault)), fault.fault));
+        order.truncate(MAX_FAULTS);
+        order.sort_by_key(|fault| fault.fault);
+    }
+    let list = order
         .iter()
         .map(|fault| {
             let of_fault = || recovery.iter().filter(|row| row.fault == fault.fault);
@@ -184,18 +218,24 @@ fn failures(faults: &[FaultRow], recovery: &[RecoveryRow]) -> (Vec<Value>, Strin
                 });
             }
             let lasted = match fault.end_seconds {
-                Some(end) => duration(end - fault.start_seconds),
+                Some(end) => format!("for {}", span(end - fault.start_seconds)),
                 None => "to the end".to_owned(),
             };
             let name = format!("{} {}", fault.kind, fault.target).trim_end().to_owned();
-            context! { name, begin => duration(fault.start_seconds), lasted, rows }
+            context! { name, begin => span(fault.start_seconds), lasted, rows }
         })
         .collect();
-    let note = match hidden {
-        0 => String::new(),
-        _ => format!("{hidden} more recoveries are in recovery.csv."),
-    };
-    (list, note)
+    let mut notes = Vec::new();
+    if faults.len() > MAX_FAULTS {
+        let more = faults.len() - MAX_FAULTS;
+        notes.push(format!(
+            "The {MAX_FAULTS} faults that cost most replicas; {more} more are in faults.csv."
+        ));
+    }
+    if hidden > 0 {
+        notes.push(format!("Of these {hidden} more recoveries are in recovery.csv."));
+    }
+    (list, notes.join(" "))
 }
 
 fn recovery_cells(row: &RecoveryRow) -> Value {
@@ -221,13 +261,18 @@ fn event(row: &EventRow) -> Value {
         format!("{}/{}", row.namespace, row.name)
     };
     context! {
-        time => duration(row.time_seconds),
+        time => event_time(row.time_seconds),
         kind => row.kind.as_str(),
         reason => row.reason.as_str(),
         object => format!("{} {name}", row.object_kind),
         component => row.component.as_str(),
         message => row.message.as_str(),
     }
+}
+
+/// When an event was reported, to the second: `30m54s`.
+fn event_time(seconds: f64) -> String {
+    if seconds < 59.5 { duration(seconds) } else { span(seconds) }
 }
 
 fn metric_group(group: &[&ComparisonRow]) -> Value {
@@ -309,7 +354,8 @@ mod tests {
         assert_self_contained(&page);
         assert!(page.contains("&lt;script&gt;alert("));
         assert!(page.contains("The first 200 of 201 events"));
-        assert_eq!(page.matches("<svg ").count(), charts.len());
+        let drawn = charts.iter().filter(|chart| !chart.empty).count();
+        assert_eq!(page.matches("<svg ").count(), drawn);
         assert!(page.contains("not by the end") || run.recovery.iter().all(|row| !row.censored));
     }
 
@@ -338,7 +384,7 @@ mod tests {
         .unwrap();
         assert_self_contained(&page);
         assert!(page.contains("&lt;script&gt;"));
-        let answer = page.find("fast-failover wins").unwrap();
+        let answer = page.find("with fast-failover, ").unwrap();
         assert!(answer < page.find("<table").unwrap());
         assert_eq!(page, page.replace('\r', ""));
     }

@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 use super::ReportError;
 use super::charts::{Caption, CompareTables, RunTables, compare_charts, run_charts};
 use super::io::{TableRow, read_table, read_table_if_present};
-use crate::tables::{ComparisonRow, FaultRow, PodRow, RecoveryRow, ReplicationRow, SeriesRow};
+use crate::tables::{
+    ComparisonRow, FaultRow, NodeRow, PodRow, RecoveryRow, ReplicationRow, SeriesRow,
+};
 
 /// Draws every chart of a run's or a comparison's folder into its `charts/` and returns the stems
 /// of the files written, `<folder>/charts/<name>` (`.svg` and `.png`). Nothing is simulated.
@@ -28,8 +30,14 @@ pub fn redraw(dir: &Path) -> Result<Vec<PathBuf>, ReportError> {
         let pods = read_table_if_present::<PodRow>(dir)?;
         let faults = read_table_if_present::<FaultRow>(dir)?;
         let recovery = read_table_if_present::<RecoveryRow>(dir)?;
-        let tables =
-            RunTables { series: &series, pods: &pods, faults: &faults, recovery: &recovery };
+        let nodes = read_table_if_present::<NodeRow>(dir)?;
+        let tables = RunTables {
+            series: &series,
+            pods: &pods,
+            nodes: &nodes,
+            faults: &faults,
+            recovery: &recovery,
+        };
         run_charts(&tables, &caption)?
     } else {
         return Err(ReportError::NoResults { path: dir.to_path_buf() });
@@ -101,6 +109,7 @@ mod tests {
         let out = OutputDir::create(temp.path(), &[]).unwrap();
         out.write_table(&run.series).unwrap();
         out.write_table(&run.pods).unwrap();
+        out.write_table(&run.nodes).unwrap();
         out.write_table(&run.faults).unwrap();
         out.write_table(&run.recovery).unwrap();
         let json = r#"{"scenario": "zone-outage", "policy": "default", "seed": 1,

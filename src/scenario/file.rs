@@ -5,6 +5,7 @@
 //! same file, else a built-in one, else a path.
 
 mod check;
+mod meant;
 mod policies;
 #[cfg(test)]
 mod tests;
@@ -12,22 +13,19 @@ mod tests;
 use std::path::{Path, PathBuf};
 
 use crate::base::diag::{Diagnostic, Diagnostics, FileId, SourceMap, Span, codes, suggest};
-use crate::scenario::manifest::{ManifestSet, Origin, read_object, read_path};
+use crate::scenario::manifest::{
+    ManifestSet, Origin, files_below, read_object, read_path, read_text,
+};
 use crate::scenario::node::{Node, short};
 use crate::scenario::read::{Located, Read};
-use crate::scenario::source::{Document, Limits, LoadError, Rules, load, parse_all};
-use crate::scenario::spec::{API_VERSION, Policy, Scenario, Workload};
+use crate::scenario::source::{
+    Document, Limits, LoadError, Rules, empty_file, load, parse_all, too_large,
+};
+use crate::scenario::spec::{API_VERSION, Policy, Scenario, SchedulerConfig, Workload};
+
+use meant::{Meant, meant};
 
 pub use policies::{LoadedPolicy, read_scheduler_config};
-
-/// What the reader must know of the program: built-in policies and plugins.
-#[derive(Copy, Clone, Debug)]
-pub struct BuiltIn<'a> {
-    /// Name and text (`kind: Policy`) of every built-in policy.
-    pub policies: &'a [(&'a str, &'a str)],
-    /// Names of the scheduler plugins.
-    pub plugins: &'a [&'a str],
-}
 
 /// A scenario with everything it names.
 #[derive(Clone, Debug)]
@@ -51,6 +49,8 @@ pub enum LoadedFile {
     Scenario(Box<LoadedScenario>),
     /// One or more policies.
     Policies(Vec<LoadedPolicy>),
+    /// A `KubeSchedulerConfiguration`.
+    SchedulerConfig(Box<SchedulerConfig>),
     /// Plain manifests.
     Manifests(ManifestSet),
 }
@@ -62,7 +62,8 @@ pub struct FileReader<'a> {
     pub sources: SourceMap,
     /// Findings so far.
     pub found: Diagnostics,
-    built_in: BuiltIn<'a>,
+    /// Name and text (`kind: Policy`) of every built-in policy.
+    built_in: &'a [(&'a str, &'a str)],
     /// Files being read, outermost first.
     open: Vec<PathBuf>,
 }
@@ -76,9 +77,9 @@ struct Parsed {
 }
 
 impl<'a> FileReader<'a> {
-    /// A reader that has read nothing yet.
+    /// A reader that has read nothing yet, with the policies that need no file.
     #[must_use]
-    pub fn new(built_in: BuiltIn<'a>) -> Self {
+    pub fn new(built_in: &'a [(&'a str, &'a str)]) -> Self {
         let (sources, found) = (SourceMap::new(), Diagnostics::new());
         Self { sources, found, built_in, open: Vec::new() }
     }
@@ -99,64 +100,91 @@ impl<'a> FileReader<'a> {
         Ok(self.scenario_of(&parsed, asked))
     }
 
-    /// Reads a file of any kind, as `validate` does.
+    /// Reads a file of any kind, or every file of a folder, as `validate` does: one entry for each
+    /// scenario, file of policies and scheduler configuration, and one for all manifests.
     ///
-    /// `Ok(None)` means that [`FileReader::found`] holds the errors.
+    /// What has errors is missing; [`FileReader::found`] holds them.
     ///
     /// # Errors
-    /// When the file cannot be opened or read.
-    pub fn any(&mut self, path: &Path) -> Result<Option<LoadedFile>, LoadError> {
+    /// When the file or something in the folder cannot be opened or read.
+    pub fn any(&mut self, path: &Path) -> Result<Vec<(String, LoadedFile)>, LoadError> {
         let name = file_name(path);
         let metadata = std::fs::metadata(path)
             .map_err(|source| LoadError { path: path.to_owned(), source })?;
-        if metadata.is_dir() || !self.is_ours(path)? {
-            let mut set = ManifestSet::new();
+        let is_folder = metadata.is_dir();
+        let files =
+            if is_folder { files_below(path, &name)? } else { vec![(path.to_owned(), name)] };
+        let (mut out, mut set, mut any_manifests) = (Vec::new(), ManifestSet::new(), false);
+        for (path, name) in files {
             let into = (&mut self.sources, &mut self.found);
-            read_path(path, &name, Rules::Lenient, &mut set, into)?;
-            return Ok(Some(LoadedFile::Manifests(set)));
+            let Some(file) = load(&path, &name, &Limits::MANIFESTS, into)? else { continue };
+            let text = self.sources.text(file);
+            let loaded = match meant(&text) {
+                Meant::Ours => self.documents(file, &path).and_then(|p| self.ours(&p)),
+                Meant::SchedulerConfig => self
+                    .scheduler_document(file, None)
+                    .map(|config| LoadedFile::SchedulerConfig(Box::new(config))),
+                Meant::Manifests => {
+                    any_manifests = true;
+                    self.manifests((file, &text), is_folder, &mut set);
+                    None
+                }
+            };
+            out.extend(loaded.map(|loaded| (name, loaded)));
         }
-        let Some(parsed) = self.parse(path, &name)? else { return Ok(None) };
-        if kinds(&parsed).any(|kind| kind == "Scenario") {
-            let loaded = self.scenario_of(&parsed, &[]);
-            return Ok(loaded.map(Box::new).map(LoadedFile::Scenario));
+        if any_manifests {
+            out.push((file_name(path), LoadedFile::Manifests(set)));
+        }
+        Ok(out)
+    }
+
+    /// Reads a scenario, or policies.
+    fn ours(&mut self, parsed: &Parsed) -> Option<LoadedFile> {
+        if kinds(parsed).any(|kind| kind == "Scenario") {
+            return self.scenario_of(parsed, &[]).map(Box::new).map(LoadedFile::Scenario);
         }
         for document in &parsed.documents {
             self.kind_of(&document.root, &["Scenario", "Policy"]);
         }
-        self.open.push(canonical(path));
-        let policies = self.policies_of(&parsed);
+        self.open.push(canonical(&parsed.path));
+        let policies = self.policies_of(parsed);
         self.open.pop();
-        Ok(Some(LoadedFile::Policies(policies)))
+        Some(LoadedFile::Policies(policies))
     }
 
-    /// Whether a file is meant as ours: too small a sign is needed to be wrong about it.
-    fn is_ours(&mut self, path: &Path) -> Result<bool, LoadError> {
-        use std::io::Read as _;
-        let failed = |source| LoadError { path: path.to_owned(), source };
-        let mut head = Vec::new();
-        let file = std::fs::File::open(path).map_err(failed)?;
-        file.take(65_536).read_to_end(&mut head).map_err(failed)?;
-        let head = String::from_utf8_lossy(&head);
-        let ours = |line: &str| {
-            let line = line.trim_start_matches('\u{feff}').trim_end();
-            let value = line.strip_prefix("apiVersion:").map(|v| v.trim().trim_matches('"'));
-            value.is_some_and(|v| v.starts_with("wavetank"))
-                || matches!(line, "kind: Scenario" | "kind: Policy")
-        };
-        Ok(head.lines().any(ours))
+    /// Reads plain manifests. A file of a folder may hold nothing, or something else altogether.
+    fn manifests(&mut self, source: (FileId, &str), of_folder: bool, set: &mut ManifestSet) {
+        let (objects, skipped) = (set.objects.len(), set.skipped.len());
+        let mut found = Diagnostics::new();
+        let any = read_text(source, Rules::Lenient, set, &mut found);
+        if !of_folder {
+            if !any {
+                found.push(empty_file(source));
+            }
+            if (set.objects.len(), set.skipped.len()) == (objects, skipped) {
+                found.deny_warnings();
+            }
+        }
+        self.found.extend(found);
     }
 
     /// Loads and parses one of our own files.
     fn parse(&mut self, path: &Path, name: &str) -> Result<Option<Parsed>, LoadError> {
-        let into = (&mut self.sources, &mut self.found);
-        let Some(file) = load(path, name, &Limits::OURS, Rules::Strict, into)? else {
-            return Ok(None);
-        };
+        let file = load(path, name, &Limits::OURS, (&mut self.sources, &mut self.found))?;
+        Ok(file.and_then(|file| self.documents(file, path)))
+    }
+
+    /// Parses one of our own files.
+    fn documents(&mut self, file: FileId, path: &Path) -> Option<Parsed> {
         let text = self.sources.text(file);
+        if text.len() as u64 > Limits::OURS.bytes_max {
+            self.found.push(too_large(file, text.len() as u64, &Limits::OURS));
+            return None;
+        }
         let before = self.found.error_count();
         let documents = parse_all((file, &text), &Limits::OURS, Rules::Strict, &mut self.found);
         let broken = self.found.error_count() > before && documents.is_empty();
-        Ok((!broken).then(|| Parsed { file, path: path.to_owned(), documents }))
+        (!broken).then(|| Parsed { file, path: path.to_owned(), documents })
     }
 
     fn scenario_of(&mut self, parsed: &Parsed, asked: &[String]) -> Option<LoadedScenario> {
@@ -191,6 +219,7 @@ impl<'a> FileReader<'a> {
             let nodes = self.objects(&scenario.spec.cluster.nodes, at);
             check::nodes(&scenario, &nodes, &mut self.found);
             let workloads = self.objects(&scenario.spec.workloads, at);
+            check::workloads(&workloads, &mut self.found);
             let policies = self.chosen_policies(&scenario, &own, asked, &folder);
             let file = parsed.file;
             Some(LoadedScenario { scenario, workloads, nodes, policies, file })
@@ -240,6 +269,9 @@ impl<'a> FileReader<'a> {
             match source {
                 Workload::Manifests(name) => {
                     let path = folder.join(name.as_str());
+                    if self.is_open(&path, name.span, name) {
+                        continue;
+                    }
                     let into = (&mut self.sources, &mut self.found);
                     match read_path(&path, name, Rules::Strict, &mut set, into) {
                         Ok(0) => {
@@ -269,9 +301,8 @@ impl<'a> FileReader<'a> {
 
     /// A file that the input names cannot be read: the place that names it is what is wrong.
     fn unreadable(&mut self, name: &Located<String>, error: &LoadError) {
-        let message = format!("cannot read {}: {}", short(name), error.source);
         let help = "paths are relative to the file that names them";
-        let finding = Diagnostic::error(codes::FILE_UNREADABLE, name.span, message);
+        let finding = Diagnostic::error(codes::FILE_UNREADABLE, name.span, error.to_string());
         self.found.push(finding.help(help));
     }
 }

@@ -19,16 +19,17 @@ use std::collections::BTreeMap;
 
 pub use cursor::Cursor;
 pub use effect::{Effect, effect_of};
-pub use files::read_path;
+pub use files::{files_below, read_path};
 pub use kinds::{KINDS, KindInfo, Object};
 pub use pod::{check_pod_template, check_probe_override};
-pub use validate::{check_label_selector, check_node, selector_matches};
+pub use validate::{PODS_MAX, check_label_selector, check_node, selector_matches};
 pub use words::{check_label_key, check_label_value, check_name, is_label_value};
 
 use crate::base::diag::{Diagnostic, Diagnostics, FileId, Severity, Span, codes, did_you_mean};
 use crate::scenario::defaults;
 use crate::scenario::node::{Node, short};
 use crate::scenario::source::{Document, Limits, Rules, parse};
+use crate::scenario::spec::is_scheduler_config;
 
 /// Where an object was declared. Together with the order of `workloads:` this is the address from
 /// which its randomness and its UID come, so it holds no name.
@@ -119,16 +120,16 @@ impl ManifestSet {
     }
 }
 
-/// Reads every object of a text into `set`.
+/// Reads every object of a text into `set`; returns whether there was anything.
 pub fn read_text(
     source: (FileId, &str),
     rules: Rules,
     set: &mut ManifestSet,
     found: &mut Diagnostics,
-) {
+) -> bool {
     parse(source, &Limits::MANIFESTS, rules, found, &mut |document, found| {
         read_document(&document, source.0, rules, set, found);
-    });
+    })
 }
 
 fn read_document(
@@ -254,8 +255,14 @@ fn skip(
     found.push(problem.unwrap_or_else(|| {
         let title = if name.is_empty() { String::new() } else { format!(" \"{}\"", short(&name)) };
         let message = format!("{} ({}){title} is skipped", short(kind), short(api_version));
-        Diagnostic::new(Severity::Note, codes::SKIPPED_KIND, Some(span), message)
-            .help("the simulation does not know this kind; it has no effect")
+        let help = if api_version.starts_with("wavetank/") {
+            "manifests hold Kubernetes objects; scenarios and policies are not read from here"
+        } else if is_scheduler_config(api_version, kind) {
+            "name it in a policy: spec.scheduler.file"
+        } else {
+            "the simulation does not know this kind; it has no effect"
+        };
+        Diagnostic::new(Severity::Note, codes::SKIPPED_KIND, Some(span), message).help(help)
     }));
     let (api_version, kind) = (api_version.to_owned(), kind.to_owned());
     set.skipped.push(Skipped { api_version, kind, name, span });

@@ -12,6 +12,7 @@ use crate::base::time::SimDuration;
 use crate::scenario::de;
 use crate::scenario::node::{Node, Value, join_key, short};
 use crate::scenario::source::Rules;
+use crate::scenario::spec::API_VERSION;
 
 /// A value that remembers where it was written.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
@@ -68,7 +69,8 @@ impl<'a> Fields<'a> {
         if matches!(node.value, Value::Map(_)) {
             return Some(Self { node, path, known: Vec::new(), missing: Vec::new(), found });
         }
-        found.push(wrong_type(node, path, "a mapping"));
+        let help = "write its fields as \"key: value\", one a line, or {key: value, …}";
+        found.push(wrong_type(node, path, "a mapping").help(help));
         None
     }
 
@@ -121,10 +123,11 @@ impl<'a> Fields<'a> {
             }
             let span = self.node.entry(key).map_or(self.node.span, |entry| entry.key_span);
             let message = format!("the field \"{key}\" is missing");
+            let value = if *key == "apiVersion" { API_VERSION } else { "…" };
             self.found.push(
                 Diagnostic::error(codes::MISSING_FIELD, span, message)
                     .at(join_key(self.path, key))
-                    .help(format!("add {key}: …")),
+                    .help(format!("add {key}: {value}")),
             );
         }
         for entry in self.node.entries() {
@@ -178,7 +181,7 @@ impl<'a> Fields<'a> {
                         );
                         return None;
                     }
-                    None => (self.node.span, format!("{what} names nothing to do")),
+                    None => (self.node.span, format!("{what} has none of {list}")),
                 }
             }
         };
@@ -206,7 +209,7 @@ impl<T: Read> Read for Vec<T> {
             let mut finding = wrong_type(node, path, "a list");
             if let Some(text) = node.scalar_text() {
                 finding = finding.help(format!("write [{}]", short(text)));
-            } else if !node.is_null() {
+            } else {
                 finding = finding.help("a list's elements start with \"- \"");
             }
             found.push(finding);
@@ -231,6 +234,8 @@ impl Read for String {
         let mut finding = wrong_type(node, path, "a text");
         if let Some(text) = node.scalar_text() {
             finding = finding.help(format!("write it in quotes: \"{text}\""));
+        } else {
+            finding = finding.help("write a single word or text");
         }
         found.push(finding);
         None
@@ -242,7 +247,7 @@ impl Read for bool {
         if let Value::Bool(value) = node.value {
             return Some(value);
         }
-        found.push(wrong_type(node, path, "true or false"));
+        found.push(wrong_type(node, path, "true or false").help("write true or false"));
         None
     }
 }
@@ -258,7 +263,8 @@ fn integer(node: &Node, path: &str, max: i64, found: &mut Diagnostics) -> Option
         }
         Value::Int(value, _) => {
             let message = format!("{value} is larger than {max}");
-            found.push(wrong(codes::OUT_OF_RANGE, node, path, message));
+            let help = format!("write a whole number from 0 to {max}");
+            found.push(wrong(codes::OUT_OF_RANGE, node, path, message).help(help));
             None
         }
         Value::Str { text, .. } if text.parse::<i64>().is_ok() => {
@@ -277,7 +283,8 @@ fn integer(node: &Node, path: &str, max: i64, found: &mut Diagnostics) -> Option
         | Value::Str { .. }
         | Value::Seq(_)
         | Value::Map(_) => {
-            found.push(wrong_type(node, path, "a whole number"));
+            let help = format!("write a whole number from 0 to {max}");
+            found.push(wrong_type(node, path, "a whole number").help(help));
             None
         }
     }
@@ -305,7 +312,8 @@ impl Read for f64 {
         };
         let value = text.filter(|value| value.is_finite());
         if value.is_none() {
-            found.push(wrong_type(node, path, "a number"));
+            let help = "write a finite number, for example 0.5";
+            found.push(wrong_type(node, path, "a number").help(help));
         }
         value
     }

@@ -8,7 +8,7 @@ mod load;
 #[cfg(test)]
 mod tests;
 
-pub use load::{LoadError, load, text_of};
+pub use load::{LoadError, load, text_of, too_large};
 
 use crate::base::diag::{Diagnostic, Diagnostics, FileId, Severity, Span, codes};
 use crate::scenario::node::Node;
@@ -72,14 +72,15 @@ pub struct Document {
 
 /// Parses a text and hands each non-empty document to `each` as soon as it is complete.
 ///
-/// A syntax error spoils its own document only: reading goes on after the next `---`.
+/// A syntax error spoils its own document only: reading goes on after the next `---`. Returns
+/// whether there was anything, good or spoiled.
 pub fn parse(
     (file, text): (FileId, &str),
     limits: &Limits,
     rules: Rules,
     found: &mut Diagnostics,
     each: &mut dyn FnMut(Document, &mut Diagnostics),
-) {
+) -> bool {
     let options = granit_parser::options! {
         emit_comments: false,
         simple_key_max_lookahead: 4096,
@@ -102,8 +103,9 @@ pub fn parse(
                 if seen > limits.documents_max {
                     let message = format!("more than {} documents", limits.documents_max);
                     let at = build::span_of(file, &span);
-                    found.push(Diagnostic::error(codes::TOO_MANY_DOCUMENTS, at, message));
-                    return;
+                    let finding = Diagnostic::error(codes::TOO_MANY_DOCUMENTS, at, message);
+                    found.push(finding.help("split the file"));
+                    return true;
                 }
                 continue;
             }
@@ -118,22 +120,28 @@ pub fn parse(
         };
         if let Err(diagnostic) = outcome {
             // What is too large to keep is too large to search for the next document, too.
-            let give_up = diagnostic.code == codes::TOO_MANY_NODES && rules == Rules::Strict;
+            let give_up = diagnostic.code == codes::TOO_MANY_NODES;
             found.push(*diagnostic);
             spoiled = true;
             builder.reset();
             if give_up || !matches!(parser.proceed_next_document(), Ok(true)) {
-                return;
+                return true;
             }
         }
     }
-    if ordinal == 0 && !spoiled && !found.has_errors() && rules == Rules::Strict {
-        let message = "the file holds no document";
-        found.push(Diagnostic::error(codes::EMPTY_FILE, Span::of_file(file), message));
-    }
+    ordinal > 0 || spoiled
 }
 
-/// Parses a text and collects its documents.
+/// The finding that a file, named as one to be read, holds nothing.
+#[must_use]
+pub fn empty_file((file, text): (FileId, &str)) -> Diagnostic {
+    let blank = text.trim_start_matches('\u{feff}').trim().is_empty();
+    let message = if blank { "the file is empty" } else { "the file holds nothing but comments" };
+    Diagnostic::error(codes::EMPTY_FILE, Span::of_file(file), message)
+        .help("`wavetank init` writes a scenario to start from")
+}
+
+/// Parses a text and collects its documents; that there are none is a finding.
 #[must_use]
 pub fn parse_all(
     source: (FileId, &str),
@@ -142,7 +150,9 @@ pub fn parse_all(
     found: &mut Diagnostics,
 ) -> Vec<Document> {
     let mut documents = Vec::new();
-    parse(source, limits, rules, found, &mut |document, _| documents.push(document));
+    if !parse(source, limits, rules, found, &mut |document, _| documents.push(document)) {
+        found.push(empty_file(source));
+    }
     documents
 }
 
@@ -155,8 +165,7 @@ fn syntax_error(file: FileId, error: &ScanError, limits: &Limits) -> Diagnostic 
     #[expect(clippy::wildcard_enum_match_arm, reason = "the parser's error kinds are open-ended")]
     let help = match error.kind() {
         ErrorKind::RecursionLimitExceeded => {
-            let message = format!("nested deeper than {} levels", limits.depth_max);
-            return Diagnostic::error(codes::TOO_DEEP, span, message);
+            return build::too_deep(span, limits);
         }
         ErrorKind::UnknownAnchor => {
             Some("an alias *name needs an earlier &name in the same document")
@@ -168,7 +177,9 @@ fn syntax_error(file: FileId, error: &ScanError, limits: &Limits) -> Diagnostic 
             Some("is the closing quote missing?")
         }
         _ if info.contains("tab") => Some("indent with spaces; YAML forbids tabs there"),
-        _ => None,
+        _ if info.contains("quoted") => Some("is a quote missing before it, or one too many?"),
+        _ if info.contains("flow") => Some("is a bracket, a brace or a comma before it missing?"),
+        _ => Some("keys of one mapping, and the dashes of one list, stand in the same column"),
     };
     Diagnostic::error(codes::SYNTAX, span, info).maybe_help(help.map(str::to_owned))
 }

@@ -17,8 +17,8 @@ mod scheduler_config;
 use std::collections::BTreeMap;
 
 pub use behaviour::{Behaviour, Failure, FailureMode, Occurrence, RecoveryRule};
-pub(in crate::scenario) use cluster::check_pools;
 pub use cluster::{Cluster, NodePool, NodeTemplate, Objects, Price, Selector, Workload};
+pub(in crate::scenario) use cluster::{NODES_MAX, check_pools};
 pub use control_plane::{ControlPlane, ControllerManagerTiming, SchedulerTiming};
 pub use distribution::RandomDuration;
 pub use expect::{Comparison, Expectation, Over, parse_expectation};
@@ -28,6 +28,7 @@ pub use policy::{Policy, PolicySpec, SchedulerSource};
 pub use recovery::{CrashLoopBackOff, ProbeOverride, Recovery};
 pub use scheduler_config::{
     EXTENSION_POINTS, PluginConfig, PluginRef, PluginSet, Plugins, Profile, SchedulerConfig,
+    is_scheduler_config,
 };
 
 use crate::base::diag::{Diagnostics, codes};

@@ -97,6 +97,8 @@ fn report(cx: &mut Cx<'_>) {
             deployment.ready = status.ready;
             deployment.available = status.available;
             deployment.complete = status.available == deployment.replicas;
+            // Rolled out long ago, even if not all replicas fit now.
+            deployment.rolled_out = Some(deployment.template);
             deployment.progress = SimTime::ZERO;
         }
     }

@@ -319,8 +319,11 @@ pub struct DeploymentObject {
     pub ready: i32,
     /// `status.availableReplicas`.
     pub available: i32,
-    /// The rollout to the current template is complete.
+    /// All replicas are of the current template and available, and no others are left.
     pub complete: bool,
+    /// The current template, once its rollout has completed (`Progressing` with the reason
+    /// `NewReplicaSetAvailable`); replicas lost later do not take that back.
+    pub rolled_out: Option<TemplateId>,
     /// `lastUpdateTime` of the `Progressing` condition.
     pub progress: SimTime,
     /// `Progressing=False`, reason `ProgressDeadlineExceeded`.

@@ -70,6 +70,7 @@ pub fn deployment_object(cx: &Cx<'_>, workload: WorkloadId) -> DeploymentObject 
         ready: 0,
         available: 0,
         complete: false,
+        rolled_out: None,
         progress: cx.now,
         deadline_exceeded: false,
     }

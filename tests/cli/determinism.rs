@@ -62,6 +62,7 @@ fn a_policy_against_itself_differs_in_nothing() {
     let apps = root().join("scenarios/apps");
     let text = text
         .replace("name: patient", "name: twin")
+        .replace("policy=\"patient\"", "policy=\"twin\"")
         .replace("policies: [default, patient]", "policies: [default, twin]")
         .replace("manifests: apps", &format!("manifests: {}", apps.display()))
         .replace("livenessProbe: {timeoutSeconds: 5, failureThreshold: 6}", "livenessProbe: {}");

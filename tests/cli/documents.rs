@@ -49,25 +49,3 @@ fn the_starter_scenario_runs_and_is_never_written_over() {
     let again = wavetank(dir.path(), &[], &["init"]);
     assert_eq!(again.status.code(), Some(1), "{again:?}");
 }
-
-#[test]
-fn real_manifests_load() {
-    let shared = std::env::var_os("WAVETANK_SHARED")
-        .map_or_else(|| root().join("../shared"), std::path::PathBuf::from);
-    let inputs = shared.join("inputs/manifests");
-    if !inputs.is_dir() {
-        println!("skipped: no manifests at {}", inputs.display());
-        return;
-    }
-    let mut seen = 0;
-    for (file, _) in super::files(&inputs) {
-        let yaml = file.extension().is_some_and(|e| e == "yaml" || e == "yml" || e == "json");
-        if yaml {
-            seen += 1;
-            let path = inputs.join(&file);
-            let output = wavetank(&root(), &[], &["validate", path.to_str().unwrap()]);
-            assert!(output.status.success(), "{}: {output:?}", file.display());
-        }
-    }
-    assert!(seen > 50, "only {seen} manifests");
-}

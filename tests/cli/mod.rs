@@ -1,10 +1,17 @@
-//! The binary from outside: determinism, hostile input, documents, real manifests.
+//! The binary from outside: determinism, hostile input, documents, real manifests, changes that
+//! must change nothing.
 
 mod answers;
+mod answers_kubelet;
+mod answers_nodes;
+mod answers_run;
 mod determinism;
 mod documents;
 mod explain;
 mod hostile;
+mod inputs;
+mod metamorphic;
+mod output;
 
 use std::path::{Path, PathBuf};
 use std::process::Output;
@@ -14,6 +21,24 @@ use assert_cmd::Command;
 /// The repository.
 pub(crate) fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// The folder of shared real inputs, or a line that says it is not there.
+#[expect(clippy::print_stdout, reason = "a test that checks nothing says so")]
+pub(crate) fn shared(below: &str) -> Option<PathBuf> {
+    let shared =
+        std::env::var_os("WAVETANK_SHARED").map_or_else(|| root().join("../shared"), PathBuf::from);
+    let folder = shared.join(below);
+    if folder.exists() {
+        return Some(folder);
+    }
+    println!("skipped: there is no {}", folder.display());
+    None
+}
+
+/// Whether the long tests are asked for.
+pub(crate) fn full_tier() -> bool {
+    std::env::var_os("WAVETANK_TIER").is_some_and(|tier| tier == "full")
 }
 
 /// Runs wavetank in a folder with extra environment.

@@ -10,7 +10,6 @@ use crate::base::diag::{Diagnostics, SourceMap};
 use crate::model::{Model, NodeId, TemplateId};
 use crate::scenario::compile::Observed;
 use crate::scenario::file::read_scheduler_config;
-use crate::scheduling::plugins;
 
 /// Diagnostics of a configuration shown at most.
 const SHOWN: usize = 5;
@@ -114,8 +113,7 @@ fn cluster(config: &Value) -> Result<Observed, String> {
     if !config.is_null() {
         let text = config.to_string();
         let file = sources.add("the case's config", text.as_str());
-        let names: Vec<&str> = plugins::ALL.iter().map(|def| def.descriptor.name).collect();
-        read = read_scheduler_config((file, &text), &names, &mut found);
+        read = read_scheduler_config((file, &text), &mut found);
     }
     let cluster = Observed::new(read.as_ref(), &mut found);
     match cluster.filter(|_| !found.has_errors()) {

@@ -52,7 +52,7 @@ fn results_are_published_when_their_run_reaches_the_threshold() {
         (Readiness, spec(3, 2), "SSFSSSFFSSS", "FFFFFSSFFFS"),
         (Liveness, spec(1, 3), "SFFSFFFS", "SSSSSSF-"),
         (Liveness, spec(1, 1), "FSSS", "F---"),
-        (Startup, spec(1, 3), "FFS", "UUS"),
+        (Startup, spec(1, 3), "FFSF", "UUS-"),
         (Startup, spec(1, 3), "FFFS", "UUF-"),
     ];
     for (kind, spec, raw, expected) in cases {
@@ -105,6 +105,19 @@ fn a_worker_on_hold_goes_on_with_the_next_instance() {
     let next = Sighting { instance: 2, ..seen(true) };
     assert_eq!(worker.published(2), Verdict::Success, "nothing is known of the new instance");
     assert_eq!(worker.begin(&next, &spec, now), (Step::Execute, true));
+}
+
+#[test]
+fn a_run_of_results_goes_on_with_the_next_instance() {
+    let (spec, now) = (spec(3, 3), SimTime::from_secs(60));
+    let mut worker = ProbeWorker::new(ProbeKind::Readiness);
+    for (instance, raw, expected) in [(1, "SS", "FF"), (2, "SFF", "SSS"), (3, "FS", "FF")] {
+        for (raw, expected) in raw.chars().zip(expected.chars()) {
+            worker.begin(&Sighting { instance, ..seen(true) }, &spec, now);
+            worker.finish(raw == 'S', &spec);
+            assert_eq!(letter(worker.published(instance)), expected, "{instance} {raw}");
+        }
+    }
 }
 
 #[test]

@@ -236,6 +236,15 @@ impl<'a> Cluster<'a> {
         }
     }
 
+    /// The same with every probe's tick an event.
+    pub(super) fn ticking(model: &'a Model) -> Self {
+        let mut cluster = Self::new(model);
+        for node in cluster.kubelets.nodes.values_mut() {
+            node.ticks_always = true;
+        }
+        cluster
+    }
+
     pub(super) fn with<R>(&mut self, act: impl FnOnce(&mut Kubelets, &mut Cx<'_>) -> R) -> R {
         let mut cx = Cx {
             now: self.now,

@@ -175,9 +175,9 @@ fn power_loss_and_return_run_the_same_pods_again() {
     0 PodReady { pod: PodId(1), ready: true }
     0 ContainerStarted { pod: PodId(1), container: 1, restarts: 0 }
     0 PodServing { pod: PodId(1), serving: true }
-    100 ContainerExited { container: 1, cause: NodeLost, code: 137, unneeded: false }
+    100 ContainerExited { container: 1, cause: NodeLost, code: 255, unneeded: false }
     100 PodServing { serving: false }
-    100 ContainerExited { pod: PodId(1), container: 1, cause: NodeLost, code: 137, unneeded: false }
+    100 ContainerExited { pod: PodId(1), container: 1, cause: NodeLost, code: 255, unneeded: false }
     100 PodServing { pod: PodId(1), serving: false }
     200.005 PodReady { ready: false }
     200.005 PodPhase { phase: Pending }

@@ -1,9 +1,9 @@
 //! How workloads come through faults, computed by hand.
 
-use super::fixture::{N0, N1, Story, check, model_with, secs, value, zone_a};
+use super::fixture::{N0, N1, Story, WEB, check, model_with, secs, value, zone_a};
 use crate::metrics::RunMetrics;
 use crate::model::{FailureMode, FaultKind, Share, TemplateId};
-use crate::record::{DeletionCause, ExitCause};
+use crate::record::{DeletionCause, ExitCause, Fact};
 use crate::tables::RecoveryRow;
 
 fn crash_n0() -> (FaultKind, &'static str) {
@@ -163,6 +163,45 @@ fn a_fault_that_hits_nothing_took_no_time() {
     // A fault that never begins has no time at all.
     let calm = Story::settled().digest(&model_with(300, vec![crash_n0()]));
     assert!(calm.rows.iter().all(|row| row.metric != "time_to_whole_seconds"));
+}
+
+#[test]
+fn a_workload_that_was_never_whole_is_not_whole_at_once() {
+    let faults = || vec![zone_a(), hang(0), (FaultKind::SchedulerCrash, ""), hang(1)];
+    let label = [("fault", "zoneOutage/a"), ("quantile", "1")];
+    // One pod serves on n1; the other finds no node until the end, or until 150 s.
+    let story = || {
+        let mut story = Story::default();
+        story.run(0, 1, N1).create(1, 0).begin(100, 0, 0).begin(100, 1, 0).begin(100, 2, 0);
+        story.begin(100, 3, 0);
+        story
+    };
+    let metrics = story().digest(&model_with(300, faults()));
+    for row in &metrics.recovery {
+        assert_eq!(parts(row), ([Some(0.0), Some(200.0), None, Some(200.0)], true), "{row:?}");
+        assert_eq!(row.replicas_lost, 0);
+    }
+    let faults_of: Vec<u32> = metrics.recovery.iter().map(|row| row.fault).collect();
+    assert_eq!(faults_of, [0, 1, 2], "the last strikes no pod of it");
+    check(&metrics, &[("time_to_whole_seconds", &label, 200.0)]);
+    check(&metrics, &[("recovery_censored_total", &[], 3.0)]);
+    let mut healed = story();
+    healed.bind(150, 0, N1).up(160, 0);
+    let metrics = healed.digest(&model_with(300, faults()));
+    let healed = ([Some(0.0), Some(50.0), Some(10.0), Some(60.0)], false);
+    assert_eq!(metrics.recovery.iter().map(parts).collect::<Vec<_>>(), [healed; 3]);
+    // A pod that starts up on a node that does not fail is out of reach.
+    let mut story = Story::default();
+    story.run(0, 0, N1).create(1, 1).bind(2, 1, N1).begin(100, 0, 0);
+    assert_eq!(story.digest(&model_with(300, vec![zone_a()])).recovery, []);
+    let mut story = Story::default();
+    story.run(0, 0, N1).create(1, 1).bind(2, 1, N0).begin(100, 0, 0);
+    assert_eq!(story.digest(&model_with(300, vec![zone_a()])).recovery.len(), 1);
+    // Whole for a moment only, and not at the fault: what it lacks is none of the fault's doing.
+    let mut story = Story::settled();
+    story.at(90, Fact::ReplicasDesired { workload: WEB, replicas: 3 }).create(91, 2);
+    story.begin(100, 0, 0);
+    assert_eq!(story.digest(&model_with(300, vec![crash_n0()])).recovery, []);
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! Scales and their round ticks: numbers, shares and simulated time.
 
+use crate::report::format::{number, span};
+
 /// A linear scale from data to logical pixels, with its ticks.
 #[derive(Clone, Debug)]
 pub(super) struct Axis {
@@ -147,29 +149,23 @@ fn plain(value: f64, step: f64) -> String {
         decimals += 1;
     }
     let text = format!("{:.decimals$}", value.abs());
-    let zero = text.chars().all(|c| c == '0' || c == '.');
-    if value < 0.0 && !zero { format!("−{text}") } else { text }
-}
-
-/// A point in time or a length: `0`, `45s`, `15m`, `1h30m`, `2d12h`.
-pub(super) fn time_label(seconds: f64) -> String {
-    let sign = if seconds < -1e-9 { "−" } else { "" };
-    let seconds = seconds.abs();
-    if seconds < 1e-9 {
+    if text.chars().all(|c| c == '0' || c == '.') {
         return "0".to_owned();
     }
-    if (seconds - seconds.round()).abs() > 1e-6 {
-        return format!("{sign}{}s", crate::report::format::number(seconds));
+    if value < 0.0 { format!("−{text}") } else { text }
+}
+
+/// A point in time or a length: `0`, `5ms`, `45s`, `15m`, `1h30m`, `2d12h`.
+pub(super) fn time_label(seconds: f64) -> String {
+    if (seconds - seconds.round()).abs() <= 1e-9 {
+        return span(seconds);
     }
-    let whole = seconds.round() as u64;
-    let (d, h, m, s) = (whole / 86_400, whole / 3600 % 24, whole / 60 % 60, whole % 60);
-    let mut text = sign.to_owned();
-    for (value, unit) in [(d, "d"), (h, "h"), (m, "m"), (s, "s")] {
-        if value > 0 {
-            text.push_str(&format!("{value}{unit}"));
-        }
+    let sign = if seconds < 0.0 { "−" } else { "" };
+    let magnitude = seconds.abs();
+    if magnitude < 1.0 {
+        return format!("{sign}{}ms", number(magnitude * 1000.0));
     }
-    text
+    format!("{sign}{}s", number(magnitude))
 }
 
 #[cfg(test)]
@@ -186,7 +182,7 @@ mod tests {
         for (end, expected) in [
             (7200.0, vec!["0", "15m", "30m", "45m", "1h", "1h15m", "1h30m", "1h45m", "2h"]),
             (90.0, vec!["0", "15s", "30s", "45s", "1m", "1m15s", "1m30s"]),
-            (1.0, vec!["0", "0.2s", "0.4s", "0.6s", "0.8s", "1s"]),
+            (1.0, vec!["0", "200ms", "400ms", "600ms", "800ms", "1s"]),
             (345_600.0, vec!["0", "12h", "1d", "1d12h", "2d", "2d12h", "3d", "3d12h", "4d"]),
         ] {
             assert_eq!(labels(&Axis::time((0.0, end), range, 8)), expected, "{end}");

@@ -2,19 +2,21 @@
 
 use super::Chart;
 use super::axis::Axis;
-use super::compared::{CompareView, Metric, interval};
-use super::frame::{self, Key, LABEL, MARGIN, WIDTH, legend, whisker, x_axis};
-use super::palette::INK;
+use super::compared::{CompareView, Metric, diff_interval, interval};
+use super::frame::{self, HEADING, Key, LABEL, MARGIN, SMALL, WIDTH, legend, whisker, x_axis};
+use super::palette::{INK, WHITE};
 use super::recovery::{part_keys, stacked_bar};
-use super::scene::{Align, Area, fit_text};
+use super::scene::{Align, Area, Scene, fit_text, text_width};
 use crate::report::ReportError;
-use crate::report::format::duration;
+use crate::report::format::{difference, duration};
 use crate::tables::ComparisonRow;
 
 const NAME: &str = "recovery-by-policy";
 const TITLE: &str = "Where does the time to recover go?";
 const ROW: f64 = 40.0;
 const LEFT: f64 = 210.0;
+/// Room for the figures right of the plot.
+const RIGHT: f64 = 180.0;
 
 /// One policy's bar.
 struct Bar<'a> {
@@ -35,24 +37,28 @@ pub(super) fn draw(view: &CompareView<'_>) -> Result<Chart, ReportError> {
     if bars.is_empty() {
         let why = "comparison.csv has none of recovery_detect_seconds, \
                    recovery_reschedule_seconds, recovery_ready_seconds";
-        let scene = frame::no_data(TITLE, view.subtitle, why);
-        return Chart::new(NAME, TITLE, view.subtitle, scene);
+        return Chart::empty(NAME, TITLE, view.subtitle, why);
     }
     let height = 90.0 + bars.len() as f64 * ROW + 58.0;
     let (mut scene, top) = frame::open(height, TITLE, view.subtitle);
     let mut keys = part_keys();
     if bars.iter().any(|bar| bar.total.is_some()) {
-        keys.push((Key::Whisker, "95 % interval of the mean total"));
+        keys.push((Key::Whisker, "95 % interval of the whole"));
     }
     let top = legend(&mut scene, top, &keys) + 4.0;
-    let area = Area::new(LEFT, top, WIDTH - LEFT - MARGIN - 80.0, bars.len() as f64 * ROW);
+    let area = Area::new(LEFT, top, WIDTH - LEFT - MARGIN - RIGHT, bars.len() as f64 * ROW);
     let reach = bars.iter().map(|bar| {
         let high = bar.total.and_then(interval).map_or(0.0, |(_, hi)| hi);
         bar.length().max(high).max(bar.total.map_or(0.0, |row| row.mean))
     });
     let longest = reach.fold(1e-3, f64::max);
     let x = Axis::lengths((0.0, longest), (area.left, area.right()), 8);
-    x_axis(&mut scene, area, &x, "mean time since the fault, over replications");
+    x_axis(
+        &mut scene,
+        area,
+        &x,
+        "mean over affected workloads and replications, since the fault began",
+    );
     for (index, bar) in bars.iter().enumerate() {
         let top = area.top + index as f64 * ROW;
         let middle = top + ROW / 2.0;
@@ -63,10 +69,27 @@ pub(super) fn draw(view: &CompareView<'_>) -> Result<Chart, ReportError> {
             whisker(&mut scene, (x.at(lo), x.at(hi)), middle, INK);
             end = end.max(x.at(hi));
         }
-        let total = bar.total.map_or_else(|| bar.length(), |row| row.mean);
-        scene.text((end + 8.0, middle), &duration(total), LABEL, Align::Left);
+        figures(&mut scene, (end + 8.0, middle), bar);
     }
     Chart::new(NAME, TITLE, view.subtitle, scene)
+}
+
+/// The whole in figures, and how it differs from the baseline's.
+fn figures(scene: &mut Scene, at: (f64, f64), bar: &Bar<'_>) {
+    let total = duration(bar.total.map_or_else(|| bar.length(), |row| row.mean));
+    let beside = match bar.total {
+        Some(row) if row.verdict == "no difference" => row.verdict.clone(),
+        Some(row) => row.diff.map_or_else(String::new, |diff| {
+            let half = diff_interval(row).map(|(lo, hi)| (hi - lo) / 2.0);
+            difference(diff, half, &row.unit)
+        }),
+        None => String::new(),
+    };
+    let after = text_width(&total, HEADING) + 8.0;
+    let width = after + text_width(&beside, SMALL);
+    scene.rect(Area::new(at.0 - 4.0, at.1 - 9.0, width + 8.0, 18.0), WHITE);
+    scene.text(at, &total, HEADING, Align::Left);
+    scene.text((at.0 + after, at.1), &beside, SMALL, Align::Left);
 }
 
 fn bars<'a>(view: &'a CompareView<'_>) -> Vec<Bar<'a>> {

@@ -32,6 +32,16 @@ impl<'a> Metric<'a> {
         }
     }
 
+    /// Whether there are policies to compare and no replication differs between them.
+    pub(super) fn never_differs(&self) -> bool {
+        let first = self.first().mean;
+        let noise = 1e-12 * first.abs();
+        let nothing = |end: f64| end.abs() <= noise;
+        self.rows.len() > 1
+            && self.rows.iter().all(|row| nothing(row.mean - first))
+            && self.rows.iter().flat_map(|row| [row.diff_lo, row.diff_hi]).flatten().all(nothing)
+    }
+
     /// Unit for people.
     pub(super) fn unit(&self) -> &'a str {
         &self.first().unit

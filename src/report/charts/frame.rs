@@ -10,6 +10,9 @@ pub(super) const WIDTH: f64 = 960.0;
 /// Left edge of titles, legends and notes.
 pub(super) const MARGIN: f64 = 20.0;
 
+/// Dash and gap of a dotted line.
+pub(super) const DOTS: (f64, f64) = (2.0, 2.5);
+
 pub(super) const TITLE: Font = Font::new(17.0, INK).bold();
 pub(super) const SUBTITLE: Font = Font::new(12.0, MUTED);
 pub(super) const LABEL: Font = Font::new(12.0, INK);
@@ -23,6 +26,7 @@ pub(super) enum Key {
     Hatched(Color),
     Line(Color),
     Dashed(Color),
+    Dotted(Color),
     Dot(Color),
     Square(Color),
     Diamond(Color),
@@ -46,7 +50,7 @@ pub(super) fn no_data(title: &str, subtitle: &str, why: &str) -> Scene {
     let area = Area::new(MARGIN, top + 4.0, WIDTH - 2.0 * MARGIN, 110.0);
     scene.rect(area, PANEL);
     let at = (area.left + area.width / 2.0, area.top + area.height / 2.0);
-    let text = fit_text(&format!("no data: {why}"), SUBTITLE, area.width - 20.0);
+    let text = fit_text(&format!("nothing to draw: {why}"), SUBTITLE, area.width - 20.0);
     scene.text(at, &text, SUBTITLE, Align::Middle);
     scene
 }
@@ -84,6 +88,7 @@ fn draw_key(scene: &mut Scene, key: Key, area: Area) {
         }
         Key::Line(color) => scene.line(left, right, color, 2.5),
         Key::Dashed(color) => scene.dashed(&[left, right], color, 2.0, (5.0, 3.0)),
+        Key::Dotted(color) => scene.dashed(&[left, right], color, 2.0, DOTS),
         Key::Dot(color) => scene.disc((area.left + 10.0, middle), 4.0, color),
         Key::Square(color) => square(scene, (area.left + 10.0, middle), color),
         Key::Diamond(color) => diamond(scene, (area.left + 10.0, middle), color),
@@ -168,44 +173,78 @@ const FAULT_FILL: Color = VERMILION.alpha(0.13);
 const FAULT_EDGE: Color = VERMILION.alpha(0.8);
 const FAULT_TEXT: Font = Font::new(11.0, Color::hex(0xA8_4300));
 
+/// More faults than this are shaded as one and counted instead of named.
+const MAX_MARKED: usize = 8;
+
 /// Height that the labels of fault bands need above a plot.
 pub(super) fn fault_label_height(faults: &[FaultRow]) -> f64 {
     if faults.is_empty() { 0.0 } else { 18.0 }
 }
 
-/// Shades every fault's interval inside `area`: to be called before the data is drawn.
-pub(super) fn fault_bands(scene: &mut Scene, area: Area, axis: &Axis, faults: &[FaultRow]) {
+/// When at least one fault lasted, in pixels, apart from each other.
+fn stretches(axis: &Axis, faults: &[FaultRow]) -> Vec<(f64, f64)> {
     let end = axis.domain().1;
-    for fault in faults.iter().filter(|fault| fault.start_seconds <= end) {
-        let from = axis.at(fault.start_seconds);
-        let to = axis.at(fault.end_seconds.unwrap_or(end));
+    let mut all: Vec<(f64, f64)> = faults
+        .iter()
+        .filter(|fault| fault.start_seconds <= end)
+        .map(|fault| (axis.at(fault.start_seconds), axis.at(fault.end_seconds.unwrap_or(end))))
+        .collect();
+    all.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let mut apart: Vec<(f64, f64)> = Vec::new();
+    for (from, to) in all {
+        match apart.last_mut() {
+            Some(last) if from <= last.1 => last.1 = last.1.max(to),
+            _ => apart.push((from, to)),
+        }
+    }
+    apart
+}
+
+/// Shades the time in which any fault lasted inside `area`: to be called before the data is drawn.
+pub(super) fn fault_bands(scene: &mut Scene, area: Area, axis: &Axis, faults: &[FaultRow]) {
+    for (from, to) in stretches(axis, faults) {
         scene.rect(Area::new(from, area.top, to - from, area.height), FAULT_FILL);
     }
 }
 
-/// Marks begin and end of every fault inside `area`: to be called after the data is drawn.
+/// Marks begin and end of faults inside `area`: to be called after the data is drawn. Of many
+/// faults only the times between them are marked.
 pub(super) fn fault_edges(scene: &mut Scene, area: Area, axis: &Axis, faults: &[FaultRow]) {
-    let end = axis.domain().1;
-    for fault in faults.iter().filter(|fault| fault.start_seconds <= end) {
-        let from = axis.at(fault.start_seconds);
-        let to = axis.at(fault.end_seconds.unwrap_or(end));
-        for x in [Some(from), fault.end_seconds.filter(|t| *t <= end).map(|_| to)] {
-            let Some(x) = x else { continue };
-            let ends = [(x, area.top), (x, area.bottom())];
-            scene.dashed(&ends, FAULT_EDGE, 1.0, (4.0, 3.0));
+    let mut places: Vec<f64> = Vec::new();
+    if faults.len() > MAX_MARKED {
+        let apart = stretches(axis, faults);
+        if apart.len() <= MAX_MARKED {
+            places = apart.iter().flat_map(|(from, to)| [*from, *to]).collect();
         }
+    } else {
+        let times = faults.iter().flat_map(|fault| [Some(fault.start_seconds), fault.end_seconds]);
+        let inside = times.flatten().filter(|time| *time <= axis.domain().1);
+        places = inside.map(|time| axis.at(time)).collect();
+    }
+    places.sort_by(f64::total_cmp);
+    places.dedup_by(|a, b| (*a - *b).abs() < 1.0);
+    for x in places {
+        scene.dashed(&[(x, area.top), (x, area.bottom())], FAULT_EDGE, 1.0, (4.0, 3.0));
     }
 }
 
 /// Names the faults in the strip above `area`, the longest first; those without room are counted.
 pub(super) fn fault_labels(scene: &mut Scene, area: Area, axis: &Axis, faults: &[FaultRow]) {
+    let y = area.top - 9.0;
+    if faults.len() > MAX_MARKED {
+        let text = fit_text(&crowd_name(faults, axis.domain().1), FAULT_TEXT, area.width);
+        let width = text_width(&text, FAULT_TEXT);
+        let first = stretches(axis, faults).first().map_or(area.left, |(from, _)| *from);
+        let from = first.min(area.right() - width);
+        scene.text((from, y), &text, FAULT_TEXT, Align::Left);
+        return;
+    }
     let end = axis.domain().1;
     let length = |fault: &FaultRow| fault.end_seconds.unwrap_or(end) - fault.start_seconds;
     let mut order: Vec<&FaultRow> =
         faults.iter().filter(|fault| fault.start_seconds <= end).collect();
     order.sort_by(|a, b| length(b).total_cmp(&length(a)).then(a.fault.cmp(&b.fault)));
-    let y = area.top - 9.0;
-    // Room for "+99 more" at the right end is kept free as soon as there is a second fault.
+    // Room for "+9 more" at the right end is kept free as soon as there is a second fault.
     let keep = if order.len() > 1 { 70.0 } else { 0.0 };
     let mut taken: Vec<(f64, f64)> = Vec::new();
     for fault in &order {
@@ -225,6 +264,30 @@ pub(super) fn fault_labels(scene: &mut Scene, area: Area, axis: &Axis, faults: &
     }
 }
 
+/// `100 faults (98 nodeCrash, 2 schedulerCrash), up to 6 at once`.
+fn crowd_name(faults: &[FaultRow], end: f64) -> String {
+    let mut kinds: Vec<(&str, usize)> = Vec::new();
+    for fault in faults {
+        match kinds.iter_mut().find(|(kind, _)| *kind == fault.kind) {
+            Some((_, count)) => *count += 1,
+            None => kinds.push((&fault.kind, 1)),
+        }
+    }
+    // Ends before begins, so that one fault after another is one at a time.
+    let mut turns: Vec<(f64, i32)> = faults
+        .iter()
+        .flat_map(|fault| [(fault.start_seconds, 1), (fault.end_seconds.unwrap_or(end), -1)])
+        .collect();
+    turns.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+    let (mut now, mut most) = (0, 0);
+    for (_, turn) in turns {
+        now += turn;
+        most = most.max(now);
+    }
+    let kinds: Vec<String> = kinds.iter().map(|(kind, count)| format!("{count} {kind}")).collect();
+    format!("{} faults ({}), up to {most} at once", faults.len(), kinds.join(", "))
+}
+
 /// `zoneOutage a, 20m`.
 pub(super) fn fault_name(fault: &FaultRow) -> String {
     let mut name = fault.kind.clone();
@@ -241,6 +304,12 @@ pub(super) fn fault_name(fault: &FaultRow) -> String {
 
 /// A muted remark at the bottom of the chart.
 pub(super) fn note(scene: &mut Scene, text: &str) {
+    note_line(scene, text, 0);
+}
+
+/// A muted remark, so many lines above the bottom of the chart.
+pub(super) fn note_line(scene: &mut Scene, text: &str, above: usize) {
     let text = fit_text(text, SMALL, WIDTH - 2.0 * MARGIN);
-    scene.text((MARGIN, scene.height - 12.0), &text, SMALL, Align::Left);
+    let y = scene.height - 12.0 - above as f64 * 18.0;
+    scene.text((MARGIN, y), &text, SMALL, Align::Left);
 }

@@ -1,21 +1,23 @@
 //! `node-heatmap`: how full each node was over time, nodes grouped by zone, failed nodes marked.
+//!
+//! Large clusters have no series per node: there the pods bound to each node are counted instead.
 
 use std::collections::BTreeMap;
 
 use super::Chart;
 use super::axis::Axis;
 use super::frame::{
-    self, HEADING, MARGIN, SMALL, WIDTH, fault_edges, fault_label_height, fault_labels, note,
-    x_axis,
+    self, HEADING, LABEL, MARGIN, SMALL, WIDTH, fault_edges, fault_label_height, fault_labels,
+    note, x_axis,
 };
 use super::palette::{AXIS, BLACK, GREY, WHITE, sequential};
-use super::scene::{Align, Area, Scene, fit_text};
+use super::scene::{Align, Area, Scene, fit_text, text_width};
 use super::steps::{RunView, Series};
 use crate::report::ReportError;
-use crate::tables::FaultRow;
+use crate::tables::{FaultRow, NodeRow};
 
 const NAME: &str = "node-heatmap";
-const TITLE: &str = "Which nodes were full, and which were down?";
+const TITLE: &str = "How full was each node, and which were down?";
 /// Rows on one chart; more nodes are averaged into this many.
 const MAX_ROWS: usize = 48;
 /// Time is cut into this many columns at most.
@@ -30,18 +32,34 @@ struct Row<'a> {
     nodes: Vec<&'a Series>,
 }
 
+/// What the colours mean: the value of the darkest, the name of the quantity, its ends.
+struct Scale {
+    full: f64,
+    title: &'static str,
+    ends: [String; 3],
+}
+
 /// Draws the chart.
 pub(super) fn draw(run: &RunView<'_>) -> Result<Chart, ReportError> {
-    let nodes: Vec<&Series> = run
+    let allocated: Vec<&Series> = run
         .series("node_allocated_ratio")
         .iter()
         .filter(|series| series.label("resource") == "cpu")
         .collect();
-    if nodes.is_empty() {
-        let why = "timeseries.csv has no node_allocated_ratio of cpu";
-        let scene = frame::no_data(TITLE, run.subtitle, why);
-        return Chart::new(NAME, TITLE, run.subtitle, scene);
+    let bound = if allocated.is_empty() { pods_bound(run) } else { Vec::new() };
+    if allocated.is_empty() && bound.is_empty() {
+        let why = "neither timeseries.csv nor nodes.csv names a node";
+        return Chart::empty(NAME, TITLE, run.subtitle, why);
     }
+    let (nodes, scale) = if bound.is_empty() {
+        let ends = ["0 %", "50 %", "100 %"].map(str::to_owned);
+        (allocated, Scale { full: 1.0, title: "CPU requested ÷ allocatable", ends })
+    } else {
+        let most = bound.iter().map(Series::max).fold(2.0, f64::max);
+        let full = (most / 2.0).ceil() * 2.0;
+        let ends = [0.0, full / 2.0, full].map(|pods| format!("{pods}"));
+        (bound.iter().collect(), Scale { full, title: "pods bound to the node", ends })
+    };
     let rows = rows(&nodes);
     let zones = 1 + rows.windows(2).filter(|pair| pair[0].zone != pair[1].zone).count();
     let row_height = (340.0 / rows.len() as f64).clamp(7.0, 20.0);
@@ -50,12 +68,12 @@ pub(super) fn draw(run: &RunView<'_>) -> Result<Chart, ReportError> {
     let foot = if aggregated { 70.0 } else { 54.0 };
     let height = 100.0 + fault_label_height(run.faults) + body + foot;
     let (mut scene, top) = frame::open(height, TITLE, run.subtitle);
-    scale_key(&mut scene, top);
+    scale_key(&mut scene, top, &scale);
     let top = top + 34.0 + fault_label_height(run.faults);
     let area = Area::new(LEFT, top, WIDTH - LEFT - MARGIN - 6.0, body);
     let x = Axis::time((0.0, run.end), (area.left, area.right()), 8);
     x_axis(&mut scene, area, &x, "time since the start");
-    draw_rows(&mut scene, area, &rows, row_height, &x, run);
+    draw_rows(&mut scene, (area, row_height), &rows, (&x, scale.full), run);
     fault_edges(&mut scene, area, &x, run.faults);
     fault_labels(&mut scene, area, &x, run.faults);
     if aggregated {
@@ -68,6 +86,30 @@ pub(super) fn draw(run: &RunView<'_>) -> Result<Chart, ReportError> {
         note(&mut scene, &text);
     }
     Chart::new(NAME, TITLE, run.subtitle, scene)
+}
+
+/// How many pods were bound to each node, from the lives of the pods.
+fn pods_bound(run: &RunView<'_>) -> Vec<Series> {
+    let mut turns: BTreeMap<&str, Vec<(f64, f64)>> = BTreeMap::new();
+    for pod in run.pods {
+        let Some(bound) = pod.scheduled_seconds else { continue };
+        let of_node = turns.entry(pod.node.as_str()).or_default();
+        of_node.push((bound, 1.0));
+        of_node.extend(pod.deleted_seconds.map(|gone| (gone, -1.0)));
+    }
+    let series = |node: &NodeRow| {
+        let mut turns = turns.remove(node.name.as_str()).unwrap_or_default();
+        turns.sort_by(|a, b| a.0.total_cmp(&b.0));
+        let mut points = vec![(0.0, 0.0)];
+        for (time, change) in turns {
+            let now = points[points.len() - 1].1 + change;
+            points.push((time, now));
+        }
+        let label = |key: &str, value: &str| (key.to_owned(), value.to_owned());
+        let labels = vec![label("node", &node.name), label("zone", &node.zone)];
+        Series { labels, points }
+    };
+    run.nodes.iter().map(series).collect()
 }
 
 /// Rows grouped by zone, zones and nodes in natural order; nodes share rows if there are too many.
@@ -122,10 +164,9 @@ fn natural(name: &str) -> Vec<(String, u64)> {
 
 fn draw_rows(
     scene: &mut Scene,
-    area: Area,
+    (area, row_height): (Area, f64),
     rows: &[Row<'_>],
-    row_height: f64,
-    x: &Axis,
+    (x, full): (&Axis, f64),
     run: &RunView<'_>,
 ) {
     let down = outages(run, rows);
@@ -135,7 +176,7 @@ fn draw_rows(
     let mut in_zone = 0;
     for (index, row) in rows.iter().enumerate() {
         let cell = Area::new(area.left, y, area.width, row_height - 1.0);
-        draw_row(scene, cell, row, x);
+        draw_row(scene, cell, row, (x, full));
         for outage in &down[index] {
             let (from, to) = (x.at(outage.from), x.at(outage.to));
             let height = if outage.whole { cell.height } else { cell.height / 2.0 };
@@ -166,7 +207,7 @@ fn zone_name(scene: &mut Scene, zone: &str, (top, bottom): (f64, f64)) {
 }
 
 /// One row: the mean of its nodes over each time column, neighbours of equal colour joined.
-fn draw_row(scene: &mut Scene, cell: Area, row: &Row<'_>, x: &Axis) {
+fn draw_row(scene: &mut Scene, cell: Area, row: &Row<'_>, (x, full): (&Axis, f64)) {
     let columns = (cell.width as usize / 3).clamp(1, MAX_COLUMNS);
     let (start, end) = x.domain();
     let width = (end - start) / columns as f64;
@@ -176,7 +217,7 @@ fn draw_row(scene: &mut Scene, cell: Area, row: &Row<'_>, x: &Axis) {
             let from = start + column as f64 * width;
             let sum: f64 = row.nodes.iter().map(|series| held(series, from, from + width)).sum();
             // Steps of one per cent cannot be told apart and keep the file small.
-            (sum / row.nodes.len() as f64 * 100.0).round() as i64
+            (sum / row.nodes.len() as f64 / full * 100.0).round() as i64
         });
         if let Some((first, colour)) = open
             && level != Some(colour)
@@ -237,7 +278,7 @@ fn outages(run: &RunView<'_>, rows: &[Row<'_>]) -> Vec<Vec<Outage>> {
 }
 
 /// The colour scale with its meaning, and the mark of a node that is down.
-fn scale_key(scene: &mut Scene, top: f64) {
+fn scale_key(scene: &mut Scene, top: f64, scale: &Scale) {
     let (left, width, steps) = (MARGIN, 200.0, 50);
     for step in 0..steps {
         let t = f64::from(step) / f64::from(steps - 1);
@@ -246,22 +287,17 @@ fn scale_key(scene: &mut Scene, top: f64) {
         scene.rect(area, sequential(t));
     }
     scene.outline(Area::new(left, top + 2.0, width, 12.0), AXIS, 0.5);
-    for (share, label) in [(0.0, "0 %"), (0.5, "50 %"), (1.0, "100 %")] {
-        let align = if share > 0.9 {
-            Align::Right
-        } else if share > 0.1 {
-            Align::Middle
-        } else {
-            Align::Left
-        };
+    let aligns = [(0.0, Align::Left), (0.5, Align::Middle), (1.0, Align::Right)];
+    for (label, (share, align)) in scale.ends.iter().zip(aligns) {
         scene.text((left + share * width, top + 23.0), label, SMALL, align);
     }
     let text_at = (left + width + 12.0, top + 8.0);
-    scene.text(text_at, "CPU requested ÷ allocatable", frame::LABEL, Align::Left);
-    let area = Area::new(left + 450.0, top + 2.0, 20.0, 12.0);
+    scene.text(text_at, scale.title, LABEL, Align::Left);
+    let after = text_at.0 + text_width(scale.title, LABEL) + 28.0;
+    let area = Area::new(after, top + 2.0, 20.0, 12.0);
     scene.rect(area, GREY.mix(WHITE, 0.45));
     scene.hatch(area, BLACK, 5.0);
-    scene.text((area.right() + 7.0, top + 8.0), "node down", frame::LABEL, Align::Left);
+    scene.text((area.right() + 7.0, top + 8.0), "node without power", LABEL, Align::Left);
 }
 
 #[cfg(test)]

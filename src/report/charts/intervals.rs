@@ -1,16 +1,16 @@
-//! `differences` and `means`: points with 95 % intervals, one panel per primary metric.
+//! `differences` and `means`: points with 95 % intervals, one panel per primary metric. A metric in
+//! which no replication differs needs no panel: it is named in a line below.
 
 use super::Chart;
 use super::axis::Axis;
 use super::compared::{CompareView, Metric, diff_interval, interval};
 use super::frame::{
-    self, HEADING, Key, LABEL, MARGIN, SMALL, WIDTH, diamond, legend, note, ring, square, whisker,
-    x_axis,
+    self, HEADING, Key, LABEL, MARGIN, SMALL, WIDTH, diamond, legend, ring, square, whisker, x_axis,
 };
 use super::palette::{BLACK, BLUE, GREY, INK, MUTED, PURPLE, VERMILION};
 use super::scene::{Align, Area, Color, Font, Scene, fit_text, text_width};
 use crate::report::ReportError;
-use crate::report::format::{difference, measured};
+use crate::report::format::{difference, measured, value};
 use crate::tables::ComparisonRow;
 
 /// Panels on one chart.
@@ -21,6 +21,9 @@ const LEFT: f64 = 210.0;
 const RIGHT: f64 = 270.0;
 const HEAD: f64 = 30.0;
 const FOOT: f64 = 34.0;
+
+/// Width of a mark: an interval that is narrower lies within it.
+const MARK: f64 = 9.0;
 
 /// One row of a panel.
 struct Mark<'a> {
@@ -83,8 +86,17 @@ pub(super) fn differences(view: &CompareView<'_>) -> Result<Chart, ReportError> 
         (Key::Square(VERMILION), "worse"),
         (Key::Diamond(PURPLE), "different"),
         (Key::Ring(Look::Same.color()), "no difference"),
-        (Key::Whisker, "95 % interval of the paired difference"),
+        (Key::Whisker, "95 % interval of the paired difference, if wider than the mark"),
     ];
+    let moving = || panels.iter().filter(|(metric, _)| !metric.never_differs());
+    let shown = |look: Look| moving().flat_map(|(_, marks)| marks).any(|m| m.look == look);
+    let looks = [Look::Better, Look::Worse, Look::Different, Look::Same];
+    let keys: Vec<(Key, &str)> = keys
+        .into_iter()
+        .enumerate()
+        .filter(|(index, _)| looks.get(*index).is_none_or(|look| shown(*look)))
+        .map(|(_, key)| key)
+        .collect();
     draw("differences", TITLE, view, (panels, why, &keys, true))
 }
 
@@ -102,7 +114,10 @@ pub(super) fn means(view: &CompareView<'_>) -> Result<Chart, ReportError> {
             verdict: if row.verdict == "baseline" { "baseline".to_owned() } else { String::new() },
         })
     });
-    let keys = [(Key::Dot(BLUE), "mean"), (Key::Whisker, "95 % interval of the mean")];
+    let keys = [
+        (Key::Dot(BLUE), "mean"),
+        (Key::Whisker, "95 % interval of the mean, if wider than the mark"),
+    ];
     draw("means", TITLE, view, (panels, "comparison.csv has no rows", &keys, false))
 }
 
@@ -129,25 +144,69 @@ fn draw(
     (panels, why, keys, zero): Content<'_>,
 ) -> Result<Chart, ReportError> {
     if panels.is_empty() {
-        return Chart::new(name, title, view.subtitle, frame::no_data(title, view.subtitle, why));
+        return Chart::empty(name, title, view.subtitle, why);
     }
-    let shown = &panels[..panels.len().min(MAX_PANELS)];
+    let (still, moving): (Vec<_>, Vec<_>) =
+        panels.into_iter().partition(|(metric, _)| metric.never_differs());
+    let shown = &moving[..moving.len().min(MAX_PANELS)];
+    if shown.is_empty() {
+        let names: Vec<String> = still.iter().map(|(metric, _)| same(metric)).collect();
+        let why = format!("the same under every policy: {}", names.join("; "));
+        return Chart::empty(name, title, view.subtitle, &why);
+    }
     let rows: usize = shown.iter().map(|(_, marks)| marks.len()).sum();
-    let hidden = panels.len() - shown.len();
+    let mut notes = Vec::new();
+    if !still.is_empty() {
+        let names: Vec<String> = still.iter().map(|(metric, _)| same(metric)).collect();
+        notes.push(format!("The same under every policy: {}", names.join("; ")));
+    }
+    if moving.len() > shown.len() {
+        let hidden = moving.len() - shown.len();
+        notes.push(format!("{hidden} more primary metrics are in comparison.csv"));
+    }
     let height = 94.0
         + rows as f64 * ROW
         + shown.len() as f64 * (HEAD + FOOT)
-        + if hidden > 0 { 26.0 } else { 6.0 };
+        + 6.0
+        + notes.len() as f64 * 20.0;
     let (mut scene, top) = frame::open(height, title, view.subtitle);
     let mut top = legend(&mut scene, top, keys);
     for (metric, marks) in shown {
         draw_panel(&mut scene, top, metric, (marks, zero));
         top += HEAD + marks.len() as f64 * ROW + FOOT;
     }
-    if hidden > 0 {
-        note(&mut scene, &format!("{hidden} more primary metrics are in comparison.csv"));
+    for (index, text) in notes.iter().enumerate() {
+        frame::note_line(&mut scene, text, notes.len() - 1 - index);
     }
     Chart::new(name, title, view.subtitle, scene)
+}
+
+/// `container restarts: 0`.
+fn same(metric: &Metric<'_>) -> String {
+    format!("{}: {}", metric.title(), value(metric.rows[0].mean, metric.unit()))
+}
+
+/// Both ends of a panel's scale before rounding.
+fn reach(metric: &Metric<'_>, marks: &[Mark<'_>], zero: bool) -> (f64, f64) {
+    let ends = marks.iter().flat_map(|mark| {
+        let (lo, hi) = mark.interval.unwrap_or((mark.center, mark.center));
+        [lo, hi, mark.center]
+    });
+    let (mut low, mut high) = (f64::INFINITY, f64::NEG_INFINITY);
+    for end in ends {
+        (low, high) = (low.min(end), high.max(end));
+    }
+    if zero {
+        return (low.min(0.0), high.max(0.0));
+    }
+    // No mean is below nothing, though its interval may be.
+    if marks.iter().all(|mark| mark.center >= 0.0) && (metric.unit() != "ratio" || low < 0.0) {
+        low = 0.0;
+    }
+    if metric.unit() == "ratio" && marks.iter().all(|mark| mark.center <= 1.0) {
+        high = high.min(1.0);
+    }
+    (low, high.max(low))
 }
 
 fn draw_panel(
@@ -162,18 +221,8 @@ fn draw_panel(
     scene.text((after, top + 15.0), metric.direction(), SMALL, Align::Left);
     let height = marks.len() as f64 * ROW;
     let area = Area::new(LEFT, top + HEAD, WIDTH - LEFT - RIGHT, height);
-    let ends = marks.iter().flat_map(|mark| {
-        let (lo, hi) = mark.interval.unwrap_or((mark.center, mark.center));
-        [lo, hi, mark.center]
-    });
-    let (mut low, mut high) = (f64::INFINITY, f64::NEG_INFINITY);
-    for end in ends {
-        (low, high) = (low.min(end), high.max(end));
-    }
-    if zero || (metric.unit() != "ratio" && low > 0.0) {
-        (low, high) = (low.min(0.0), high.max(0.0));
-    }
-    let mut x = Axis::of_unit(metric.unit(), (low, high), (area.left, area.right()), 5);
+    let ends = reach(metric, marks, zero);
+    let mut x = Axis::of_unit(metric.unit(), ends, (area.left, area.right()), 5);
     if zero && metric.unit() == "ratio" {
         for tick in &mut x.ticks {
             tick.1 = tick.1.replace(" %", " pp");
@@ -194,7 +243,7 @@ fn draw_mark(scene: &mut Scene, y: f64, mark: &Mark<'_>, x: &Axis) {
     let name = fit_text(mark.policy, LABEL, LEFT - MARGIN - 14.0);
     scene.text((LEFT - 12.0, y), &name, LABEL, Align::Right);
     let color = mark.look.color();
-    if let Some((lo, hi)) = mark.interval {
+    if let Some((lo, hi)) = mark.interval.filter(|(lo, hi)| x.at(*hi) - x.at(*lo) > MARK) {
         whisker(scene, (x.at(lo), x.at(hi)), y, color);
     }
     let at = (x.at(mark.center), y);

@@ -28,7 +28,9 @@ use plotters::backend::{BitMapBackend, DrawingBackend, SVGBackend};
 
 use self::scene::{BITMAP_TEXT, SCALE, SVG_TEXT, Scene, TextFit, paint};
 use super::ReportError;
-use crate::tables::{ComparisonRow, FaultRow, PodRow, RecoveryRow, ReplicationRow, SeriesRow};
+use crate::tables::{
+    ComparisonRow, FaultRow, NodeRow, PodRow, RecoveryRow, ReplicationRow, SeriesRow,
+};
 
 /// The rows a run's charts are drawn from.
 #[derive(Copy, Clone, Debug)]
@@ -37,6 +39,8 @@ pub struct RunTables<'a> {
     pub series: &'a [SeriesRow],
     /// `pods.csv`.
     pub pods: &'a [PodRow],
+    /// `nodes.csv`.
+    pub nodes: &'a [NodeRow],
     /// `faults.csv`.
     pub faults: &'a [FaultRow],
     /// `recovery.csv`.
@@ -85,7 +89,9 @@ impl Caption {
         }
         if policies > 0 && replications > 0 {
             let noun = if policies == 1 { "policy" } else { "policies" };
-            parts.push(format!("{policies} {noun} × {replications} replications, paired"));
+            let times = if replications == 1 { "replication" } else { "replications" };
+            let paired = if policies > 1 && replications > 1 { ", paired" } else { "" };
+            parts.push(format!("{policies} {noun} × {replications} {times}{paired}"));
         }
         Caption { subtitle: parts.join(" · "), end_seconds: None }
     }
@@ -98,6 +104,8 @@ pub struct Chart {
     pub name: &'static str,
     /// What the chart answers, in plain words.
     pub title: String,
+    /// Whether there was nothing to draw: the picture only says so.
+    pub empty: bool,
     subtitle: String,
     scene: Scene,
 }
@@ -113,7 +121,19 @@ impl Chart {
             let what = "a position".to_owned();
             return Err(ReportError::NotFinite { chart: name, what, value });
         }
-        Ok(Chart { name, title: title.to_owned(), subtitle: subtitle.to_owned(), scene })
+        let (title, subtitle) = (title.to_owned(), subtitle.to_owned());
+        Ok(Chart { name, title, empty: false, subtitle, scene })
+    }
+
+    /// A chart that only says why it is empty.
+    fn empty(
+        name: &'static str,
+        title: &str,
+        subtitle: &str,
+        why: &str,
+    ) -> Result<Self, ReportError> {
+        let scene = frame::no_data(title, subtitle, why);
+        Ok(Chart { empty: true, ..Chart::new(name, title, subtitle, scene)? })
     }
 
     /// The chart as a stand-alone SVG document.
@@ -148,8 +168,31 @@ impl Chart {
         let file = dir.join(format!("{}.svg", self.name));
         fs::write(&file, self.svg()?).map_err(ReportError::io("write", &file))?;
         let file = dir.join(format!("{}.png", self.name));
-        let mut backend = BitMapBackend::new(&file, self.size());
-        self.draw(&mut backend, BITMAP_TEXT, &file)
+        fs::write(&file, self.png(&file)?).map_err(ReportError::io("write", &file))
+    }
+
+    /// The chart as a PNG image; `file` is named in errors.
+    fn png(&self, file: &Path) -> Result<Vec<u8>, ReportError> {
+        let (width, height) = self.size();
+        let mut pixels = vec![0; width as usize * height as usize * 3];
+        {
+            let mut backend = BitMapBackend::with_buffer(&mut pixels, (width, height));
+            self.draw(&mut backend, BITMAP_TEXT, file)?;
+        }
+        let problem = |error: png::EncodingError| ReportError::Draw {
+            path: file.to_path_buf(),
+            problem: error.to_string(),
+        };
+        let mut image = Vec::new();
+        let mut encoder = png::Encoder::new(&mut image, width, height);
+        encoder.set_color(png::ColorType::Rgb);
+        encoder.set_compression(png::Compression::Balanced);
+        // Areas of one colour and repeated rows compress best as they are.
+        encoder.set_filter(png::Filter::NoFilter);
+        let mut writer = encoder.write_header().map_err(problem)?;
+        writer.write_image_data(&pixels).map_err(problem)?;
+        writer.finish().map_err(problem)?;
+        Ok(image)
     }
 
     /// Size in image pixels.

@@ -1,4 +1,7 @@
-//! `paired-dots`: the first primary metric in every replication, joined across policies.
+//! `paired-dots`: the first primary metric that differs, in every replication, joined across policies.
+//!
+//! Under each policy the replications stand side by side in their order, so that equal values do
+//! not hide each other and a line joins equal places.
 
 use std::collections::BTreeMap;
 
@@ -15,15 +18,21 @@ const TITLE: &str = "Do the policies differ in every single storm?";
 /// More lines than this blur into one.
 const MAX_LINES: usize = 200;
 const MAX_POLICIES: usize = 12;
+/// Share of a policy's column over which its replications are spread, and its limit in pixels.
+const SPREAD: (f64, f64) = (0.62, 150.0);
 
 /// Draws the chart.
 pub(super) fn draw(view: &CompareView<'_>) -> Result<Chart, ReportError> {
-    let metric = view.primary().into_iter().next();
+    let primary = view.primary();
+    let metric = primary.iter().find(|metric| !metric.never_differs()).or(primary.first()).copied();
+    if metric.is_some_and(|metric| metric.never_differs()) {
+        let why = "no primary metric differs in any replication";
+        return Chart::empty(NAME, TITLE, view.subtitle, why);
+    }
     let lines = metric.map(|metric| lines(view, metric.key())).unwrap_or_default();
     let (Some(metric), false) = (metric, lines.is_empty()) else {
         let why = "replications.csv has no values of a primary metric";
-        let scene = frame::no_data(TITLE, view.subtitle, why);
-        return Chart::new(NAME, TITLE, view.subtitle, scene);
+        return Chart::empty(NAME, TITLE, view.subtitle, why);
     };
     let policies = &view.policies[..view.policies.len().min(MAX_POLICIES)];
     let (mut scene, top) = frame::open(460.0, TITLE, view.subtitle);
@@ -52,16 +61,18 @@ pub(super) fn draw(view: &CompareView<'_>) -> Result<Chart, ReportError> {
     scene.line((area.left, area.bottom()), (area.right(), area.bottom()), AXIS, 1.0);
     let step = area.width / policies.len() as f64;
     let x_of = |policy: usize| area.left + (policy as f64 + 0.5) * step;
-    draw_lines(&mut scene, &lines, policies.len(), (&x_of, &y));
+    let spread = (step * SPREAD.0).min(SPREAD.1);
+    draw_lines(&mut scene, &lines, (policies.len(), spread), (&x_of, &y));
     for (index, policy) in policies.iter().enumerate() {
         let at = (x_of(index), area.bottom() + 16.0);
         scene.text(at, &fit_text(policy, LABEL, step - 8.0), LABEL, Align::Middle);
         if let Some(row) = metric.rows.iter().find(|row| row.policy == *policy) {
             let mean = y.at(row.mean);
-            scene.line((at.0 - 22.0, mean), (at.0 + 22.0, mean), INK, 2.5);
+            let reach = spread / 2.0 + 8.0;
+            scene.line((at.0 - reach, mean), (at.0 + reach, mean), INK, 2.0);
         }
     }
-    let mut text = format!("{} replications", lines.len());
+    let mut text = format!("{} replications, side by side in their order", lines.len());
     if lines.len() > MAX_LINES {
         text = format!("{text}, the first {MAX_LINES} drawn");
     }
@@ -91,17 +102,29 @@ fn lines(view: &CompareView<'_>, (name, labels): (&str, &str)) -> Lines {
 fn draw_lines(
     scene: &mut Scene,
     lines: &Lines,
-    policies: usize,
+    (policies, spread): (usize, f64),
     (x_of, y): (&impl Fn(usize) -> f64, &Axis),
 ) {
-    let strokes = if lines.len() > 60 { 0.3 } else { 0.6 };
-    let shown = || lines.values().take(MAX_LINES);
-    let place = |point: &(usize, f64)| (x_of(point.0), y.at(point.1));
-    for line in shown() {
-        let points = line.iter().filter(|point| point.0 < policies).map(place).collect();
-        scene.path(points, GREY.alpha(strokes), 1.0);
+    let strokes = if lines.len() > 60 { 0.2 } else { 0.45 };
+    let shown = lines.len().min(MAX_LINES);
+    let radius = if shown > 60 { 2.0 } else { 3.0 };
+    let offset = |index: usize| match shown {
+        0 | 1 => 0.0,
+        _ => spread * (index as f64 / (shown - 1) as f64 - 0.5),
+    };
+    let places: Vec<Vec<(f64, f64)>> = lines
+        .values()
+        .take(shown)
+        .enumerate()
+        .map(|(index, line)| {
+            let known = line.iter().filter(|point| point.0 < policies);
+            known.map(|point| (x_of(point.0) + offset(index), y.at(point.1))).collect()
+        })
+        .collect();
+    for line in &places {
+        scene.path(line.clone(), GREY.alpha(strokes), 1.0);
     }
-    for point in shown().flatten().filter(|point| point.0 < policies) {
-        scene.disc(place(point), 3.0, BLUE.alpha(0.55));
+    for at in places.into_iter().flatten() {
+        scene.disc(at, radius, BLUE.alpha(0.7));
     }
 }

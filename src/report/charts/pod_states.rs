@@ -29,8 +29,7 @@ const STATES: [(&str, &str, Color, bool); 7] = [
 pub(super) fn draw(run: &RunView<'_>) -> Result<Chart, ReportError> {
     let layers = layers(run);
     if layers.is_empty() {
-        let scene = frame::no_data(TITLE, run.subtitle, "timeseries.csv has no pods{state}");
-        return Chart::new(NAME, TITLE, run.subtitle, scene);
+        return Chart::empty(NAME, TITLE, run.subtitle, "timeseries.csv has no pods{state}");
     }
     let (mut scene, top) = frame::open(430.0, TITLE, run.subtitle);
     let lost = run.series("pods_lost").first().filter(|series| series.max() > 0.0);

@@ -1,10 +1,10 @@
 //! `recovery`: how long each workload took to be whole again, split into what took the time.
 
 use super::Chart;
-use super::axis::Axis;
+use super::axis::{Axis, time_label};
 use super::frame::{self, Key, LABEL, MARGIN, SMALL, WIDTH, legend, note, x_axis};
 use super::palette::{BLUE, INK, MUTED, ORANGE, SKY, WHITE};
-use super::scene::{Align, Area, Color, Font, Scene, fit_text};
+use super::scene::{Align, Area, Color, Font, Scene, fit_text, text_width};
 use super::steps::RunView;
 use crate::report::ReportError;
 use crate::report::format::duration;
@@ -16,8 +16,13 @@ const TITLE: &str = "How long until every workload was whole again?";
 const MAX_BARS: usize = 24;
 const ROW: f64 = 25.0;
 /// Left edge of the bars, with one fault and with several to name.
-const LEFT: (f64, f64) = (250.0, 380.0);
+const LEFT: (f64, f64) = (250.0, 440.0);
+/// Where the names of workloads end, if faults are named beside them.
+const NAMES: f64 = 200.0;
 const VALUE: Font = Font::new(11.0, INK);
+
+const PART: Font = Font::new(10.5, INK);
+const PART_ON_DARK: Font = Font::new(10.5, WHITE).bold();
 
 /// The parts of a recovery, in order: legend text, colour, hatched.
 pub(super) const PARTS: [(&str, Color, bool); 3] =
@@ -33,7 +38,8 @@ pub(super) fn part_keys() -> Vec<(Key, &'static str)> {
         .collect()
 }
 
-/// Draws the parts of one recovery side by side from `x`'s zero on; returns the end in pixels.
+/// Draws the parts of one recovery side by side from `x`'s zero on, each with its length where
+/// there is room; returns the end in pixels.
 pub(super) fn stacked_bar(
     scene: &mut Scene,
     (top, height): (f64, f64),
@@ -50,6 +56,17 @@ pub(super) fn stacked_bar(
             scene.hatch(area, WHITE.alpha(0.6), 6.0);
         }
         scene.line((to, top), (to, top + height), WHITE, 1.0);
+        let text = duration(length);
+        let width = text_width(&text, PART);
+        if width + 10.0 <= area.width {
+            let at = (f64::midpoint(from, to), top + height / 2.0);
+            let font = if hatched { PART_ON_DARK } else { PART };
+            if hatched {
+                let plate = Area::new(at.0 - width / 2.0 - 4.0, top, width + 8.0, height);
+                scene.rect(plate, color);
+            }
+            scene.text(at, &text, font, Align::Middle);
+        }
         sum += length.max(0.0);
     }
     x.at(sum)
@@ -61,8 +78,7 @@ pub(super) fn draw(run: &RunView<'_>) -> Result<Chart, ReportError> {
         run.recovery.iter().filter(|row| row.replicas_lost > 0 || row.censored).collect();
     if rows.is_empty() {
         let why = "no fault cost a workload any ready replica";
-        let scene = frame::no_data(TITLE, run.subtitle, why);
-        return Chart::new(NAME, TITLE, run.subtitle, scene);
+        return Chart::empty(NAME, TITLE, run.subtitle, why);
     }
     rows.sort_by(|a, b| {
         let slower = length(b, run).total_cmp(&length(a, run));
@@ -78,17 +94,20 @@ pub(super) fn draw(run: &RunView<'_>) -> Result<Chart, ReportError> {
         keys.push((Key::Dashed(MUTED), "not whole by the end of the run"));
     }
     let top = legend(&mut scene, top, &keys) + 14.0;
-    let area = Area::new(left, top, WIDTH - left - MARGIN - 60.0, shown.len() as f64 * ROW);
+    let area = Area::new(left, top, WIDTH - left - MARGIN - 64.0, shown.len() as f64 * ROW);
     let longest = shown.iter().map(|row| bar_length(row)).fold(1.0, f64::max);
     let x = Axis::lengths((0.0, longest), (area.left, area.right()), 7);
-    x_axis(&mut scene, area, &x, "time since the fault");
+    x_axis(&mut scene, area, &x, "time since the fault began");
     scene.text((left - 8.0, area.top - 7.0), "replicas lost", SMALL, Align::Right);
     for (index, row) in shown.iter().enumerate() {
         draw_bar(&mut scene, (left, area.top + index as f64 * ROW), row, &x, run);
     }
     if rows.len() > shown.len() {
         let hidden = rows.len() - shown.len();
-        note(&mut scene, &format!("The {MAX_BARS} slowest; {hidden} more are in recovery.csv"));
+        note(
+            &mut scene,
+            &format!("The {MAX_BARS} slowest of {}; {hidden} more are in recovery.csv", rows.len()),
+        );
     }
     Chart::new(NAME, TITLE, run.subtitle, scene)
 }
@@ -112,14 +131,21 @@ fn draw_bar(
 ) {
     let middle = top + ROW / 2.0;
     let fault = run.faults.iter().find(|fault| fault.fault == row.fault);
-    let name = match fault {
+    match fault {
         Some(fault) if run.faults.len() > 1 => {
-            format!("{} · {} {}", row.workload, fault.kind, fault.target)
+            let name = fit_text(&row.workload, LABEL, NAMES - MARGIN);
+            scene.text((NAMES, middle), &name, LABEL, Align::Right);
+            let what = format!("{} {}", fault.kind, fault.target);
+            let at = format!(" at {}", time_label(fault.start_seconds.round()));
+            let room = left - 40.0 - NAMES - 12.0 - text_width(&at, SMALL);
+            let what = fit_text(what.trim_end(), SMALL, room) + &at;
+            scene.text((NAMES + 12.0, middle), &what, SMALL, Align::Left);
         }
-        _ => row.workload.clone(),
-    };
-    let name = fit_text(&name, LABEL, left - MARGIN - 44.0);
-    scene.text((left - 40.0, middle), &name, LABEL, Align::Right);
+        _ => {
+            let name = fit_text(&row.workload, LABEL, left - MARGIN - 44.0);
+            scene.text((left - 40.0, middle), &name, LABEL, Align::Right);
+        }
+    }
     let lost = format!("−{}", row.replicas_lost);
     scene.text((left - 8.0, middle), &lost, SMALL, Align::Right);
     let parts = [row.detect_seconds, row.reschedule_seconds, row.ready_seconds];
@@ -137,6 +163,9 @@ fn draw_bar(
         scene.text((right + 11.0, middle), &text, VALUE, Align::Left);
     } else {
         let total = row.time_to_whole_seconds.unwrap_or_else(|| bar_length(row));
-        scene.text((end + 6.0, middle), &duration(total), VALUE, Align::Left);
+        let text = duration(total);
+        let plate = Area::new(end + 3.0, middle - 8.0, text_width(&text, VALUE) + 6.0, 16.0);
+        scene.rect(plate, WHITE);
+        scene.text((end + 6.0, middle), &text, VALUE, Align::Left);
     }
 }

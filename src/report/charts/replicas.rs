@@ -23,8 +23,14 @@ struct Panel<'a> {
     workload: &'a str,
     ready: &'a Series,
     desired: Option<&'a Series>,
-    /// The largest number of replicas missing at any moment.
-    short: f64,
+    /// Ready and desired replicas at the moment at which most were missing, if any were.
+    worst: Option<(f64, f64)>,
+}
+
+impl Panel<'_> {
+    fn short(&self) -> f64 {
+        self.worst.map_or(0.0, |(ready, desired)| desired - ready)
+    }
 }
 
 /// Draws the chart.
@@ -32,15 +38,17 @@ pub(super) fn draw(run: &RunView<'_>) -> Result<Chart, ReportError> {
     let all = panels(run);
     if all.is_empty() {
         let why = "timeseries.csv has no workload_replicas_ready";
-        let scene = frame::no_data(TITLE, run.subtitle, why);
-        return Chart::new(NAME, TITLE, run.subtitle, scene);
+        return Chart::empty(NAME, TITLE, run.subtitle, why);
     }
     let shown = &all[..all.len().min(MAX_PANELS)];
     let rows = shown.len().div_ceil(COLUMNS);
     let notes = if all.len() > shown.len() { 26.0 } else { 6.0 };
     let height = 92.0 + rows as f64 * PANEL_HEIGHT + 24.0 + notes;
     let (mut scene, top) = frame::open(height, TITLE, run.subtitle);
-    let mut keys = vec![(Key::Fill(BLUE.alpha(0.35)), "ready"), (Key::Dashed(BLACK), "desired")];
+    let mut keys = vec![
+        (Key::Fill(BLUE.alpha(0.35)), "ready replicas"),
+        (Key::Dashed(BLACK), "desired replicas"),
+    ];
     if !run.faults.is_empty() {
         keys.push((Key::Band, "fault"));
     }
@@ -76,27 +84,33 @@ fn panels<'a>(run: &'a RunView<'_>) -> Vec<Panel<'a>> {
         .map(|ready| {
             let workload = ready.label("workload");
             let desired = desired.iter().find(|series| series.label("workload") == workload);
-            let short = desired.map_or(0.0, |desired| shortage(ready, desired));
-            Panel { workload, ready, desired, short }
+            let worst = desired.and_then(|desired| worst(ready, desired));
+            Panel { workload, ready, desired, worst }
         })
         .collect();
     if panels.len() > MAX_PANELS {
-        panels.sort_by(|a, b| b.short.total_cmp(&a.short).then(a.workload.cmp(b.workload)));
+        panels.sort_by(|a, b| b.short().total_cmp(&a.short()).then(a.workload.cmp(b.workload)));
     }
     panels
 }
 
-/// The largest number of replicas missing at any moment.
-fn shortage(ready: &Series, desired: &Series) -> f64 {
+/// Ready and desired replicas at the first moment at which most were missing.
+fn worst(ready: &Series, desired: &Series) -> Option<(f64, f64)> {
     let times = ready.points.iter().chain(&desired.points).map(|point| point.0);
-    times.map(|time| desired.at(time) - ready.at(time)).fold(0.0, f64::max)
+    let mut worst: Option<(f64, f64)> = None;
+    for (now, wanted) in times.map(|time| (ready.at(time), desired.at(time))) {
+        if wanted - now > worst.map_or(0.5, |(ready, desired)| desired - ready) {
+            worst = Some((now, wanted));
+        }
+    }
+    worst
 }
 
 fn draw_panel(scene: &mut Scene, cell: Area, panel: &Panel<'_>, run: &RunView<'_>, last: bool) {
     let area = Area::new(cell.left + 26.0, cell.top + 26.0, cell.width - 48.0, cell.height - 52.0);
     let x = Axis::time((0.0, run.end), (area.left, area.right()), 4);
     let high = panel.ready.max().max(panel.desired.map_or(0.0, Series::max));
-    let y = Axis::counts(high, (area.bottom(), area.top), 3);
+    let y = Axis::counts(high, (area.bottom(), area.top + 5.0), 3);
     for (value, label) in &y.ticks {
         let py = y.at(*value);
         scene.line((area.left, py), (area.right(), py), GRID, 1.0);
@@ -129,7 +143,10 @@ fn draw_panel(scene: &mut Scene, cell: Area, panel: &Panel<'_>, run: &RunView<'_
 
 fn panel_title(scene: &mut Scene, area: Area, panel: &Panel<'_>) {
     let y = area.top - 14.0;
-    let short = if panel.short >= 0.5 { format!("{} missing", panel.short) } else { String::new() };
+    let short = match panel.worst {
+        Some((ready, desired)) => format!("{ready} of {desired} at worst"),
+        None => String::new(),
+    };
     let room = area.width + 20.0 - text_width(&short, SHORT) - 8.0;
     let name = fit_text(panel.workload, HEADING, room);
     scene.text((area.left - 20.0, y), &name, HEADING, Align::Left);

@@ -134,8 +134,20 @@ impl Scene {
         self.path(vec![(l, t), (r, t), (r, b), (l, b), (l, t)], color, width);
     }
 
-    pub(super) fn path(&mut self, points: Vec<(f64, f64)>, color: Color, width: f64) {
-        if points.len() > 1 {
+    /// A line through the points. Where it turns back on itself it is cut in two: backends stroke
+    /// such a turn as a sliver that vanishes.
+    pub(super) fn path(&mut self, mut points: Vec<(f64, f64)>, color: Color, width: f64) {
+        points.dedup();
+        let turn = points.windows(3).position(|p| {
+            let (a, b) = ((p[1].0 - p[0].0, p[1].1 - p[0].1), (p[2].0 - p[1].0, p[2].1 - p[1].1));
+            (a.0 * b.1 - a.1 * b.0).abs() < 1e-9 && a.0 * b.0 + a.1 * b.1 < 0.0
+        });
+        if let Some(at) = turn {
+            let rest = points.split_off(at + 1);
+            points.push(rest[0]);
+            self.shapes.push(Shape::Path { points, color, width });
+            self.path(rest, color, width);
+        } else if points.len() > 1 {
             self.shapes.push(Shape::Path { points, color, width });
         }
     }

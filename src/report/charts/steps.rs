@@ -6,7 +6,7 @@ use super::axis::Axis;
 use super::{Caption, RunTables};
 use crate::report::ReportError;
 use crate::report::format::parse_labels;
-use crate::tables::{FaultRow, PodRow, RecoveryRow, SeriesRow};
+use crate::tables::{FaultRow, NodeRow, PodRow, RecoveryRow, SeriesRow};
 
 /// One step function: from each point's time on, its value holds.
 #[derive(Clone, Debug, Default)]
@@ -75,6 +75,7 @@ impl Series {
 pub(super) struct RunView<'a> {
     series: BTreeMap<&'a str, Vec<Series>>,
     pub(super) pods: &'a [PodRow],
+    pub(super) nodes: &'a [NodeRow],
     pub(super) faults: &'a [FaultRow],
     pub(super) recovery: &'a [RecoveryRow],
     pub(super) subtitle: &'a str,
@@ -127,6 +128,7 @@ impl<'a> RunView<'a> {
         Ok(RunView {
             series,
             pods: tables.pods,
+            nodes: tables.nodes,
             faults: tables.faults,
             recovery: tables.recovery,
             subtitle: &caption.subtitle,

@@ -97,14 +97,91 @@ fn comparison_charts_are_sound_for_any_size() {
 }
 
 #[test]
+fn charts_name_what_their_axes_and_marks_mean() {
+    let drawn = of_run(&fixtures::run(10, 12), &caption());
+    let compared = of_comparison(&fixtures::comparison(4, 30));
+    let expected: [(&str, &[&str]); 10] = [
+        ("pod-states", &["pods", "time since the start", "ready in truth (the API learns later)"]),
+        ("ready-replicas", &["ready replicas", "desired replicas", "time since the start"]),
+        ("recovery", &["detect", "reschedule", "time since the fault began", "replicas lost"]),
+        ("utilisation", &["requested ÷ allocatable", "100 %", "time since the start", "cpu"]),
+        ("node-heatmap", &["CPU requested ÷ allocatable", "50 %", "node without power", "zone a"]),
+        ("pending-time", &["time from creation to binding", "share of the pods created"]),
+        (
+            "recovery-by-policy",
+            &["mean over affected workloads and replications, since the fault began", "6m"],
+        ),
+        ("differences", &["time to whole, p95", "lower is better", "0 pp", "fast-failover"]),
+        ("paired-dots", &["time to whole, p95 (lower is better)", "mean", "6m"]),
+        ("means", &["availability, shop/checkout", "higher is better", "99.4 %", "baseline"]),
+    ];
+    for (chart, (name, texts)) in drawn.iter().chain(&compared).zip(expected) {
+        assert_eq!(chart.name, name);
+        assert!(!chart.empty && chart.title.ends_with('?'), "{name}: {}", chart.title);
+        let written: Vec<&str> = chart
+            .scene
+            .shapes
+            .iter()
+            .filter_map(|shape| match shape {
+                Shape::Text { text, .. } => Some(text.as_str()),
+                _ => None,
+            })
+            .collect();
+        for text in texts {
+            assert!(written.contains(text), "{name} does not say `{text}`: {written:?}");
+        }
+    }
+}
+
+#[test]
+fn what_does_not_fit_is_counted() {
+    let crowd = crowded();
+    let say = |run: &Run, name: &str| {
+        let charts = of_run(run, &caption());
+        let chart = charts.into_iter().find(|chart| chart.name == name).unwrap();
+        assert!(!chart.empty, "{name}");
+        chart.svg().unwrap()
+    };
+    for name in ["pod-states", "utilisation", "node-heatmap"] {
+        assert!(
+            say(&crowd, name).contains("30 faults (1 zoneOutage, 29 nodeCrash), up to "),
+            "{name}"
+        );
+    }
+    assert!(say(&crowd, "ready-replicas").contains("28 more are in timeseries.csv"));
+    assert!(say(&crowd, "recovery").contains(" more are in recovery.csv"));
+    assert!(say(&crowd, "node-heatmap").contains("150 nodes, averaged into "));
+    // Large clusters have no series per node.
+    let mut large = fixtures::run(4, 300);
+    large.series.retain(|row| row.metric != "node_allocated_ratio");
+    assert!(say(&large, "node-heatmap").contains("pods bound to the node"));
+}
+
+#[test]
+fn lines_that_turn_back_are_cut() {
+    let mut scene = Scene::new(10.0, 10.0);
+    let color = palette::BLUE;
+    scene.path(vec![(0.0, 5.0), (4.0, 5.0), (4.0, 9.0), (4.0, 5.0), (8.0, 5.0)], color, 1.0);
+    let lines: Vec<usize> = scene
+        .shapes
+        .iter()
+        .filter_map(|shape| match shape {
+            Shape::Path { points, .. } => Some(points.len()),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(lines, [3, 3]);
+}
+
+#[test]
 fn empty_input_says_so() {
     let run = Run::default();
     for chart in of_run(&run, &Caption::default()) {
         let svg = chart.svg().unwrap();
-        assert!(svg.contains("no data: "), "{} has no word on its emptiness", chart.name);
+        assert!(svg.contains("nothing to draw: "), "{} has no word on its emptiness", chart.name);
     }
     for chart in of_comparison(&Comparison::default()) {
-        assert!(chart.svg().unwrap().contains("no data: "), "{}", chart.name);
+        assert!(chart.svg().unwrap().contains("nothing to draw: "), "{}", chart.name);
     }
 }
 

@@ -3,8 +3,8 @@
 use super::Chart;
 use super::axis::Axis;
 use super::frame::{
-    self, Key, MARGIN, WIDTH, fault_bands, fault_edges, fault_label_height, fault_labels, legend,
-    x_axis, y_axis,
+    self, DOTS, Key, MARGIN, WIDTH, fault_bands, fault_edges, fault_label_height, fault_labels,
+    legend, x_axis, y_axis,
 };
 use super::palette::categorical;
 use super::scene::Area;
@@ -12,7 +12,7 @@ use super::steps::RunView;
 use crate::report::ReportError;
 
 const NAME: &str = "utilisation";
-const TITLE: &str = "How much of the cluster is allocated?";
+const TITLE: &str = "How much of the cluster do the pods request?";
 /// More lines than this cannot be told apart.
 const MAX_LINES: usize = 6;
 
@@ -21,8 +21,7 @@ pub(super) fn draw(run: &RunView<'_>) -> Result<Chart, ReportError> {
     let all = run.series("cluster_allocated_ratio");
     if all.is_empty() {
         let why = "timeseries.csv has no cluster_allocated_ratio";
-        let scene = frame::no_data(TITLE, run.subtitle, why);
-        return Chart::new(NAME, TITLE, run.subtitle, scene);
+        return Chart::empty(NAME, TITLE, run.subtitle, why);
     }
     let shown = &all[..all.len().min(MAX_LINES)];
     let (mut scene, top) = frame::open(370.0, TITLE, run.subtitle);
@@ -31,7 +30,11 @@ pub(super) fn draw(run: &RunView<'_>) -> Result<Chart, ReportError> {
         .enumerate()
         .map(|(index, series)| {
             let color = categorical(index);
-            let key = if index % 2 == 0 { Key::Line(color) } else { Key::Dashed(color) };
+            let key = match index % 3 {
+                0 => Key::Line(color),
+                1 => Key::Dashed(color),
+                _ => Key::Dotted(color),
+            };
             (key, series.label("resource"))
         })
         .collect();
@@ -42,15 +45,15 @@ pub(super) fn draw(run: &RunView<'_>) -> Result<Chart, ReportError> {
     let high = shown.iter().map(|series| series.max()).fold(1.0, f64::max);
     let y = Axis::shares((0.0, high), (area.bottom(), area.top), 5);
     x_axis(&mut scene, area, &x, "time since the start");
-    y_axis(&mut scene, area, &y, "requests ÷ allocatable");
+    y_axis(&mut scene, area, &y, "requested ÷ allocatable");
     fault_bands(&mut scene, area, &x, run.faults);
     fault_labels(&mut scene, area, &x, run.faults);
     for (index, series) in shown.iter().enumerate() {
         let corners = series.corners(&x, &y);
-        if index % 2 == 0 {
-            scene.path(corners, categorical(index), 2.0);
-        } else {
-            scene.dashed(&corners, categorical(index), 2.0, (7.0, 3.5));
+        match index % 3 {
+            0 => scene.path(corners, categorical(index), 2.0),
+            1 => scene.dashed(&corners, categorical(index), 2.0, (7.0, 3.5)),
+            _ => scene.dashed(&corners, categorical(index), 2.5, DOTS),
         }
     }
     fault_edges(&mut scene, area, &x, run.faults);

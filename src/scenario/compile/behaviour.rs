@@ -10,7 +10,7 @@ use super::pods::Surroundings;
 use super::refuse;
 use super::symbols::Symbols;
 use super::workloads::Collected;
-use crate::base::diag::Diagnostics;
+use crate::base::diag::{Diagnostic, Diagnostics, Severity, codes};
 use crate::base::time::{SimDuration, SimTime};
 use crate::model::{AppBehaviour, FailureMode, FailureProcess, Onset, Recovers};
 use crate::rng::Distribution;
@@ -96,6 +96,37 @@ impl<'a> Surround<'a> {
         }
     }
 
+    /// An entry of `behaviour:` that chooses no container is a slip more often than not.
+    pub(super) fn check_used(&self, objects: &[Manifest], found: &mut Diagnostics) {
+        for (index, entry) in self.behaviour.iter().enumerate() {
+            let chosen = objects.iter().filter_map(|m| Some((m, pod_metadata(&m.object)?))).any(
+                |(manifest, metadata)| {
+                    let pod = manifest.object.pod_spec();
+                    let init = pod.and_then(|pod| pod.init_containers.as_ref());
+                    let mut all = init.into_iter().chain(pod.map(|pod| &pod.containers)).flatten();
+                    all.any(|container| {
+                        let namespace = manifest.object.namespace();
+                        self.entries(metadata, namespace, &container.name)
+                            .any(|other| std::ptr::eq(other, entry))
+                    })
+                },
+            );
+            if !chosen {
+                let message = "the entry chooses no container of any workload";
+                found.push(
+                    Diagnostic::new(
+                        Severity::Warning,
+                        codes::UNRESOLVED,
+                        Some(entry.span),
+                        message,
+                    )
+                    .at(format!("spec.behaviour[{index}]"))
+                    .help("selector, namespace and container must match a pod template"),
+                );
+            }
+        }
+    }
+
     fn selects(&self, selector: &LabelSelector, place: (&ObjectMeta, &str)) -> bool {
         let (metadata, _) = place;
         let labels = metadata.labels.clone().unwrap_or_default();
@@ -123,6 +154,17 @@ impl<'a> Surround<'a> {
             })
             .collect();
         chosen.into_iter()
+    }
+}
+
+/// Metadata of the pods of a workload that is simulated.
+#[expect(clippy::wildcard_enum_match_arm, reason = "other kinds have no simulated pods")]
+fn pod_metadata(object: &Object) -> Option<&ObjectMeta> {
+    match object {
+        Object::Pod(o) => Some(&o.metadata),
+        Object::Deployment(o) => o.spec.as_ref()?.template.metadata.as_ref(),
+        Object::ReplicaSet(o) => o.spec.as_ref()?.template.as_ref()?.metadata.as_ref(),
+        _ => None,
     }
 }
 

@@ -13,6 +13,7 @@ use crate::model::{
 };
 use crate::rng::Distribution;
 use crate::scenario::file::LoadedScenario;
+use crate::scenario::manifest::PODS_MAX;
 use crate::scenario::read::Located;
 use crate::scenario::spec::{self, Occurrence, RandomDuration, Target};
 
@@ -176,6 +177,11 @@ pub(super) fn operations(
     for operation in &loaded.scenario.spec.operations {
         let kind = match &operation.kind {
             spec::OperationKind::Scale { workload, replicas } => {
+                if i64::from(replicas.value) > i64::from(PODS_MAX) {
+                    let message = format!("{} pods", replicas.value);
+                    let finding = Diagnostic::error(codes::OUT_OF_RANGE, replicas.span, message);
+                    found.push(finding.help(format!("at most {PODS_MAX} pods can be simulated")));
+                }
                 find(collected, symbols, workload, found).map(|workload| OperationKind::Scale {
                     workload,
                     replicas: i32::try_from(replicas.value).unwrap_or(i32::MAX),
@@ -284,7 +290,8 @@ fn is_deployment(
     let kind = collected.workloads[id].kind;
     if kind != WorkloadKind::Deployment {
         let message = format!("{} is a {}: only Deployments roll out", name.value, kind.name());
-        found.push(Diagnostic::error(codes::UNRESOLVED, name.span, message));
+        let finding = Diagnostic::error(codes::UNRESOLVED, name.span, message);
+        found.push(finding.help("name a Deployment"));
     }
     kind == WorkloadKind::Deployment
 }

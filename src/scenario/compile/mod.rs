@@ -30,8 +30,8 @@ use crate::base::time::SimTime;
 use crate::model::{Model, Pool, PoolId, Service, ServiceId, Start};
 use crate::rng::Distribution;
 use crate::scenario::file::{LoadedPolicy, LoadedScenario};
-use crate::scenario::manifest::{Manifest, Object, Origin};
-use crate::scenario::spec;
+use crate::scenario::manifest::{Manifest, Object, Origin, PODS_MAX};
+use crate::scenario::spec::{self, NODES_MAX};
 
 /// Seed of scenarios that name none.
 pub const DEFAULT_SEED: u64 = 1;
@@ -74,6 +74,8 @@ pub fn compile(
     let (pools, machines) = machines(loaded, &mut symbols);
     let around = Surround::new(loaded, policy, found);
     let (mut collected, services) = workloads(loaded, &around, &mut symbols, found);
+    around.check_used(&loaded.workloads.objects, found);
+    check_pods(loaded, &collected, found);
     namespaces(loaded, &mut symbols);
     behaviour::image_sizes(&spec.behaviour, &collected, &mut symbols);
     let scheduler = scheduler::compile(policy.scheduler.as_ref(), &mut symbols, found);
@@ -118,6 +120,12 @@ pub fn compile(
     })
 }
 
+/// Checks a scheduler configuration by itself: its extenders, plugins' arguments, and what its
+/// profiles come to.
+pub fn check_scheduler(config: &spec::SchedulerConfig, found: &mut Diagnostics) {
+    scheduler::compile(Some(config), &mut Symbols::default(), found);
+}
+
 /// The question that a scenario asks, or what it says of itself.
 fn description(metadata: &spec::Metadata) -> String {
     let text = metadata.question.as_ref().or(metadata.description.as_ref());
@@ -149,6 +157,18 @@ fn workloads(
     (collected, services)
 }
 
+/// All workloads together must not ask for more pods than a simulation can hold.
+fn check_pods(loaded: &LoadedScenario, collected: &Collected, found: &mut Diagnostics) {
+    let pods: i64 = collected.workloads.values().map(|w| i64::from(w.replicas.max(0))).sum();
+    let single = collected.workloads.values().any(|w| w.replicas > PODS_MAX);
+    if pods > i64::from(PODS_MAX) && !single {
+        let message = format!("the workloads ask for {pods} pods");
+        let span = loaded.scenario.metadata.name.span;
+        let finding = Diagnostic::error(codes::OUT_OF_RANGE, span, message).at("spec.workloads");
+        found.push(finding.help(format!("at most {PODS_MAX} pods can be simulated")));
+    }
+}
+
 /// The cluster's pools and nodes, pools first, in order of declaration.
 fn machines(loaded: &LoadedScenario, symbols: &mut Symbols) -> (IdVec<PoolId, Pool>, Machines) {
     let default_boot = Distribution::log_normal_from_p99(DEFAULT_BOOT_S.0, DEFAULT_BOOT_S.1)
@@ -163,7 +183,7 @@ fn machines(loaded: &LoadedScenario, symbols: &mut Symbols) -> (IdVec<PoolId, Po
             price_per_hour: price,
             boot_s: pool.boot.as_ref().map_or_else(|| default_boot.clone(), |b| b.0.clone()),
         });
-        for ordinal in 0..pool.count.value {
+        for ordinal in 0..pool.count.value.min(NODES_MAX) {
             let zone = pool.zones.get(ordinal as usize % pool.zones.len().max(1));
             let place = Place {
                 name: &format!("{}-{ordinal}", pool.name.value),

@@ -18,6 +18,8 @@ use crate::model::{
     TolerationOperator, Weighted, WorkloadId,
 };
 
+/// A hundred years, beyond which seconds of the API need not be told apart.
+const SECONDS_MAX: u64 = 100 * 365 * 86_400;
 /// A preStop hook of unknown length (exec, HTTP) takes this long.
 const PRE_STOP_HOOK: SimDuration = SimDuration::from_secs(1);
 
@@ -210,9 +212,10 @@ pub(super) fn compile_probe(probe: &Probe) -> Option<ProbeSpec> {
     })
 }
 
-/// Seconds of an API field; negative ones were refused before and count as zero.
-fn seconds(value: i64) -> SimDuration {
-    SimDuration::from_secs(u64::try_from(value).unwrap_or(0))
+/// Seconds of an API field; negative ones were refused before and count as zero, and what is
+/// longer than a century as a century.
+pub(super) fn seconds(value: i64) -> SimDuration {
+    SimDuration::from_secs(u64::try_from(value).unwrap_or(0).min(SECONDS_MAX))
 }
 
 fn node_selector(
@@ -353,7 +356,7 @@ pub(super) fn compile_toleration(symbols: &mut Symbols, t: &KubeToleration) -> T
         },
         value: symbols.intern(t.value.as_deref().unwrap_or_default()),
         effect: t.effect.as_deref().and_then(effect),
-        seconds: t.toleration_seconds,
+        seconds: t.toleration_seconds.map(|seconds| seconds.min(SECONDS_MAX.cast_signed())),
     }
 }
 

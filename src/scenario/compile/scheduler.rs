@@ -4,18 +4,19 @@ use k8s_openapi::api::core::v1::{NodeAffinity, TopologySpreadConstraint};
 
 use super::pods;
 use super::symbols::Symbols;
-use crate::base::diag::{Diagnostic, Diagnostics, Severity, codes};
+use crate::base::diag::{Diagnostic, Diagnostics, Severity, Span, codes};
 use crate::base::time::SimDuration;
 use crate::model::{
-    FitStrategy, PluginArgs, ResourceWeight, SchedulerConfig, ShapePoint, SpreadDefaults, Weighted,
+    FitStrategy, PluginArgs, Profile, ResourceWeight, SchedulerConfig, ShapePoint, SpreadDefaults,
+    Weighted,
 };
-use crate::scenario::node::Node;
+use crate::scenario::node::{Node, Step, short};
 use crate::scenario::read::{Fields, Located, Read, record};
-use crate::scenario::spec::{PluginConfig, PluginSet, SchedulerConfig as Configuration};
-use crate::scheduling::Point;
+use crate::scenario::spec::{self, PluginConfig, PluginSet};
 use crate::scheduling::config::{
     RawPoint, RawProfile, default_args, default_profile, merge_profile,
 };
+use crate::scheduling::{Point, plugins};
 
 /// `podInitialBackoffSeconds` where none is given.
 const INITIAL_BACKOFF_S: u32 = 1;
@@ -28,7 +29,7 @@ const DEFAULT_WEIGHT: i64 = 1;
 
 /// The scheduler of a configuration; Kubernetes' defaults where there is none.
 pub(super) fn compile(
-    config: Option<&Configuration>,
+    config: Option<&spec::SchedulerConfig>,
     symbols: &mut Symbols,
     found: &mut Diagnostics,
 ) -> Option<SchedulerConfig> {
@@ -67,41 +68,101 @@ pub(super) fn compile(
         out.profiles.clear();
     }
     let mut sound = true;
-    for profile in &config.profiles {
+    for (index, profile) in config.profiles.iter().enumerate() {
         let global = config.percentage_of_nodes_to_score.as_ref();
-        let percentage = profile.percentage_of_nodes_to_score.as_ref().or(global);
-        let mut raw = RawProfile {
-            scheduler_name: profile.scheduler_name.as_ref().map(|name| name.value.clone()),
-            percentage_of_nodes_to_score: percentage.map(|p| i64::from(p.value)),
-            ..RawProfile::default()
-        };
-        for (name, set) in &profile.plugins.points {
-            if *name == "multiPoint" {
-                raw.multi_point = point(set);
-            } else if let Some(at) = Point::ALL.into_iter().find(|p| p.name() == *name) {
-                raw.points.push((at, point(set)));
-            }
-        }
-        for plugin in &profile.plugin_config {
-            if let Some(args) = arguments(plugin, symbols, found) {
-                raw.args.push((plugin.name.value.clone(), args));
-            }
-        }
-        match merge_profile(&raw) {
-            Ok(merged) => out.profiles.push(merged),
-            Err(problems) => {
-                sound = false;
-                for problem in problems {
-                    found.push(
-                        Diagnostic::error(codes::OUT_OF_RANGE, profile.span, problem.message)
-                            .at(format!("profiles[].{}", problem.path))
-                            .maybe_help(problem.help),
-                    );
-                }
-            }
+        match merged((index, profile), global, symbols, found) {
+            Some(merged) => out.profiles.push(merged),
+            None => sound = false,
         }
     }
     sound.then_some(out)
+}
+
+/// A profile merged with the defaults; `None` when kube-scheduler would refuse it.
+fn merged(
+    (index, profile): (usize, &spec::Profile),
+    percentage: Option<&Located<u32>>,
+    symbols: &mut Symbols,
+    found: &mut Diagnostics,
+) -> Option<Profile> {
+    let percentage = profile.percentage_of_nodes_to_score.as_ref().or(percentage);
+    let mut raw = RawProfile {
+        scheduler_name: profile.scheduler_name.as_ref().map(|name| name.value.clone()),
+        percentage_of_nodes_to_score: percentage.map(|p| i64::from(p.value)),
+        ..RawProfile::default()
+    };
+    for (name, set) in &profile.plugins.points {
+        if *name == "multiPoint" {
+            raw.multi_point = point(set);
+        } else if let Some(at) = Point::ALL.into_iter().find(|p| p.name() == *name) {
+            raw.points.push((at, point(set)));
+        }
+    }
+    let mut configured = Vec::new();
+    for plugin in &profile.plugin_config {
+        if let Some(args) = arguments(plugin, symbols, found) {
+            raw.args.push((plugin.name.value.clone(), args));
+            configured.push(plugin);
+        }
+    }
+    let problems = match merge_profile(&raw) {
+        Ok(merged) => return Some(merged),
+        Err(problems) => problems,
+    };
+    for problem in problems {
+        let (span, plugin) = place(profile, &configured, &problem.path);
+        let unknown = plugin.is_some_and(|name| plugins::find(name).is_err());
+        let code = if unknown { codes::UNKNOWN_PLUGIN } else { codes::OUT_OF_RANGE };
+        let range = problem.message.split_once(" is not between ");
+        let help = range.map_or_else(
+            || "kube-scheduler would refuse this configuration, too".to_owned(),
+            |(_, range)| format!("write a number between {range}"),
+        );
+        found.push(
+            Diagnostic::error(code, span, problem.message)
+                .at(format!("profiles[{index}].{}", problem.path))
+                .help(problem.help.unwrap_or(help)),
+        );
+    }
+    None
+}
+
+/// Where a path below a profile, such as `plugins.score.enabled[0].name`, stands in the source,
+/// and which plugin it is about. `configured` are the plugins whose arguments were merged.
+fn place<'a>(
+    profile: &'a spec::Profile,
+    configured: &[&'a PluginConfig],
+    path: &str,
+) -> (Span, Option<&'a str>) {
+    let mut steps = Vec::new();
+    for part in path.split('.') {
+        let (key, index) = part.split_once('[').map_or((part, None), |(k, i)| (k, Some(i)));
+        steps.push(Step::Key(key));
+        steps.extend(index.and_then(|i| i.trim_end_matches(']').parse().ok()).map(Step::Index));
+    }
+    let set = |point: &str| {
+        let set = profile.plugins.points.iter().find(|(name, _)| *name == point);
+        set.map(|(_, set)| set)
+    };
+    let found = match steps.as_slice() {
+        [Step::Key("plugins"), Step::Key(point), Step::Key(list), Step::Index(at), ..] => {
+            let set = set(point);
+            let list = set.map(|s| if *list == "enabled" { &s.enabled } else { &s.disabled });
+            list.and_then(|list| list.get(*at)).map(|plugin| match &plugin.weight {
+                Some(weight) if path.ends_with(".weight") => (weight.span, None),
+                _ => (plugin.name.span, Some(plugin.name.as_str())),
+            })
+        }
+        [Step::Key("plugins"), Step::Key(point), ..] => set(point).map(|set| (set.span, None)),
+        [Step::Key("pluginConfig"), Step::Index(at), rest @ ..] => {
+            configured.get(*at).map(|plugin| match (&plugin.args, rest) {
+                (Some(args), [Step::Key("args"), rest @ ..]) => (args.locate(rest), None),
+                _ => (plugin.name.span, Some(plugin.name.as_str())),
+            })
+        }
+        _ => None,
+    };
+    found.unwrap_or((profile.span, None))
 }
 
 fn point(set: &PluginSet) -> RawPoint {
@@ -178,13 +239,24 @@ fn arguments(
     symbols: &mut Symbols,
     found: &mut Diagnostics,
 ) -> Option<PluginArgs> {
-    let node = plugin.args.as_ref()?;
     let path = format!("pluginConfig.{}.args", plugin.name.value);
     let Some(args) = default_args(&plugin.name.value) else {
+        if let Err(unknown) = plugins::find(&plugin.name.value) {
+            let message = format!("plugin `{}` is unknown", short(&plugin.name.value));
+            let finding = Diagnostic::error(codes::UNKNOWN_PLUGIN, plugin.name.span, message);
+            let help = unknown.suggestion.map_or_else(
+                || "only kube-scheduler's own plugins can be simulated; `wavetank policies` lists them".to_owned(),
+                |near| format!("did you mean `{near}`?"),
+            );
+            found.push(finding.at("pluginConfig").help(help));
+            return None;
+        }
+        let at = plugin.args.as_ref().map_or(plugin.name.span, |args| args.span);
         let message = format!("arguments of {} have no effect in a simulation", plugin.name.value);
-        found.push(Diagnostic::new(Severity::Note, codes::NO_EFFECT, Some(node.span), message));
+        found.push(Diagnostic::new(Severity::Note, codes::NO_EFFECT, Some(at), message));
         return None;
     };
+    let node = plugin.args.as_ref()?;
     let mut fields = Fields::open(node, &path, found)?;
     fields.raw("apiVersion");
     fields.raw("kind");

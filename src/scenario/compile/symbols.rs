@@ -15,6 +15,10 @@ use crate::model::{
 };
 use crate::scenario::manifest::is_label_value;
 
+/// Larger amounts are cut to this, so that sums of them stay numbers; no node may have as much
+/// (`manifest::check_node`), so what asks for it fits nowhere either way.
+const AMOUNT_MAX: i64 = 1 << 52;
+
 /// Label that every namespace carries.
 const NAMESPACE_NAME_LABEL: &str = "kubernetes.io/metadata.name";
 /// Size of an image whose size nobody stated, bytes.
@@ -97,15 +101,16 @@ impl Symbols {
     ) -> Resources {
         let mut out = Resources::default();
         for (name, amount) in list {
-            let amount = *amount.borrow();
+            let quantity = *amount.borrow();
+            let amount = quantity.value().min(AMOUNT_MAX);
             match name.as_str() {
-                "cpu" => out.cpu_milli = amount.milli_value(),
-                "memory" => out.memory_bytes = amount.value(),
-                "ephemeral-storage" => out.ephemeral_bytes = amount.value(),
-                "pods" => out.pods = amount.value(),
+                "cpu" => out.cpu_milli = quantity.milli_value().min(AMOUNT_MAX),
+                "memory" => out.memory_bytes = amount,
+                "ephemeral-storage" => out.ephemeral_bytes = amount,
+                "pods" => out.pods = amount,
                 other if is_scalar(other) => {
                     let id = self.scalar(other);
-                    out.set_scalar(id, amount.value());
+                    out.set_scalar(id, amount);
                 }
                 _ => {}
             }

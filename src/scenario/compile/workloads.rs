@@ -207,7 +207,7 @@ fn strategy(strategy: Option<&KubeStrategy>) -> DeploymentStrategy {
 }
 
 fn seconds(value: i32) -> SimDuration {
-    SimDuration::from_secs(u64::try_from(value).unwrap_or(0))
+    pods::seconds(i64::from(value))
 }
 
 /// Stands for Kubernetes' hash of a template: of its address, so that names do not matter.

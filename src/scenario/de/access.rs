@@ -30,29 +30,36 @@ impl<'a, 'de> NodeDeserializer<'a, 'de> {
         visitor: V,
         (low, high): (i64, i64),
     ) -> Result<V::Value, DeError> {
+        let whole = Some("write a whole number, for example 3".to_owned());
         match &self.node.value {
             Value::Int(value, _) if (low..=high).contains(value) => visitor.visit_i64(*value),
             Value::Int(value, _) => {
                 let message = format!("{value} is outside {low} … {high}");
-                Err(DeError::new(codes::OUT_OF_RANGE, message).locate(self.node, self.path))
+                let help = Some(format!("write a whole number up to {high}"));
+                let error = DeError { help, ..DeError::new(codes::OUT_OF_RANGE, message) };
+                Err(error.locate(self.node, self.path))
             }
             Value::Float(value, _) if value.trunc().total_cmp(value).is_eq() => {
                 // 1e3 and 300.0 are whole numbers to the API server too.
                 #[expect(clippy::cast_possible_truncation, reason = "checked to be in range")]
                 match *value {
                     v if (-9e15..=9e15).contains(&v) => visitor.visit_i64(v as i64),
-                    _ => self.wrong("a whole number", None),
+                    _ => self.wrong("a whole number", whole),
                 }
             }
             Value::Str { text, .. } if text.parse::<i64>().is_ok() => {
                 self.wrong("a whole number", Some(format!("remove the quotes: {text}")))
+            }
+            Value::Str { text, .. } if text.trim_end_matches('s').parse::<i64>().is_ok() => {
+                let help = format!("write it without unit: {}", text.trim_end_matches('s'));
+                self.wrong("a whole number", Some(help))
             }
             Value::Null
             | Value::Bool(_)
             | Value::Float(..)
             | Value::Str { .. }
             | Value::Seq(_)
-            | Value::Map(_) => self.wrong("a whole number", None),
+            | Value::Map(_) => self.wrong("a whole number", whole),
         }
     }
 

@@ -2,15 +2,18 @@
 
 use std::collections::BTreeSet;
 
-use crate::base::diag::{Diagnostic, Diagnostics, Span, codes, suggest};
+use crate::base::diag::{Diagnostic, Diagnostics, Severity, Span, codes, suggest};
 use crate::base::time::SimDuration;
 use crate::scenario::manifest::{Cursor, ManifestSet, Object, check_name, check_probe_override};
 use crate::scenario::node::{Node, Step, short};
 use crate::scenario::read::Located;
 use crate::scenario::source::Rules;
 use crate::scenario::spec::{
-    FaultKind, Occurrence, Policy, Recovery, Scenario, Start, Target, check_pools,
+    ControlPlane, FaultKind, Occurrence, Policy, Recovery, Scenario, Start, Target, check_pools,
 };
+
+/// Replications that a comparison may have.
+const REPLICATIONS_MAX: u32 = 10_000;
 
 /// The label that names a node's zone.
 const ZONE_LABEL: &str = "topology.kubernetes.io/zone";
@@ -43,11 +46,16 @@ pub(super) fn scenario(scenario: &Scenario, root: &Node, found: &mut Diagnostics
         }
         Some(_) | None => {}
     }
-    if spec.replications.as_ref().is_some_and(|n| n.value == 0) {
-        let at = spec_at.key("replications");
-        let message = "0 replications simulate nothing";
-        found.push(at.finding(Rules::Strict, codes::NEGATIVE, message).help("write 1 or more"));
+    if let Some(count) = spec.replications.as_ref().filter(|n| n.value == 0) {
+        positive(count, "spec.replications", found);
     }
+    if let Some(count) = spec.replications.as_ref().filter(|n| n.value > REPLICATIONS_MAX) {
+        let message = format!("{} replications", count.value);
+        let finding = Diagnostic::error(codes::OUT_OF_RANGE, count.span, message);
+        let help = format!("write 1 to {REPLICATIONS_MAX}; 30 is a good number");
+        found.push(finding.at("spec.replications").help(help));
+    }
+    control_plane(spec.control_plane.as_ref(), found);
     let pools_path = [Step::Key("spec"), Step::Key("cluster"), Step::Key("nodePools")];
     if let Some(pools) = root.get("spec").and_then(|s| s.get("cluster")?.get("nodePools")) {
         check_pools(&spec.cluster.node_pools, "spec.cluster.nodePools", pools, found);
@@ -61,11 +69,29 @@ pub(super) fn scenario(scenario: &Scenario, root: &Node, found: &mut Diagnostics
     for fault in &spec.faults {
         if let Occurrence::At(at) = &fault.when
             && at.value >= spec.duration.value
+            && spec.duration.value > SimDuration::ZERO
         {
             let message = "the fault lies at or after the end of the simulation";
             let finding = Diagnostic::error(codes::OUT_OF_RANGE, at.span, message);
             let finding = finding.related(spec.duration.span, "the end");
             found.push(finding.help("let it happen earlier, or simulate longer"));
+        }
+    }
+}
+
+/// A finding about a number that must be at least 1.
+fn positive(number: &Located<u32>, path: &str, found: &mut Diagnostics) {
+    let message = format!("{} is less than 1", number.value);
+    let finding = Diagnostic::error(codes::NEGATIVE, number.span, message);
+    found.push(finding.at(path).help("write 1 or more"));
+}
+
+fn control_plane(plane: Option<&ControlPlane>, found: &mut Diagnostics) {
+    let scheduler = plane.and_then(|plane| plane.scheduler.as_ref()?.replicas.as_ref());
+    let manager = plane.and_then(|plane| plane.controller_manager.as_ref()?.replicas.as_ref());
+    for (component, replicas) in [("scheduler", scheduler), ("controllerManager", manager)] {
+        if let Some(replicas) = replicas.filter(|replicas| replicas.value == 0) {
+            positive(replicas, &format!("spec.controlPlane.{component}.replicas"), found);
         }
     }
 }
@@ -95,6 +121,10 @@ pub(super) fn nodes(scenario: &Scenario, nodes: &ManifestSet, found: &mut Diagno
             );
         }
     }
+    if names.is_empty() {
+        // The pools could not be read: whether a fault meets one of their nodes is not known.
+        return;
+    }
     for fault in &scenario.spec.faults {
         match &fault.kind {
             FaultKind::ZoneOutage(outage) if !zones.contains(outage.zone.as_str()) => {
@@ -114,6 +144,16 @@ pub(super) fn nodes(scenario: &Scenario, nodes: &ManifestSet, found: &mut Diagno
             | FaultKind::ControllerManagerCrash(_)
             | FaultKind::ContainerFault(_) => {}
         }
+    }
+}
+
+/// Nodes are no workload: `spec.cluster.nodes` names them.
+pub(super) fn workloads(set: &ManifestSet, found: &mut Diagnostics) {
+    for manifest in set.objects.iter().filter(|m| matches!(m.object, Object::Node(_))) {
+        let message = format!("{} among the workloads has no effect", manifest.object.title());
+        let (severity, code) = (Severity::Note, codes::NO_EFFECT);
+        let finding = Diagnostic::new(severity, code, Some(manifest.span), message);
+        found.push(finding.help("name its file under spec.cluster.nodes to simulate it"));
     }
 }
 

@@ -4,10 +4,13 @@ use std::path::Path;
 
 use super::{FileReader, Parsed, canonical, check, read_policy};
 use crate::base::diag::{Diagnostic, Diagnostics, FileId, Span, codes, did_you_mean};
-use crate::scenario::node::short;
+use crate::scenario::compile::check_scheduler;
+use crate::scenario::node::{Node, short};
 use crate::scenario::read::{Located, Read};
 use crate::scenario::source::{Limits, LoadError, Rules, load, parse_all};
-use crate::scenario::spec::{Policy, Scenario, SchedulerConfig, SchedulerSource};
+use crate::scenario::spec::{
+    Policy, Scenario, SchedulerConfig, SchedulerSource, is_scheduler_config,
+};
 
 /// A policy with the scheduler configuration it names.
 #[derive(Clone, Debug)]
@@ -71,11 +74,13 @@ impl FileReader<'_> {
     }
 
     fn scheduler_of(&mut self, policy: &Policy, folder: &Path) -> Option<SchedulerConfig> {
-        let config = match policy.spec.scheduler.as_ref()? {
-            SchedulerSource::Inline(config) => (**config).clone(),
-            SchedulerSource::File(name) => self.scheduler_file(name, folder)?,
-        };
-        checked(config, self.built_in.plugins, &mut self.found)
+        match policy.spec.scheduler.as_ref()? {
+            SchedulerSource::Inline(config) => {
+                checked(config, &mut self.found);
+                Some((**config).clone())
+            }
+            SchedulerSource::File(name) => self.scheduler_file(name, folder),
+        }
     }
 
     fn scheduler_file(&mut self, name: &Located<String>, folder: &Path) -> Option<SchedulerConfig> {
@@ -83,32 +88,56 @@ impl FileReader<'_> {
         if self.is_open(&path, name.span, name) {
             return None;
         }
-        let into = (&mut self.sources, &mut self.found);
-        let file = match load(&path, name, &Limits::OURS, Rules::Strict, into) {
-            Ok(file) => file?,
+        match load(&path, name, &Limits::OURS, (&mut self.sources, &mut self.found)) {
+            Ok(file) => self.scheduler_document(file?, Some(name.span)),
             Err(error) => {
                 self.unreadable(name, &error);
-                return None;
+                None
             }
+        }
+    }
+
+    /// Reads the scheduler configuration that a file holds; `named` is where a policy names it.
+    pub(super) fn scheduler_document(
+        &mut self,
+        file: FileId,
+        named: Option<Span>,
+    ) -> Option<SchedulerConfig> {
+        let parsed = self.documents(file, Path::new(""))?;
+        let root = &parsed.documents.first()?.root;
+        let word = |key: &str| root.get(key).and_then(Node::scalar_text).unwrap_or_default();
+        let kind = word("kind").to_owned();
+        let problem = if let Some(second) = parsed.documents.get(1) {
+            let message = "a file holds one KubeSchedulerConfiguration only";
+            let finding = Diagnostic::error(codes::BAD_KIND, second.root.span, message);
+            Some(finding.help("move it to a file of its own"))
+        } else if !kind.is_empty() && !is_scheduler_config(word("apiVersion"), &kind) {
+            let message =
+                format!("a {} where a KubeSchedulerConfiguration is expected", short(&kind));
+            let help = match kind.as_str() {
+                "Policy" | "Scenario" => "name the policy itself under policies:",
+                _ => "it starts with kind: KubeSchedulerConfiguration",
+            };
+            let span = root.get("kind").map_or(root.span, |kind| kind.span);
+            Some(Diagnostic::error(codes::BAD_KIND, span, message).help(help))
+        } else {
+            None
         };
-        let text = self.sources.text(file);
-        let documents = parse_all((file, &text), &Limits::OURS, Rules::Strict, &mut self.found);
-        let root = &documents.first()?.root;
-        let kind = root.get("kind").and_then(|kind| kind.scalar_text()).unwrap_or_default();
-        if kind == "Policy" || kind == "Scenario" {
-            let message = format!("a {kind} where a KubeSchedulerConfiguration is expected");
-            self.found.push(
-                Diagnostic::error(codes::BAD_KIND, root.span, message)
-                    .related(name.span, "named here")
-                    .help("name the policy itself under policies:"),
-            );
+        if let Some(problem) = problem {
+            let problem = match named {
+                Some(span) => problem.related(span, "named here"),
+                None => problem,
+            };
+            self.found.push(problem);
             return None;
         }
-        SchedulerConfig::read(root, "", &mut self.found)
+        let config = SchedulerConfig::read(root, "", &mut self.found)?;
+        checked(&config, &mut self.found);
+        Some(config)
     }
 
     /// A finding when a file is being read already, further out.
-    fn is_open(&mut self, path: &Path, span: Span, name: &str) -> bool {
+    pub(super) fn is_open(&mut self, path: &Path, span: Span, name: &str) -> bool {
         let open = self.open.contains(&canonical(path));
         if open {
             let message = format!("{} names itself, directly or in a circle", short(name));
@@ -119,7 +148,7 @@ impl FileReader<'_> {
     }
 
     fn built_in_policy(&mut self, name: &str) -> Option<LoadedPolicy> {
-        let (_, text) = self.built_in.policies.iter().find(|(known, _)| *known == name)?;
+        let (_, text) = self.built_in.iter().find(|(known, _)| *known == name)?;
         let file = self.sources.add(format!("built-in policy {name}"), *text);
         let documents = parse_all((file, text), &Limits::OURS, Rules::Strict, &mut self.found);
         let path = Path::new("").to_owned();
@@ -208,7 +237,7 @@ impl FileReader<'_> {
         let known: Vec<&str> = own
             .iter()
             .map(LoadedPolicy::name)
-            .chain(self.built_in.policies.iter().map(|(name, _)| *name))
+            .chain(self.built_in.iter().map(|(name, _)| *name))
             .collect();
         let help = did_you_mean(name, known.iter().copied()).map_or_else(
             || format!("known are {}; anything else is a path", known.join(", ")),
@@ -222,20 +251,15 @@ impl FileReader<'_> {
 /// Reads a `KubeSchedulerConfiguration` from a text; `None` means that `found` holds the errors.
 pub fn read_scheduler_config(
     source: (FileId, &str),
-    plugins: &[&str],
     found: &mut Diagnostics,
 ) -> Option<SchedulerConfig> {
     let documents = parse_all(source, &Limits::OURS, Rules::Strict, found);
     let config = SchedulerConfig::read(&documents.first()?.root, "", found)?;
-    checked(config, plugins, found)
+    checked(&config, found);
+    Some(config)
 }
 
-fn checked(
-    config: SchedulerConfig,
-    plugins: &[&str],
-    found: &mut Diagnostics,
-) -> Option<SchedulerConfig> {
+fn checked(config: &SchedulerConfig, found: &mut Diagnostics) {
     config.check(found);
-    config.check_plugins(plugins, found);
-    Some(config)
+    check_scheduler(config, found);
 }

@@ -35,12 +35,12 @@ const SPECS: &[(&str, &[&str])] = &[
         ],
     ),
     ("ReplicaSet", &["replicas", "selector", "template", "minReadySeconds"]),
-    ("ReplicationController", &["replicas", "selector", "template", "minReadySeconds"]),
+    // A Service's addresses and ports say how to reach what its selector chooses.
     (
         "Service",
         &["selector", "ports", "type", "publishNotReadyAddresses", "clusterIP", "clusterIPs"],
     ),
-    ("Node", &["taints", "unschedulable", "providerID"]),
+    ("Node", &["taints", "unschedulable"]),
     ("Namespace", &[]),
     ("PriorityClass", &[]),
 ];
@@ -48,6 +48,7 @@ const SPECS: &[(&str, &[&str])] = &[
 const POD: &[&str] = &[
     "affinity",
     "containers",
+    "hostNetwork",
     "initContainers",
     "nodeName",
     "nodeSelector",
@@ -55,7 +56,6 @@ const POD: &[&str] = &[
     "preemptionPolicy",
     "priority",
     "priorityClassName",
-    "readinessGates",
     "resources",
     "restartPolicy",
     "schedulerName",

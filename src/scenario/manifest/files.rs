@@ -4,15 +4,13 @@ use std::path::{Path, PathBuf};
 
 use super::{ManifestSet, read_text};
 use crate::base::diag::{Diagnostics, SourceMap};
-use crate::scenario::source::{Limits, LoadError, Rules, load};
+use crate::scenario::source::{Limits, LoadError, Rules, empty_file, load};
 
 /// Deepest folder below the one named.
 const FOLDERS_MAX: usize = 32;
 
-/// Reads a file, or every `*.yaml`, `*.yml` and `*.json` below a folder in the order of their
-/// names. `name` is what is printed for `path`. Returns the number of files read.
-///
-/// Links to folders are not followed, so that no circle of links can be.
+/// Reads a file, or every file of a folder, into `set`. `name` is what is printed for `path`.
+/// Returns the number of files read. A file of a folder may hold nothing.
 ///
 /// # Errors
 /// When the path or something below it cannot be opened or read.
@@ -23,20 +21,32 @@ pub fn read_path(
     set: &mut ManifestSet,
     (sources, found): (&mut SourceMap, &mut Diagnostics),
 ) -> Result<usize, LoadError> {
-    let mut files = Vec::new();
     let metadata = std::fs::metadata(path).map_err(|source| failed(path, source))?;
-    if metadata.is_dir() {
-        collect(path, name.trim_end_matches('/'), FOLDERS_MAX, &mut files)?;
-    } else {
-        files.push((path.to_owned(), name.to_owned()));
-    }
+    let is_folder = metadata.is_dir();
+    let files =
+        if is_folder { files_below(path, name)? } else { vec![(path.to_owned(), name.to_owned())] };
     for (path, name) in &files {
         let into = (&mut *sources, &mut *found);
-        if let Some(file) = load(path, name, &Limits::MANIFESTS, rules, into)? {
-            read_text((file, &sources.text(file)), rules, set, found);
+        let Some(file) = load(path, name, &Limits::MANIFESTS, into)? else { continue };
+        let text = sources.text(file);
+        if !read_text((file, &text), rules, set, found) && !is_folder {
+            found.push(empty_file((file, &text)));
         }
     }
     Ok(files.len())
+}
+
+/// Every `*.yaml`, `*.yml` and `*.json` below a folder in the order of their names, each with the
+/// name that is printed for it; `name` is the folder's.
+///
+/// Links to folders are not followed, so that no circle of links can be.
+///
+/// # Errors
+/// When the folder or one below it cannot be listed.
+pub fn files_below(folder: &Path, name: &str) -> Result<Vec<(PathBuf, String)>, LoadError> {
+    let mut files = Vec::new();
+    collect(folder, name.trim_end_matches('/'), FOLDERS_MAX, &mut files)?;
+    Ok(files)
 }
 
 fn failed(path: &Path, source: std::io::Error) -> LoadError {

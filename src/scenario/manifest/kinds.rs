@@ -37,8 +37,10 @@ impl KindInfo {
         };
         let own = group(self.api_version);
         let given = group(api_version);
-        own == given && !self.later_shapes(api_version)
-            || !api_version.contains('.') && given != "extensions"
+        if own == given {
+            return !self.later_shapes(api_version);
+        }
+        !api_version.contains('.') && given != "extensions"
     }
 
     /// API versions of the kind's own group whose shape differs from the one read.

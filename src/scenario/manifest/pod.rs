@@ -79,7 +79,8 @@ pub(super) fn check_pod_spec(
             );
         } else if container.name.is_empty() {
             let message = "the container has no name";
-            found.push(at.finding(rules, codes::MISSING_FIELD, message));
+            let finding = at.finding(rules, codes::MISSING_FIELD, message);
+            found.push(finding.help("write name: …; each container of a pod has its own"));
         } else {
             check_name(&container.name, (63, false), &name_at, rules, found);
             names.insert(&container.name, name_at);

@@ -14,6 +14,12 @@ use crate::base::quantity::Quantity;
 use crate::scenario::node::short;
 use crate::scenario::source::Rules;
 
+/// Pods that a scenario may ask for, of one workload or of all together.
+pub const PODS_MAX: i32 = 1_000_000;
+
+/// What a node may have of one resource.
+const NODE_AMOUNT_MAX: i64 = 1 << 50;
+
 type Labels = BTreeMap<String, String>;
 
 /// Checks one object; `at` is the object itself.
@@ -32,7 +38,8 @@ pub(super) fn check_object(
                 check_pod_spec(pod, &spec, rules, found);
             } else {
                 let message = "a Pod needs a spec with containers";
-                found.push(at.finding(rules, codes::MISSING_FIELD, message));
+                let finding = at.finding(rules, codes::MISSING_FIELD, message);
+                found.push(finding.help("write spec: {containers: [{name: …, image: …}]}"));
             }
         }
         Object::Deployment(o) => match &o.spec {
@@ -62,7 +69,7 @@ fn check_controller(object: &Object, at: &Cursor<'_>, rules: Rules, found: &mut 
     match object {
         Object::ReplicaSet(o) => match &o.spec {
             Some(s) => {
-                check_count(s.replicas, &spec.key("replicas"), rules, found);
+                check_replicas(s.replicas, &spec.key("replicas"), rules, found);
                 let template = s.template.clone().unwrap_or_default();
                 check_template(&s.selector, &template, &spec, rules, found);
             }
@@ -114,7 +121,8 @@ fn check_controller(object: &Object, at: &Cursor<'_>, rules: Rules, found: &mut 
 
 fn missing_spec(object: &Object, at: &Cursor<'_>, rules: Rules, found: &mut Diagnostics) {
     let message = format!("a {} needs a spec with a pod template", object.info().kind);
-    found.push(at.finding(rules, codes::MISSING_FIELD, message));
+    let finding = at.finding(rules, codes::MISSING_FIELD, message);
+    found.push(finding.help("write spec: {selector: …, template: …}"));
 }
 
 fn check_metadata(object: &Object, at: &Cursor<'_>, rules: Rules, found: &mut Diagnostics) {
@@ -158,7 +166,7 @@ pub(super) fn check_labels(
 }
 
 fn check_deployment(spec: &DeploymentSpec, at: &Cursor<'_>, rules: Rules, found: &mut Diagnostics) {
-    check_count(spec.replicas, &at.key("replicas"), rules, found);
+    check_replicas(spec.replicas, &at.key("replicas"), rules, found);
     check_count(spec.min_ready_seconds, &at.key("minReadySeconds"), rules, found);
     let strategy_at = at.key("strategy");
     if let Some(strategy) = &spec.strategy {
@@ -299,7 +307,7 @@ pub(super) fn check_requirement(
     rules: Rules,
     found: &mut Diagnostics,
 ) {
-    let problem = match operator {
+    let (problem, help) = match operator {
         _ if !operators.contains(&operator) => {
             let message = format!("unknown operator \"{}\"", short(operator));
             let at = at.key("operator");
@@ -309,17 +317,20 @@ pub(super) fn check_requirement(
             );
             return;
         }
-        "In" | "NotIn" if values.is_empty() => format!("operator {operator} needs values"),
+        "In" | "NotIn" if values.is_empty() => {
+            (format!("operator {operator} needs values"), "write values: [a, b]")
+        }
         "Exists" | "DoesNotExist" if !values.is_empty() => {
-            format!("operator {operator} takes no values")
+            (format!("operator {operator} takes no values"), "remove values:")
         }
         "Gt" | "Lt" if values.len() != 1 || values[0].parse::<i64>().is_err() => {
-            format!("operator {operator} takes exactly one whole number")
+            let problem = format!("operator {operator} takes exactly one whole number");
+            (problem, "write for example values: [\"5\"]")
         }
         _ => return,
     };
     let at = at.key("values");
-    found.push(at.finding(rules, codes::BAD_SELECTOR, problem));
+    found.push(at.finding(rules, codes::BAD_SELECTOR, problem).help(help));
 }
 
 /// A finding when a word is not among those allowed.
@@ -354,6 +365,16 @@ pub(super) fn check_count(
     }
 }
 
+/// A finding when a number of replicas is negative, or more than a simulation can hold.
+fn check_replicas(value: Option<i32>, at: &Cursor<'_>, rules: Rules, found: &mut Diagnostics) {
+    check_count(value, at, rules, found);
+    if let Some(value) = value.filter(|value| *value > PODS_MAX) {
+        let message = format!("{value} pods");
+        let finding = at.finding(rules, codes::OUT_OF_RANGE, message);
+        found.push(finding.help(format!("at most {PODS_MAX} pods can be simulated")));
+    }
+}
+
 fn check_service(service: &Service, at: &Cursor<'_>, rules: Rules, found: &mut Diagnostics) {
     let Some(spec) = &service.spec else { return };
     check_labels(spec.selector.as_ref(), &at.key("selector"), rules, found);
@@ -381,7 +402,12 @@ pub fn check_node(node: &KubeNode, at: &Cursor<'_>, rules: Rules, found: &mut Di
         for (name, quantity) in list.iter().flatten() {
             let at = at.keys(&["status", field]);
             super::pod::check_resource_name(name, super::pod::ResourceUse::Node, &at, rules, found);
-            check_quantity(&quantity.0, &at.key(name), rules, found);
+            let amount = check_quantity(&quantity.0, &at.key(name), rules, found);
+            if amount.is_some_and(|amount| amount.value() > NODE_AMOUNT_MAX) {
+                let message = format!("a node with {} of {name}", short(&quantity.0));
+                let finding = at.key(name).finding(rules, codes::OUT_OF_RANGE, message);
+                found.push(finding.help("at most 1Pi of a resource can be simulated per node"));
+            }
         }
     }
 }

@@ -27,6 +27,13 @@ pub(super) fn span_of(file: FileId, span: &granit_parser::Span) -> Span {
     }
 }
 
+/// The finding that values are nested too deeply.
+pub(super) fn too_deep(at: Span, limits: &Limits) -> Diagnostic {
+    let message = format!("nested deeper than {} levels", limits.depth_max);
+    Diagnostic::error(codes::TOO_DEEP, at, message)
+        .help("no object of Kubernetes is nested so deep")
+}
+
 /// A finished value with its weight (values and text inside) and height (levels inside).
 #[derive(Clone, Debug)]
 struct Built {
@@ -219,8 +226,7 @@ impl<'a> Builder<'a> {
     fn check_depth(&self, height: u32, at: Span) -> Result<(), Spoiled> {
         let depth = u32::try_from(self.stack.len()).unwrap_or(u32::MAX).saturating_add(height);
         if depth > self.limits.depth_max {
-            let message = format!("nested deeper than {} levels", self.limits.depth_max);
-            return Err(Box::new(Diagnostic::error(codes::TOO_DEEP, at, message)));
+            return Err(Box::new(too_deep(at, self.limits)));
         }
         Ok(())
     }
@@ -264,11 +270,11 @@ impl<'a> Builder<'a> {
         if self.awaits_key() {
             return match built.node.scalar_text() {
                 Some(text) => self.take_key(Key { text: text.into(), span: at, merge: false }),
-                None => Err(Box::new(Diagnostic::error(
-                    codes::BAD_KEY,
-                    at,
-                    "a mapping key must be a plain word, not a list or mapping",
-                ))),
+                None => {
+                    let message = "a mapping key must be a plain word, not a list or mapping";
+                    let finding = Diagnostic::error(codes::BAD_KEY, at, message);
+                    Err(Box::new(finding.help("let the alias name a word")))
+                }
             };
         }
         self.place(built, 0)

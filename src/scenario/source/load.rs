@@ -1,19 +1,18 @@
-//! Files to texts: size, encoding and emptiness are checked before anything is parsed.
+//! Files to texts: size and encoding are checked before anything is parsed.
 
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use super::{Limits, Rules};
+use super::Limits;
 use crate::base::diag::{Diagnostic, Diagnostics, FileId, SourceMap, Span, codes};
 
 /// The environment refused to hand over a file.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot read {}", path.display())]
+#[error("cannot read {}: {source}", path.display())]
 pub struct LoadError {
     /// The file.
     pub path: PathBuf,
     /// Why.
-    #[source]
     pub source: std::io::Error,
 }
 
@@ -27,7 +26,6 @@ pub fn load(
     path: &Path,
     name: &str,
     limits: &Limits,
-    rules: Rules,
     (sources, found): (&mut SourceMap, &mut Diagnostics),
 ) -> Result<Option<FileId>, LoadError> {
     let failed = |source| LoadError { path: path.to_owned(), source };
@@ -40,21 +38,29 @@ pub fn load(
     }
     let size = size.max(bytes.len() as u64);
     if size > limits.bytes_max {
-        let id = sources.add(name, "");
-        let (megabytes, most) = (size.div_ceil(1_000_000), limits.bytes_max / 1_000_000);
-        let message = format!("the file has {megabytes} MB; at most {most} MB are read");
-        let help = "manifests and traces belong in files of their own, named in `manifests:`";
-        found.push(Diagnostic::error(codes::FILE_TOO_LARGE, Span::of_file(id), message).help(help));
+        found.push(too_large(sources.add(name, ""), size, limits));
         return Ok(None);
     }
-    Ok(text_of(name, bytes, rules, (sources, found)))
+    Ok(text_of(name, bytes, (sources, found)))
+}
+
+/// The finding that a file has more bytes than are read of its kind.
+#[must_use]
+pub fn too_large(file: FileId, size: u64, limits: &Limits) -> Diagnostic {
+    let (megabytes, most) = (size.div_ceil(1_000_000), limits.bytes_max / 1_000_000);
+    let message = format!("the file has {megabytes} MB; at most {most} MB are read");
+    let help = if limits == &Limits::OURS {
+        "manifests belong in files of their own, named in `manifests:`"
+    } else {
+        "split it into several files of a folder"
+    };
+    Diagnostic::error(codes::FILE_TOO_LARGE, Span::of_file(file), message).help(help)
 }
 
 /// Registers bytes as a text, or says why they are none.
 pub fn text_of(
     name: &str,
     bytes: Vec<u8>,
-    rules: Rules,
     (sources, found): (&mut SourceMap, &mut Diagnostics),
 ) -> Option<FileId> {
     let problem = match bytes.as_slice() {
@@ -65,23 +71,13 @@ pub fn text_of(
     if let Some(message) = problem {
         let id = sources.add(name, "");
         found.push(
-            Diagnostic::new(rules.severity(), codes::NOT_TEXT, Some(Span::of_file(id)), message)
+            Diagnostic::error(codes::NOT_TEXT, Span::of_file(id), message)
                 .help("save it as UTF-8 text"),
         );
         return None;
     }
     match String::from_utf8(bytes) {
-        Ok(text) => {
-            let empty = text.trim_start_matches('\u{feff}').trim().is_empty();
-            let id = sources.add(name, text);
-            if empty {
-                let at = Some(Span::of_file(id));
-                let severity = rules.severity();
-                found.push(Diagnostic::new(severity, codes::EMPTY_FILE, at, "the file is empty"));
-                return None;
-            }
-            Some(id)
-        }
+        Ok(text) => Some(sources.add(name, text)),
         Err(error) => {
             let good = error.utf8_error().valid_up_to();
             let bytes = error.into_bytes();
@@ -93,10 +89,8 @@ pub fn text_of(
             let id = sources.add(name, String::from_utf8_lossy(&bytes).into_owned());
             let span = Span { file: id, line, column, len: 1 };
             let message = format!("the file is not UTF-8: byte 0x{byte:02x}");
-            found.push(
-                Diagnostic::new(rules.severity(), codes::NOT_TEXT, Some(span), message)
-                    .help("save it as UTF-8 text"),
-            );
+            let finding = Diagnostic::error(codes::NOT_TEXT, span, message);
+            found.push(finding.help("save it as UTF-8 text"));
             None
         }
     }

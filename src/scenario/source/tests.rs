@@ -9,12 +9,10 @@ fn read(text: &str) -> (Vec<Document>, Vec<String>) {
     let mut found = Diagnostics::new();
     let limits = Limits { nodes_max: 10_000, documents_max: 20, ..Limits::OURS };
     let documents =
-        text_of("t.yaml", text.as_bytes().to_vec(), Rules::Strict, (&mut sources, &mut found)).map(
-            |file| {
-                let text = sources.text(file);
-                parse_all((file, &text), &limits, Rules::Strict, &mut found)
-            },
-        );
+        text_of("t.yaml", text.as_bytes().to_vec(), (&mut sources, &mut found)).map(|file| {
+            let text = sources.text(file);
+            parse_all((file, &text), &limits, Rules::Strict, &mut found)
+        });
     let lines = found
         .sorted()
         .iter()
@@ -81,7 +79,7 @@ fn not_utf8_is_located() {
         (vec![0x7f, b'E', b'L', b'F', 0, 1], (0, 0)),
     ] {
         let mut found = Diagnostics::new();
-        assert!(text_of("t", bytes, Rules::Strict, (&mut sources, &mut found)).is_none());
+        assert!(text_of("t", bytes, (&mut sources, &mut found)).is_none());
         let span = found.items()[0].span.unwrap();
         assert_eq!((span.line, span.column), expected);
     }
@@ -137,14 +135,14 @@ fn large_files_are_refused_by_size() {
         std::fs::File::create(&path).unwrap().set_len(megabytes * 1_000_000).unwrap();
         let (mut sources, mut found) = (SourceMap::new(), Diagnostics::new());
         let into = (&mut sources, &mut found);
-        let file = load(&path, "big.yaml", &Limits::OURS, Rules::Strict, into).unwrap();
+        let file = load(&path, "big.yaml", &Limits::OURS, into).unwrap();
         assert_eq!(file, None);
         assert_eq!(found.items()[0].code, codes::FILE_TOO_LARGE);
     }
     let missing = folder.path().join("none.yaml");
     let (mut sources, mut found) = (SourceMap::new(), Diagnostics::new());
     let into = (&mut sources, &mut found);
-    assert!(load(&missing, "none.yaml", &Limits::OURS, Rules::Strict, into).is_err());
+    assert!(load(&missing, "none.yaml", &Limits::OURS, into).is_err());
 }
 
 proptest::proptest! {

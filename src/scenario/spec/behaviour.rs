@@ -95,8 +95,17 @@ pub enum FailureMode {
 }
 
 /// The keys of the failure modes.
-pub(super) const MODES: &[&str] =
-    &["crash", "hang", "deadlock", "slow", "refuse", "errorRate", "leak", "dependencyLost"];
+pub(super) const MODES: &[&str] = &[
+    "crash",
+    "hang",
+    "deadlock",
+    "slow",
+    "refuse",
+    "errorRate",
+    "leak",
+    "starve",
+    "dependencyLost",
+];
 
 /// One entry of `failures:`.
 #[derive(Clone, Debug, PartialEq)]

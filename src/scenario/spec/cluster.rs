@@ -50,7 +50,11 @@ impl Read for NodeTemplate {
     fn read(node: &Node, path: &str, found: &mut Diagnostics) -> Option<Self> {
         let template = KubeNode::read(node, path, found)?;
         let at = Cursor::root(node, path);
+        let before = found.len();
         check_node(&template, &at, Rules::Strict, found);
+        if found.len() > before {
+            return Some(Self(Box::new(template)));
+        }
         let status = template.status.as_ref();
         let lists =
             [status.and_then(|s| s.allocatable.as_ref()), status.and_then(|s| s.capacity.as_ref())];
@@ -148,7 +152,10 @@ impl Read for Workload {
     }
 }
 
-/// Checks pools together: unique, valid names and valid zones.
+/// Nodes that a cluster may have.
+pub(in crate::scenario) const NODES_MAX: u32 = 100_000;
+
+/// Checks pools together: unique, valid names, valid zones, and no more nodes than can be.
 pub(in crate::scenario) fn check_pools(
     pools: &[NodePool],
     path: &str,
@@ -157,6 +164,7 @@ pub(in crate::scenario) fn check_pools(
 ) {
     let list = Cursor::root(node, path);
     let mut names: Vec<(&str, Span)> = Vec::new();
+    let mut nodes = 0_u64;
     for (index, pool) in pools.iter().enumerate() {
         let at = list.index(index);
         check_name(&pool.name, (63, true), &at.key("name"), Rules::Strict, found);
@@ -170,6 +178,13 @@ pub(in crate::scenario) fn check_pools(
             );
         }
         names.push((&pool.name, pool.name.span));
+        let before = nodes;
+        nodes += u64::from(pool.count.value);
+        if (before..nodes).contains(&u64::from(NODES_MAX)) {
+            let message = format!("a cluster of {nodes} nodes");
+            let finding = at.key("count").finding(Rules::Strict, codes::OUT_OF_RANGE, message);
+            found.push(finding.help(format!("at most {NODES_MAX} nodes can be simulated")));
+        }
         for (zone_index, zone) in pool.zones.iter().enumerate() {
             let at = at.key("zones").index(zone_index);
             crate::scenario::manifest::check_label_value(zone, &at, Rules::Strict, found);

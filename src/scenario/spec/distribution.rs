@@ -62,7 +62,18 @@ impl Read for RandomDuration {
             Ok(distribution) => Some(Self(distribution)),
             Err(error) => {
                 let help = help_for(family);
-                let message = error.to_string();
+                let message = match error {
+                    DistributionError::Bounds { lo, hi } => {
+                        format!("`max` ({hi} s) is less than `min` ({lo} s)")
+                    }
+                    DistributionError::Percentiles { median, p99 } => {
+                        format!("`p99` ({p99} s) is less than `median` ({median} s)")
+                    }
+                    DistributionError::NotPositive { .. }
+                    | DistributionError::Negative { .. }
+                    | DistributionError::PointsEnds
+                    | DistributionError::PointsOrder => error.to_string(),
+                };
                 found.push(wrong(codes::BAD_DISTRIBUTION, node, path, message).help(help));
                 None
             }

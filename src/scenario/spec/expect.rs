@@ -87,7 +87,7 @@ pub struct ExpectError {
     pub help: String,
 }
 
-/// Parses an expression such as `availability{workload="checkout"} >= 0.999`.
+/// Parses an expression such as `availability_ratio{workload="shop/checkout"} >= 0.999`.
 ///
 /// # Errors
 /// With the position and what was expected there.
@@ -141,7 +141,7 @@ impl Scanner<'_> {
         ExpectError {
             position: self.text[..self.at].chars().count(),
             message: format!("expected {expected}, found {found}"),
-            help: "write for example availability{workload=\"checkout\"} >= 0.999".to_owned(),
+            help: "write for example availability_ratio >= 0.99 or time_to_whole_seconds{quantile=\"0.95\"} <= 180".to_owned(),
         }
     }
 

@@ -1,6 +1,6 @@
 //! `KubeSchedulerConfiguration`, as kube-scheduler reads it from its `--config` file.
 
-use crate::base::diag::{Diagnostic, Diagnostics, Severity, codes, suggest};
+use crate::base::diag::{Diagnostic, Diagnostics, Severity, codes};
 use crate::scenario::node::{Node, short};
 use crate::scenario::read::{Fields, Located, Read, record, wrong};
 
@@ -8,6 +8,12 @@ use crate::scenario::read::{Fields, Located, Read, record, wrong};
 const API_VERSION: &str = "kubescheduler.config.k8s.io/v1";
 const OLD_API_VERSIONS: &[&str] =
     &["kubescheduler.config.k8s.io/v1beta3", "kubescheduler.config.k8s.io/v1beta2"];
+
+/// Whether a document's `apiVersion` and `kind` mean a scheduler configuration.
+#[must_use]
+pub fn is_scheduler_config(api_version: &str, kind: &str) -> bool {
+    kind == "KubeSchedulerConfiguration" || api_version.starts_with("kubescheduler.config.k8s.io/")
+}
 
 /// The names under which plugins are enabled and disabled.
 pub const EXTENSION_POINTS: &[&str] = &[
@@ -176,29 +182,6 @@ impl SchedulerConfig {
                 );
             }
             names.push((name, span));
-        }
-    }
-
-    /// Reports plugins that are not among those known, with a suggestion. `*` is allowed under
-    /// `disabled`.
-    pub fn check_plugins(&self, known: &[&str], found: &mut Diagnostics) {
-        for profile in &self.profiles {
-            let mut names: Vec<&Located<String>> =
-                profile.plugin_config.iter().map(|config| &config.name).collect();
-            for (_, set) in &profile.plugins.points {
-                names.extend(set.enabled.iter().map(|plugin| &plugin.name));
-                names.extend(set.disabled.iter().map(|p| &p.name).filter(|n| n.value != "*"));
-            }
-            for name in names {
-                if known.contains(&name.as_str()) {
-                    continue;
-                }
-                let message = format!("unknown plugin \"{}\"", short(name));
-                found.push(
-                    Diagnostic::error(codes::UNKNOWN_PLUGIN, name.span, message)
-                        .maybe_help(suggest(name, known)),
-                );
-            }
         }
     }
 }

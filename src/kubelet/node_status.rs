@@ -1,0 +1,46 @@
+//! The status of a kubelet's own node.
+//!
+//! A kubelet works out its node's status when it starts and every 10 s from then on, and posts it
+//! if it differs from the API server's. Only the rounds at which it does are events.
+
+use super::Kubelets;
+use crate::base::time::{SimDuration, SimTime};
+use crate::cx::Cx;
+use crate::event::{Event, KubeletEvent};
+use crate::model::NodeId;
+use crate::record::Involved;
+use crate::state::{Client, ConditionStatus, Request};
+
+/// `nodeStatusUpdateFrequency`.
+const UPDATE_PERIOD: SimDuration = SimDuration::from_secs(10);
+
+impl Kubelets {
+    /// Somebody says that the node is not Ready: the next round will say otherwise.
+    pub(super) fn node_update(&mut self, cx: &mut Cx<'_>, id: NodeId) {
+        let node = &self.nodes[id];
+        if !node.up {
+            return;
+        }
+        let rhythm = || SimTime::ZERO.saturating_add(cx.state.truth.nodes[id].lease_phase);
+        let began = node.started_at.unwrap_or_else(rhythm);
+        let rounds = cx.now.saturating_since(began).as_nanos().div_ceil(UPDATE_PERIOD.as_nanos());
+        let due = began.saturating_add(UPDATE_PERIOD.saturating_mul(rounds));
+        let epoch = node.epoch;
+        cx.at(due, Event::Kubelet(KubeletEvent::NodeStatus { node: id, epoch }));
+    }
+
+    /// A round of the kubelet: its node is Ready, and if the API server does not have it so, it is
+    /// told.
+    pub(super) fn node_status(&mut self, cx: &mut Cx<'_>, id: NodeId, epoch: u32) {
+        let node = &self.nodes[id];
+        let ready = cx.state.api.nodes[id].ready;
+        if !node.up || node.epoch != epoch || ready.is_true() {
+            return;
+        }
+        cx.kube_event(Involved::Node(id), (false, "NodeReady", "kubelet"), |model, _| {
+            format!("Node {} status is now: NodeReady", model.nodes[id].name)
+        });
+        let ready = ready.turned(ConditionStatus::True, cx.now);
+        cx.request(Client::Kubelet(id), Request::NodeReady { node: id, ready });
+    }
+}
