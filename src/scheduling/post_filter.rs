@@ -92,12 +92,15 @@ impl PostFilterPlugins {
         let (min_percentage, min_absolute) = profile
             .args
             .iter()
-            .find_map(|(_, args)| match args {
-                PluginArgs::DefaultPreemption {
+            .find_map(|(_, args)| {
+                let PluginArgs::DefaultPreemption {
                     min_candidate_nodes_percentage,
                     min_candidate_nodes_absolute,
-                } => Some((*min_candidate_nodes_percentage, *min_candidate_nodes_absolute)),
-                _ => None,
+                } = args
+                else {
+                    return None;
+                };
+                Some((*min_candidate_nodes_percentage, *min_candidate_nodes_absolute))
             })
             .unwrap_or((10, 100));
         Self {

@@ -56,7 +56,11 @@ pub(super) fn state(core: &SchedulerCore, names: &[String], t: u64) -> Value {
                 let plugin = entry.gated_by.map(|plugin| plugin.name());
                 gated.insert(pod.clone(), json!({ "pod": pod, "plugin": plugin, "since": since }));
             }
-            _ => {}
+            Place::Active
+            | Place::Backoff
+            | Place::ErrorBackoff
+            | Place::InFlight
+            | Place::Binding => {}
         }
     }
     json!({

@@ -165,6 +165,14 @@ fn container_fault(
     (FaultKind::ContainerFault { templates, container, mode, share }, target)
 }
 
+fn check_replicas(replicas: &Located<u32>, found: &mut Diagnostics) {
+    if i64::from(replicas.value) > i64::from(PODS_MAX) {
+        let message = format!("{} pods", replicas.value);
+        let finding = Diagnostic::error(codes::OUT_OF_RANGE, replicas.span, message);
+        found.push(finding.help(format!("at most {PODS_MAX} pods can be simulated")));
+    }
+}
+
 /// Compiles `operations:`, sorted by time.
 pub(super) fn operations(
     loaded: &LoadedScenario,
@@ -177,11 +185,7 @@ pub(super) fn operations(
     for operation in &loaded.scenario.spec.operations {
         let kind = match &operation.kind {
             spec::OperationKind::Scale { workload, replicas } => {
-                if i64::from(replicas.value) > i64::from(PODS_MAX) {
-                    let message = format!("{} pods", replicas.value);
-                    let finding = Diagnostic::error(codes::OUT_OF_RANGE, replicas.span, message);
-                    found.push(finding.help(format!("at most {PODS_MAX} pods can be simulated")));
-                }
+                check_replicas(replicas, found);
                 find(collected, symbols, workload, found).map(|workload| OperationKind::Scale {
                     workload,
                     replicas: i32::try_from(replicas.value).unwrap_or(i32::MAX),

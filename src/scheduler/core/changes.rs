@@ -125,19 +125,19 @@ impl SchedulerCore {
                 continue;
             }
             // An unbound pod's update is for itself alone, and passes its gate.
-            let own = match event {
-                ClusterEvent::PodUpdate { pod: updated, assigned: false, .. } => {
-                    Some(*updated == pod)
-                }
-                _ => None,
+            let own = if let ClusterEvent::PodUpdate { pod: updated, assigned: false, .. } = event {
+                Some(*updated == pod)
+            } else {
+                None
             };
             let listens = |gate: PluginId| gate.def().listens_to().intersects(kind);
             if !own.unwrap_or_else(|| entry.gated_by.is_none_or(listens)) {
                 continue;
             }
-            let template = match event {
-                ClusterEvent::PodUpdate { after, assigned: false, .. } => *after,
-                _ => entry.template,
+            let template = if let ClusterEvent::PodUpdate { after, assigned: false, .. } = event {
+                *after
+            } else {
+                entry.template
             };
             let Some(profile) = self.profile_of[template] else { continue };
             let framework = &mut self.frameworks[profile];

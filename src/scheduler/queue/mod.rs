@@ -105,8 +105,8 @@ impl PodQueue {
         now: SimTime,
         verdicts: &mut impl Verdicts,
     ) {
-        if !self.pods.contains_key(&pod) {
-            self.pods.insert(pod, QueuedPod::new(template, priority, now));
+        if let std::collections::btree_map::Entry::Vacant(e) = self.pods.entry(pod) {
+            e.insert(QueuedPod::new(template, priority, now));
             self.activate(pod, verdicts);
         }
     }

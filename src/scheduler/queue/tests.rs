@@ -325,7 +325,7 @@ impl Walk {
                 ][usize::from(change)];
                 let bound = queue.get(pod(index)).is_some_and(|e| e.place == Place::Binding);
                 if !bound {
-                    let class = class(index + usize::from(self.now % 2 == 0));
+                    let class = class(index + usize::from(self.now.is_multiple_of(2)));
                     queue.update(pod(index), class, &[updated(pod(index), change)], now, rules);
                 }
             }

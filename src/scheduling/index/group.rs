@@ -91,9 +91,10 @@ impl Asked {
             }
         }
         for &(at, depends) in lists.local_filters.iter().filter(|(at, _)| !skipped.contains(at)) {
-            match depends {
-                Dependency::NodeObject => asked.object_filters.push(at),
-                _ => asked.load_filters.push(at),
+            if depends == Dependency::NodeObject {
+                asked.object_filters.push(at);
+            } else {
+                asked.load_filters.push(at);
             }
         }
         skipped.clear();

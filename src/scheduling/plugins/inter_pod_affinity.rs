@@ -386,7 +386,7 @@ impl Plugin for InterPodAffinity {
                 own.required.iter().map(values).any(|at| differs(at) && at[1].is_some())
                     || own.anti_required.iter().map(values).any(|at| differs(at) && at[0].is_some())
             }
-            _ => false,
+            ClusterEvent::NodeDelete { .. } => false,
         }
     }
 }

@@ -250,6 +250,7 @@ impl Plugin for NodeAffinity {
         normalize_by_max(scores, false);
     }
 
+    #[expect(clippy::wildcard_enum_match_arm, reason = "it registered for no others")]
     fn hint(&mut self, cx: &CycleCx<'_>, event: &ClusterEvent) -> bool {
         let added = |node: &NodeSpec| {
             self.added_required.as_ref().is_none_or(|terms| matches_any(cx.model, node, terms))

@@ -52,6 +52,7 @@ impl Plugin for NodePorts {
         Ok(())
     }
 
+    #[expect(clippy::wildcard_enum_match_arm, reason = "it registered for no others")]
     fn hint(&mut self, cx: &CycleCx<'_>, event: &ClusterEvent) -> bool {
         match event {
             ClusterEvent::AssignedPodDelete { template, .. } => {

@@ -255,6 +255,7 @@ impl Plugin for NodeResourcesFit {
         }
     }
 
+    #[expect(clippy::wildcard_enum_match_arm, reason = "it registered for no others")]
     fn hint(&mut self, cx: &CycleCx<'_>, event: &ClusterEvent) -> bool {
         let requests = &cx.spec.requests;
         match event {

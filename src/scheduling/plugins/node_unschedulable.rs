@@ -64,6 +64,7 @@ impl Plugin for NodeUnschedulable {
         Err(Rejection::unresolvable("node(s) were unschedulable"))
     }
 
+    #[expect(clippy::wildcard_enum_match_arm, reason = "it registered for no others")]
     fn hint(&mut self, cx: &CycleCx<'_>, event: &ClusterEvent) -> bool {
         match event {
             ClusterEvent::NodeAdd { after, .. } => !after.unschedulable,

@@ -71,6 +71,7 @@ impl Plugin for TaintToleration {
         normalize_by_max(scores, true);
     }
 
+    #[expect(clippy::wildcard_enum_match_arm, reason = "it registered for no others")]
     fn hint(&mut self, cx: &CycleCx<'_>, event: &ClusterEvent) -> bool {
         let tolerated = |taints: &[Taint]| first_untolerated(cx.spec, taints).is_none();
         match event {
