@@ -47,7 +47,7 @@ pub(super) fn compare(ours: &Value, theirs: &Value, case: &Value, tally: &mut Ta
         }
         let unit = format!("attempt {at} ({})", attempt["pod"].as_str().unwrap_or_default());
         if !tally.unit(&unit, fields) {
-            tally.lost(recorded.len().saturating_sub(at + 1));
+            tally.lost(recorded.iter().skip(at + 1).count());
             return;
         }
     }

@@ -1,6 +1,7 @@
 //! Runs a history: operations, flushes, attempts and bindings in the recordings' order.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 
 use serde_json::{Map, Value, json};
 
@@ -47,7 +48,7 @@ pub(super) struct Timeline {
     /// Terminating victims and when they are gone.
     vanishing: Vec<(u64, PodId)>,
     evictions: Vec<Value>,
-    bind_errors: BTreeMap<String, u64>,
+    bind_errors: BTreeMap<String, Range<u64>>,
     next_op: usize,
     next_state: usize,
     last_pop: Option<u64>,
@@ -80,7 +81,9 @@ impl Timeline {
         let limit = config.pod_max_in_unschedulable_pods_seconds;
         core.set_max_in_unschedulable(SimDuration::from_secs(limit));
         let mut timeline = Self {
-            bind_errors: config.bind_errors.clone(),
+            bind_errors: (config.bind_errors.iter())
+                .map(|(pod, &errors)| (pod.clone(), 0..errors))
+                .collect(),
             history,
             core,
             pods: BTreeMap::new(),
@@ -394,14 +397,11 @@ impl Timeline {
         let pod = bind.popped.pod;
         let name = self.history.names[pod.index()].clone();
         let known = self.pods.get_mut(&name).filter(|state| state.pod == pod);
-        let errors = self.bind_errors.entry(name).or_default();
+        let mut errors = self.bind_errors.get_mut(&name);
         let result = match known {
             None => "notFound",
             Some(state) if state.terminating => "terminating",
-            _ if *errors > 0 => {
-                *errors = errors.saturating_sub(1);
-                "error"
-            }
+            _ if errors.as_mut().is_some_and(|errors| errors.next().is_some()) => "error",
             Some(state) => {
                 state.node = Some(bind.node);
                 "ok"

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use k8s_openapi::api::core::v1::{Namespace, Node, Pod};
+use k8s_openapi::api::core::v1::{Node, Pod};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -111,7 +111,7 @@ impl History {
             names: Vec::new(),
             classes: LookupMap::new(),
         };
-        reader.cluster.namespace(&default_namespace());
+        reader.cluster.plain_namespace("default");
         // The first object of a node's name stands for the node.
         for node in case.nodes.iter().chain(case.timeline.iter().filter_map(|op| op.node.as_ref()))
         {
@@ -135,16 +135,6 @@ impl History {
         configure(&mut model, &config);
         Ok(Self { model, config, start, timeline, state_times, names })
     }
-}
-
-/// The one namespace, as the API server labels it.
-fn default_namespace() -> Namespace {
-    let mut namespace = Namespace::default();
-    let name = "default".to_owned();
-    let key = "kubernetes.io/metadata.name".to_owned();
-    namespace.metadata.labels = Some(std::iter::once((key, name.clone())).collect());
-    namespace.metadata.name = Some(name);
-    namespace
 }
 
 /// The scheduler of a case. Scores are ignored there: of several feasible nodes the one with the
@@ -199,8 +189,9 @@ impl Reader {
         let uid = pod.metadata.uid.clone().unwrap_or_else(|| name.clone());
         let names = &mut self.names;
         let id = *self.pods.get_or_insert_with(uid, || {
+            let id = PodId::from_index(names.len());
             names.push(name.clone());
-            PodId::from_index(names.len().saturating_sub(1))
+            id
         });
         // The node a pod is on is no part of its class.
         let on = pod.spec.as_mut().and_then(|spec| spec.node_name.take());

@@ -94,6 +94,12 @@ impl Observed {
         })
     }
 
+    /// Adds a namespace as the API server makes it: with its name as its only label.
+    pub fn plain_namespace(&mut self, name: &str) {
+        let id = self.symbols.namespace(name);
+        self.declared.insert(id);
+    }
+
     /// Adds a namespace with its labels.
     pub fn namespace(&mut self, object: &KubeNamespace) {
         let id = self.symbols.namespace(object.metadata.name.as_deref().unwrap_or_default());

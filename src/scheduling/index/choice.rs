@@ -5,9 +5,9 @@
 //! the same beyond, one of them is worked out for all; odd nodes are worked out one by one.
 
 use super::bits::{Bits, WORD, nth_place, places};
-use super::class::MAX_LEVELS;
 use super::group::{Group, best_of};
 use super::layout::Layout;
+use super::scores::MAX_LEVELS;
 use super::{Domains, Scorer};
 use crate::model::NodeId;
 use crate::scheduling::Snapshot;

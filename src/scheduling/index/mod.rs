@@ -13,8 +13,10 @@
 mod bits;
 mod choice;
 mod class;
+mod counts;
 mod group;
 mod layout;
+mod scores;
 #[cfg(test)]
 mod tests;
 
