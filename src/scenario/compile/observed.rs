@@ -97,7 +97,7 @@ impl Observed {
     /// Adds a namespace as the API server makes it: with its name as its only label.
     pub fn plain_namespace(&mut self, name: &str) {
         let id = self.symbols.namespace(name);
-        self.declared.insert(id);
+        self.declared.push(id);
     }
 
     /// Adds a namespace with its labels.
