@@ -5,8 +5,8 @@
 //! (`tests/tidy` holds that). Every recorded unit counts, also where its kind or topic is not
 //! supported: then it does not agree.
 //!
-//! A kind of recording is one file here and one line in [`KINDS`]; a topic of the vectors is one
-//! line in [`vectors`].
+//! A kind of recording is one file here and one line in `KINDS`; a topic of the vectors is one
+//! line in `vectors`.
 
 mod decisions;
 mod files;

@@ -1,7 +1,7 @@
 //! What plugins over topology domains ask of the cluster, said as data.
 //!
 //! A plugin whose verdict depends on counts of pods per value of a label of nodes describes itself
-//! here once per pod class; [`super::index`] keeps the counts up to date from one decision to the
+//! here once per pod class; the index keeps the counts up to date from one decision to the
 //! next instead of asking the plugin for all nodes anew. The full scan does not use the
 //! description: that both agree is tested.
 

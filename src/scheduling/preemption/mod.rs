@@ -1,8 +1,8 @@
 //! Preemption: which pods of lower priority have to go so that a pod fits (DefaultPreemption of
 //! kube-scheduler 1.34).
 //!
-//! Here are the rules themselves, free of nodes and plugins: disruption budgets ([`budgets`]),
-//! which pods of one node are victims ([`victims`]), which node is taken ([`choice`]). What
+//! Here are the rules themselves, free of nodes and plugins: disruption budgets (`budgets`),
+//! which pods of one node are victims (`victims`), which node is taken (`choice`). What
 //! "fits" means is asked of the caller; `post_filter` asks the plugins. Nothing is deleted here:
 //! the scheduler component carries out what is decided.
 
