@@ -74,6 +74,7 @@ pub(crate) fn model(nodes_per_zone: &[usize]) -> Model {
         templates,
         workloads,
         services: IdVec::new(),
+        budgets: IdVec::new(),
         faults: IdVec::new(),
         operations: Vec::new(),
         control_plane: control_plane(),

@@ -171,7 +171,16 @@ pub struct Rejection {
     pub reason: Reason,
 }
 
+/// Code of a rejection that no eviction cures.
+pub(crate) const UNRESOLVABLE: &str = "UnschedulableAndUnresolvable";
+
 impl Rejection {
+    /// Kubernetes' name of the status code.
+    #[must_use]
+    pub const fn code(self) -> &'static str {
+        if self.unresolvable { UNRESOLVABLE } else { "Unschedulable" }
+    }
+
     /// `Unschedulable` with a fixed text.
     #[must_use]
     pub const fn unschedulable(text: &'static str) -> Self {

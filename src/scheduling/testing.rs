@@ -225,6 +225,7 @@ fn empty_model() -> Model {
         templates: IdVec::new(),
         workloads: IdVec::new(),
         services: IdVec::new(),
+        budgets: IdVec::new(),
         faults: IdVec::new(),
         operations: Vec::new(),
         control_plane: control_plane(),

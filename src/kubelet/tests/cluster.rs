@@ -175,6 +175,7 @@ pub(super) fn model(template: PodTemplate) -> Model {
         templates: IdVec::from_rows(vec![template]),
         workloads: IdVec::from_rows(vec![workload()]),
         services: IdVec::new(),
+        budgets: IdVec::new(),
         faults: IdVec::new(),
         operations: Vec::new(),
         control_plane: control_plane(),

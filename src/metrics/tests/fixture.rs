@@ -170,6 +170,7 @@ pub(super) fn model(run_s: u64) -> Model {
             workload(WorkloadKind::Pod, "tool", 0, 1),
         ]),
         services: IdVec::from_rows(vec![service]),
+        budgets: IdVec::new(),
         faults: IdVec::new(),
         operations: vec![],
         control_plane: control_plane(),
