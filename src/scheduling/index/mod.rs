@@ -179,8 +179,8 @@ impl Index {
         if self.lists.unprepared {
             return None;
         }
-        let Query { model, snapshot, template, .. } = *query;
-        let cx = CycleCx { model, snapshot, template, spec: &model.templates[template] };
+        let Query { snapshot, template, .. } = *query;
+        let cx = query.cx();
         self.follow_nodes(&cx);
         let group = self.group(&cx, plugins)?;
         if !self.domains(&cx, plugins) {

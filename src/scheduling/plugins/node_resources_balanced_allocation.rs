@@ -1,7 +1,7 @@
 //! NodeResourcesBalancedAllocation: nodes whose resources would be used evenly score high.
 
 use super::node_resources::{
-    Amounts, ResourceRef, ScoredResource, allocatable_and_taken, compile, cpu_and_memory,
+    Amounts, ScoredResource, allocatable_and_taken, compile, cpu_and_memory, requested,
 };
 use crate::base::math;
 use crate::model::{NodeId, PluginArgs, PodTemplate};
@@ -77,13 +77,7 @@ impl Plugin for NodeResourcesBalancedAllocation {
 
     fn pre_score(&mut self, cx: &CycleCx<'_>, _feasible: &[NodeId]) -> PreScore {
         let requests = cx.spec.on_node();
-        let requested = |resource: ResourceRef| match resource {
-            ResourceRef::Cpu => requests.cpu_milli,
-            ResourceRef::Memory => requests.memory_bytes,
-            ResourceRef::Ephemeral => requests.ephemeral_bytes,
-            ResourceRef::Scalar(id) => requests.scalar(id),
-        };
-        if self.resources.iter().all(|entry| requested(entry.resource) == 0) {
+        if self.resources.iter().all(|entry| requested(requests, entry.resource) == 0) {
             return PreScore::Skip;
         }
         PreScore::Run
