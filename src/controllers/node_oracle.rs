@@ -410,7 +410,8 @@ fn tick(model: &Model, history: &History) -> Vec<Written> {
     let mut ops = ops.into_iter().peekable();
     let mut advance = |ticking: &mut Ticking<'_>, until: SimTime| {
         while let Some((at, node, op)) = ops.next_if(|op| op.0 < until) {
-            ticking.deliver(at);
+            // What arrives at the same instant as an operation comes after it.
+            ticking.deliver(SimTime::from_nanos(at.as_nanos() - 1));
             ticking.operate(at, node, op);
         }
         ticking.deliver(until);

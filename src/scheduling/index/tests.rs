@@ -1,5 +1,5 @@
 //! The index against the full scan: both go through the same random histories and must decide
-//! alike, to the number of nodes looked at.
+//! alike, to the number of nodes looked at, and every placement must keep the rules.
 
 use crate::model::{
     AffinityTerm, HostPort, InclusionPolicy, LabelSelector, NodeId, NodeSelectorTerm, PodId,
@@ -7,6 +7,7 @@ use crate::model::{
     Weighted,
 };
 use crate::rng::Streams;
+use crate::scheduling::soundness::Placed;
 use crate::scheduling::testing::{Bench, GIB, HOSTNAME, ModelBuilder, ZONE};
 use crate::scheduling::{Evaluation, Framework, Query, TieBreak, config};
 
@@ -246,7 +247,13 @@ fn history(seed: u64, steps: u32) -> Result<u32, String> {
         start = ours.next_start;
         if let Some(node) = ours.node() {
             placed += 1;
-            pods.push(bench.bind(node, template));
+            let pod = bench.bind(node, template);
+            let (model, snapshot) = (&bench.model, &bench.snapshot);
+            let broken = Placed { model, snapshot, pod, template, node }.broken();
+            if !broken.is_empty() {
+                return Err(format!("seed {seed} step {step}: {broken:?}"));
+            }
+            pods.push(pod);
         }
     }
     Ok(placed)
