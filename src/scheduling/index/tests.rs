@@ -223,7 +223,12 @@ fn history(seed: u64, steps: u32) -> Result<u32, String> {
             }
             5 if !pods.is_empty() => {
                 let (pod, template) = (dice.pick(&pods), dice.pick(&templates));
-                bench.snapshot.update_pod(&bench.model, pod, template);
+                let class = bench.snapshot.bound(pod).expect("it is on a node").template;
+                let ports = |class| &bench.model.templates[class].host_ports;
+                // Labels and requests of a pod can change, its ports cannot.
+                if ports(class) == ports(template) {
+                    bench.snapshot.update_pod(&bench.model, pod, template);
+                }
             }
             _ => {}
         }
