@@ -25,6 +25,7 @@ pub mod preemption;
 mod profile;
 pub mod rules;
 mod snapshot;
+mod storage;
 #[cfg(test)]
 pub(crate) mod testing;
 #[cfg(test)]
@@ -37,11 +38,14 @@ pub use events::{
 };
 pub use explanation::Explanation;
 pub use framework::{
-    BuildCx, BuildPlugin, CycleCx, Dependency, Plugin, PluginDef, PluginId, PluginSet, Point,
-    PreFilter, PreScore, Reason, Rejection, Verdict,
+    BuildCx, BuildPlugin, ClaimReason, CycleCx, Dependency, Plugin, PluginDef, PluginId, PluginSet,
+    Point, PreFilter, PreScore, Reason, Rejection, Verdict,
 };
 pub use message::reason_texts;
 pub use nominator::{Nominated, Nominator};
 pub use post_filter::{Incoming, PostFilter, PostFilterStatus};
 pub use profile::{Evaluation, Framework, Query};
 pub use snapshot::{BoundPod, ClassCount, ImageSpread, NodeLoad, NodeRow, Snapshot};
+pub use storage::{
+    ClaimState, PodVolumes, Provisioned, StorageState, VolumeConflicts, VolumeRef, VolumeState,
+};

@@ -11,8 +11,8 @@ use crate::model::{
     AffinityTerm, ControlPlane, DeploymentStrategy, InclusionPolicy, LabelSelector, Labels,
     LeaderElection, Model, Namespace, NamespaceId, NodeId, NodeSpec, Operator, PodAffinity, PodId,
     PodTemplate, PodTemplateFlags, Pool, PoolId, Profile, RecoveryPolicy, Requirement, Resources,
-    RestartPolicy, SchedulerConfig, SpreadConstraint, Start, Taint, TaintEffect, TemplateId,
-    Toleration, TolerationOperator, Workload, WorkloadKind, Zone,
+    RestartPolicy, SchedulerConfig, SpreadConstraint, Start, Storage, Taint, TaintEffect,
+    TemplateId, Toleration, TolerationOperator, Workload, WorkloadKind, Zone,
 };
 use crate::rng::Distribution;
 
@@ -118,6 +118,7 @@ impl ModelBuilder {
             spread: Vec::new(),
             pod_affinity: PodAffinity::default(),
             host_ports: Vec::new(),
+            volumes: Vec::new(),
             restart_policy: RestartPolicy::Always,
             termination_grace: SimDuration::from_secs(30),
             init_containers: Vec::new(),
@@ -225,6 +226,7 @@ fn empty_model() -> Model {
         templates: IdVec::new(),
         workloads: IdVec::new(),
         services: IdVec::new(),
+        storage: Storage::default(),
         faults: IdVec::new(),
         operations: Vec::new(),
         control_plane: control_plane(),

@@ -2,7 +2,10 @@
 //! code that compiles scenarios.
 
 use k8s_openapi::api::apps::v1::{ReplicaSet, StatefulSet};
-use k8s_openapi::api::core::v1::{Namespace, Node, Pod, ReplicationController, Service};
+use k8s_openapi::api::core::v1::{
+    Namespace, Node, PersistentVolume, PersistentVolumeClaim, Pod, ReplicationController, Service,
+};
+use k8s_openapi::api::storage::v1::{CSIDriver, CSINode, CSIStorageCapacity, StorageClass};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -16,7 +19,7 @@ const SHOWN: usize = 5;
 /// Every case but those on sampling looks at all nodes.
 const ALL_NODES: i64 = 100;
 
-/// The objects of a case, as recorded. Kinds that no plugin looks at yet are passed over.
+/// The objects of a case, as recorded.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Objects {
@@ -36,6 +39,18 @@ struct Objects {
     replica_sets: Vec<ReplicaSet>,
     #[serde(default)]
     stateful_sets: Vec<StatefulSet>,
+    #[serde(default)]
+    storage_classes: Vec<StorageClass>,
+    #[serde(default)]
+    pvs: Vec<PersistentVolume>,
+    #[serde(default)]
+    pvcs: Vec<PersistentVolumeClaim>,
+    #[serde(default)]
+    csi_nodes: Vec<CSINode>,
+    #[serde(default)]
+    csi_drivers: Vec<CSIDriver>,
+    #[serde(default)]
+    csi_storage_capacities: Vec<CSIStorageCapacity>,
     incoming: Vec<Pod>,
     sampling: Option<Sampling>,
 }
@@ -84,6 +99,14 @@ impl Input {
             .for_each(|object| cluster.replication_controller(object));
         objects.replica_sets.iter().for_each(|object| cluster.replica_set(object));
         objects.stateful_sets.iter().for_each(|object| cluster.stateful_set(object));
+        objects.storage_classes.iter().for_each(|object| cluster.storage_class(object));
+        objects.pvs.iter().for_each(|object| cluster.persistent_volume(object));
+        for claim in &objects.pvcs {
+            cluster.persistent_volume_claim(claim);
+        }
+        objects.csi_nodes.iter().for_each(|object| cluster.csi_node(object));
+        objects.csi_drivers.iter().for_each(|object| cluster.csi_driver(object));
+        objects.csi_storage_capacities.iter().for_each(|object| cluster.storage_capacity(object));
         let mut bound = Vec::new();
         for pod in &objects.pods {
             let on = pod.spec.as_ref().and_then(|spec| spec.node_name.as_deref());

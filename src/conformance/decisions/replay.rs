@@ -6,8 +6,11 @@ use super::fields::Shape;
 use super::input::Input;
 use super::told;
 use crate::base::map::LookupMap;
-use crate::model::{NodeId, PodId, Profile, TemplateId};
-use crate::scheduling::{Framework, Query, Snapshot, TieBreak};
+use crate::model::{Claim, NodeId, PodId, Profile, TemplateId};
+use crate::scheduling::{Framework, Provisioned, Query, Snapshot, TieBreak};
+
+/// Nodes of one zone reach the same new volumes.
+const ZONE_LABEL: &str = "topology.kubernetes.io/zone";
 
 /// A case being replayed.
 pub(super) struct Replay {
@@ -103,6 +106,11 @@ impl Replay {
         if self.input.sampling {
             told::sampling(self.start, &self.framework, (&decision, &nodes), &mut told);
         }
+        if let Some(node) = decision.node() {
+            let world = (model, &self.snapshot);
+            let volumes = self.framework.reserve(world, template, node);
+            told::volume_bindings(model, &volumes, &mut told);
+        }
         Ok(Value::Object(told))
     }
 
@@ -121,8 +129,35 @@ impl Replay {
             let node = usize::try_from(node).ok().filter(|&node| node < nodes.len());
             let node = node.ok_or_else(|| format!("decision {at} names no node of the case"))?;
             let (name, template) = self.input.incoming[at].clone();
-            self.bind(name, NodeId::from_index(node), template);
+            let node = NodeId::from_index(node);
+            self.bind(name, node, template);
+            for binding in recorded["volumeBindings"].as_array().into_iter().flatten() {
+                self.bind_volume(binding, node)
+                    .ok_or_else(|| format!("decision {at}: {binding} is of no claim and volume"))?;
+            }
         }
         Ok(())
+    }
+
+    /// A claim and a volume are bound to each other; a volume that is new first.
+    fn bind_volume(&mut self, binding: &Value, node: NodeId) -> Option<()> {
+        let Input { model, .. } = &self.input;
+        let (namespace, name) = binding["pvc"].as_str()?.split_once('/')?;
+        let known = |claim: &Claim| {
+            claim.name == name && model.namespaces[claim.namespace].name == namespace
+        };
+        let (claim, _) = model.storage.claims.iter().find(|(_, claim)| known(claim))?;
+        if binding["provisioned"] == true {
+            // The new volume can be reached from the zone of the chosen node.
+            let zone = model.symbols.get(ZONE_LABEL);
+            let value = zone.and_then(|key| model.nodes[node].labels.get(key));
+            let made = Provisioned { within: zone.zip(value) };
+            self.snapshot.storage_mut().provision(claim, made);
+        } else {
+            let name = binding["pv"].as_str()?;
+            let (volume, _) = model.storage.volumes.iter().find(|(_, v)| v.name == name)?;
+            self.snapshot.storage_mut().bind(claim, volume);
+        }
+        Some(())
     }
 }

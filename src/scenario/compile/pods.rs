@@ -9,6 +9,7 @@ use k8s_openapi::api::core::v1::{
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
 use super::requests::requests;
+use super::storage::Admission;
 use super::symbols::Symbols;
 use crate::base::time::SimDuration;
 use crate::model::{
@@ -30,6 +31,8 @@ pub(super) struct Identity {
     pub(super) revision: u32,
     pub(super) hash: u64,
     pub(super) namespace: NamespaceId,
+    /// The template is that of one pod, whose metadata it has; its address.
+    pub(super) single: Option<u64>,
 }
 
 /// What surrounds a template: priority classes, and what applications do by themselves.
@@ -46,6 +49,10 @@ pub(super) trait Surroundings {
     /// The status of the pod, where a pod is compiled that exists already.
     fn status(&self) -> Option<&PodStatus> {
         None
+    }
+    /// Whether objects come as written, or as an API server holds them.
+    fn admission(&self) -> Admission {
+        Admission::Due
     }
     /// Admission: default tolerations, and what the policy lays over the specification.
     fn admit(&self, metadata: &ObjectMeta, spec: &mut PodSpec);
@@ -120,6 +127,11 @@ pub(super) fn compile(
             .collect(),
         pod_affinity: pod_affinity(symbols, affinity, identity.namespace),
         host_ports: host_ports(symbols, spec),
+        volumes: symbols.pod_volumes(
+            identity.namespace,
+            spec,
+            identity.single.map(|address| (metadata, around.admission(), address)),
+        ),
         restart_policy: match spec.restart_policy.as_deref() {
             Some("OnFailure") => RestartPolicy::OnFailure,
             Some("Never") => RestartPolicy::Never,
