@@ -75,6 +75,7 @@ pub(crate) fn model(nodes_per_zone: &[usize]) -> Model {
         workloads,
         services: IdVec::new(),
         storage: Storage::default(),
+        budgets: IdVec::new(),
         faults: IdVec::new(),
         operations: Vec::new(),
         control_plane: control_plane(),

@@ -7,6 +7,7 @@
 //! It knows nothing of events, of state that changes, or of files.
 
 mod app;
+mod budgets;
 mod faults;
 #[cfg(test)]
 pub(crate) mod fixture;
@@ -19,6 +20,7 @@ mod storage;
 mod workloads;
 
 pub use app::{AppBehaviour, FailureMode, FailureProcess, Onset, Recovers};
+pub use budgets::{Budget, DisruptionLimit};
 pub use faults::{Fault, FaultKind, FaultTiming, Share};
 pub use labels::{LabelSelector, Labels, Operator, Requirement};
 pub use nodes::{NodeSpec, Pool, Taint, TaintEffect, Zone};
@@ -64,6 +66,10 @@ define_id!(
 define_id!(
     /// A Service.
     pub struct ServiceId
+);
+define_id!(
+    /// A PodDisruptionBudget.
+    pub struct BudgetId
 );
 define_id!(
     /// A namespace.
@@ -147,6 +153,8 @@ pub struct Model {
     pub services: IdVec<ServiceId, Service>,
     /// Claims, volumes and classes.
     pub storage: Storage,
+    /// PodDisruptionBudgets.
+    pub budgets: IdVec<BudgetId, Budget>,
     /// Faults of the scenario.
     pub faults: IdVec<FaultId, Fault>,
     /// What operators do during the run, sorted by time.

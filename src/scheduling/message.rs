@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use super::post_filter::{PostFilter, PostFilterStatus, Remark};
-use super::preemption::{DryRunFailure, NO_VICTIMS, NOT_HELPFUL, Preemption};
+use super::preemption::{DryRunFailure, NO_VICTIMS, NOT_HELPFUL, Preemption, nothing_to_evict};
 use super::{ClaimReason, Decision, Outcome, Reason};
 use crate::model::{Claim, ClaimId, Model, NodeId, TemplateId};
 
@@ -167,9 +167,7 @@ fn preemption_text((model, template): (&Model, TemplateId), found: &Preemption) 
         return ineligible.text().to_owned();
     }
     let fitting = found.failures.iter().filter(|(_, why)| *why == DryRunFailure::NothingToEvict);
-    let told = |&(node, _): &(NodeId, DryRunFailure)| {
-        format!("expected at least one victim pod on node \"{}\"", model.nodes[node].name)
-    };
+    let told = |&(node, _): &(NodeId, DryRunFailure)| nothing_to_evict(model, node);
     let errors: Vec<String> = fitting.map(told).collect();
     match errors.as_slice() {
         [] => {}

@@ -31,6 +31,8 @@ pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
 mod topology;
+#[cfg(test)]
+mod volume_tests;
 
 pub use decision::{Decision, NodeExplanation, Outcome, PluginScore, ReasonCount, TieBreak};
 pub use events::{

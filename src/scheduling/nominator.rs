@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::model::{NodeId, PodId, TemplateId};
+use crate::model::{Model, NodeId, PodId, TemplateId};
 
 /// A pod that is nominated to run on some node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,6 +16,14 @@ pub struct Nominated {
     pub template: TemplateId,
     /// Its priority.
     pub priority: i32,
+}
+
+impl Nominated {
+    /// A pod of a class.
+    #[must_use]
+    pub fn of(model: &Model, pod: PodId, template: TemplateId) -> Self {
+        Self { pod, template, priority: model.templates[template].priority }
+    }
 }
 
 /// All nominations.

@@ -6,6 +6,7 @@
 
 use super::decision::{Decision, Outcome, TieBreak};
 use super::framework::{CycleCx, PluginId, Rejection};
+use super::message::post_filter_message;
 use super::nominator::{Nominated, Nominator};
 use super::preemption::{
     DisruptionBudget, DryRunFailure, Ineligible, NodeTrial, Preemption, best, select_victims,
@@ -43,6 +44,18 @@ pub enum PostFilterStatus {
     Error,
 }
 
+impl PostFilterStatus {
+    /// Kubernetes' name of the status code.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Success => "Success",
+            Self::Unschedulable => "Unschedulable",
+            Self::Error => "Error",
+        }
+    }
+}
+
 /// What one PostFilter plugin contributes to the message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Remark {
@@ -65,6 +78,12 @@ pub struct PostFilter {
 }
 
 impl PostFilter {
+    /// Kubernetes' words; none if a node is nominated.
+    #[must_use]
+    pub fn message(&self, of: (&Model, TemplateId)) -> String {
+        post_filter_message(of, self)
+    }
+
     /// What becomes of the pod's nomination: a node, none, or (`None`) what it was before.
     #[must_use]
     pub fn nomination(&self) -> Option<Option<NodeId>> {
@@ -154,14 +173,16 @@ impl OnNode<'_, '_> {
     fn cx(&self) -> CycleCx<'_> {
         let template = self.incoming.template;
         let spec = &self.model.templates[template];
-        CycleCx { model: self.model, snapshot: self.snapshot, template, spec }
+        let luck = TieBreak::LowestName;
+        CycleCx { model: self.model, snapshot: self.snapshot, template, spec, luck }
     }
 
     /// Asks all filter plugins that take part.
     fn each(&mut self, mut tell: impl FnMut(&mut dyn super::Plugin, &CycleCx<'_>)) {
         let template = self.incoming.template;
         let spec = &self.model.templates[template];
-        let cx = CycleCx { model: self.model, snapshot: self.snapshot, template, spec };
+        let luck = TieBreak::LowestName;
+        let cx = CycleCx { model: self.model, snapshot: self.snapshot, template, spec, luck };
         let (active, instances) = self.framework.filters_mut();
         for &at in active {
             tell(&mut *instances[at], &cx);

@@ -12,7 +12,7 @@ pub(super) struct Shape {
 
 /// How a field is read.
 #[derive(Clone, Copy, Debug)]
-enum Form {
+pub(super) enum Form {
     /// As it is.
     Plain,
     /// A list whose order means something; absent and empty are the same.
@@ -34,7 +34,7 @@ enum Form {
 }
 
 /// The fields of a decision but for `scores`, of which every plugin is a field.
-const DECISION: &[(&str, Form)] = &[
+pub(super) const DECISION: &[(&str, Form)] = &[
     ("i", Form::Plain),
     ("pod", Form::Plain),
     ("outcome", Form::Plain),
@@ -54,7 +54,7 @@ const DECISION: &[(&str, Form)] = &[
 ];
 
 /// The fields of `preemption`.
-const PREEMPTION: &[(&str, Form)] = &[
+pub(super) const PREEMPTION: &[(&str, Form)] = &[
     ("status", Form::Plain),
     ("potentialNodes", Form::Set),
     ("candidates", Form::Candidates),
@@ -69,10 +69,10 @@ const PREEMPTION: &[(&str, Form)] = &[
 /// Fields that are told and not compared.
 const TOLD_ONLY: &[&str] = &["skipFilter", "scores", "preemption"];
 const TOLD_ONLY_OF_PREEMPTION: &[&str] = &["message"];
-const OF_CASE: &[&str] = &["weights", "plugins", "nodeOrder"];
+pub(super) const OF_CASE: &[&str] = &["weights", "plugins", "nodeOrder"];
 
 /// Extension points whose plugins the recordings list.
-const POINTS: &[&str] = &[
+pub(super) const POINTS: &[&str] = &[
     "preEnqueue",
     "queueSort",
     "preFilter",

@@ -5,19 +5,30 @@ use k8s_openapi::api::apps::v1::{ReplicaSet, StatefulSet};
 use k8s_openapi::api::core::v1::{
     Namespace, Node, PersistentVolume, PersistentVolumeClaim, Pod, ReplicationController, Service,
 };
+use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use k8s_openapi::api::storage::v1::{CSIDriver, CSINode, CSIStorageCapacity, StorageClass};
 use serde::Deserialize;
 use serde_json::Value;
 
 use crate::base::diag::{Diagnostics, SourceMap};
-use crate::model::{Model, NodeId, TemplateId};
-use crate::scenario::compile::Observed;
+use crate::base::time::SimTime;
+use crate::model::{BudgetId, Model, NodeId, PluginArgs, TemplateId};
+use crate::scenario::compile::{Observed, start_time};
 use crate::scenario::file::read_scheduler_config;
 
 /// Diagnostics of a configuration shown at most.
 const SHOWN: usize = 5;
 /// Every case but those on sampling looks at all nodes.
 const ALL_NODES: i64 = 100;
+
+/// And preemption at all candidates.
+const ALL_CANDIDATES: (&str, PluginArgs) = (
+    "DefaultPreemption",
+    PluginArgs::DefaultPreemption {
+        min_candidate_nodes_percentage: 100,
+        min_candidate_nodes_absolute: i64::MAX,
+    },
+);
 
 /// The objects of a case, as recorded.
 #[derive(Debug, Deserialize)]
@@ -31,6 +42,8 @@ struct Objects {
     nodes: Vec<Node>,
     #[serde(default)]
     pods: Vec<Pod>,
+    #[serde(default)]
+    pdbs: Vec<PodDisruptionBudget>,
     #[serde(default)]
     services: Vec<Service>,
     #[serde(default)]
@@ -68,6 +81,16 @@ pub(super) struct Bound {
     pub(super) node: NodeId,
     pub(super) template: TemplateId,
     pub(super) terminating: bool,
+    pub(super) started: Option<SimTime>,
+}
+
+/// A disruption budget and its status, which stays as given.
+#[derive(Debug)]
+pub(super) struct BudgetStatus {
+    pub(super) budget: BudgetId,
+    pub(super) allowed: i32,
+    /// Names of the pods whose eviction has been granted.
+    pub(super) disrupted: Vec<String>,
 }
 
 /// A case, compiled.
@@ -75,6 +98,7 @@ pub(super) struct Bound {
 pub(super) struct Input {
     pub(super) model: Model,
     pub(super) bound: Vec<Bound>,
+    pub(super) budgets: Vec<BudgetStatus>,
     /// Names (`namespace/name`) and classes of the pods tried.
     pub(super) incoming: Vec<(String, TemplateId)>,
     /// The case gives a configuration, whose plugins are recorded.
@@ -107,6 +131,7 @@ impl Input {
         objects.csi_nodes.iter().for_each(|object| cluster.csi_node(object));
         objects.csi_drivers.iter().for_each(|object| cluster.csi_driver(object));
         objects.csi_storage_capacities.iter().for_each(|object| cluster.storage_capacity(object));
+        let budgets = objects.pdbs.iter().map(|object| budget(&mut cluster, object)).collect();
         let mut bound = Vec::new();
         for pod in &objects.pods {
             let on = pod.spec.as_ref().and_then(|spec| spec.node_name.as_deref());
@@ -114,7 +139,8 @@ impl Input {
             let Some(node) = on.and_then(|name| cluster.node_named(name)) else { continue };
             let terminating = pod.metadata.deletion_timestamp.is_some();
             let template = cluster.pod(pod);
-            bound.push(Bound { name: name_of(pod), node, template, terminating });
+            let (name, started) = (name_of(pod), start_time(pod));
+            bound.push(Bound { name, node, template, terminating, started });
         }
         let incoming = objects.incoming.iter().map(|pod| (name_of(pod), cluster.pod(pod)));
         let incoming = incoming.collect();
@@ -123,9 +149,23 @@ impl Input {
         let percentage = sampling.map_or(ALL_NODES, |s| s.percentage_of_nodes_to_score);
         for profile in &mut model.scheduler.profiles {
             profile.percentage_of_nodes_to_score = percentage;
+            let (name, args) = ALL_CANDIDATES;
+            profile.args.retain(|(plugin, _)| plugin != name);
+            profile.args.push((name.to_owned(), args));
         }
         let (configured, sampling) = (!objects.config.is_null(), sampling.is_some());
-        Ok(Self { model, bound, incoming, configured, sampling })
+        Ok(Self { model, bound, budgets, incoming, configured, sampling })
+    }
+}
+
+fn budget(cluster: &mut Observed, object: &PodDisruptionBudget) -> BudgetStatus {
+    let status = object.status.as_ref();
+    let disrupted = status.and_then(|status| status.disrupted_pods.as_ref());
+    let namespace = object.metadata.namespace.as_deref();
+    BudgetStatus {
+        budget: cluster.budget(object),
+        allowed: status.map_or(0, |status| status.disruptions_allowed),
+        disrupted: disrupted.into_iter().flatten().map(|(pod, _)| full(namespace, pod)).collect(),
     }
 }
 
@@ -147,6 +187,10 @@ fn cluster(config: &Value) -> Result<Observed, String> {
 
 /// `namespace/name`.
 fn name_of(pod: &Pod) -> String {
-    let namespace = pod.metadata.namespace.as_deref().unwrap_or("default");
-    format!("{namespace}/{}", pod.metadata.name.as_deref().unwrap_or_default())
+    let name = pod.metadata.name.as_deref().unwrap_or_default();
+    full(pod.metadata.namespace.as_deref(), name)
+}
+
+fn full(namespace: Option<&str>, name: &str) -> String {
+    format!("{}/{name}", namespace.unwrap_or("default"))
 }

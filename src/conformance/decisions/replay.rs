@@ -5,20 +5,32 @@ use serde_json::{Map, Value, json};
 use super::fields::Shape;
 use super::input::Input;
 use super::told;
+use crate::base::id::IdVec;
 use crate::base::map::LookupMap;
+use crate::base::time::{SimDuration, SimTime};
 use crate::model::{Claim, NodeId, PodId, Profile, TemplateId};
-use crate::scheduling::{Framework, Provisioned, Query, Snapshot, TieBreak};
+use crate::scheduling::preemption::{DisruptionBudget, Preemption};
+use crate::scheduling::{
+    BoundPod, Decision, Framework, Incoming, Nominated, Nominator, Outcome, Provisioned, Query,
+    Snapshot, TieBreak,
+};
 
 /// Nodes of one zone reach the same new volumes.
 const ZONE_LABEL: &str = "topology.kubernetes.io/zone";
+/// When pods that are bound on the way start: 2030-01-01 and so many seconds.
+const STARTS_FROM: SimTime = SimTime::from_secs(1_893_456_000);
 
 /// A case being replayed.
 pub(super) struct Replay {
     input: Input,
     snapshot: Snapshot,
     framework: Framework,
-    pods: LookupMap<String, PodId>,
-    next_pod: usize,
+    budgets: Vec<DisruptionBudget>,
+    /// Names of the pods: those bound from the start, then the incoming ones.
+    names: IdVec<PodId, String>,
+    first_incoming: usize,
+    /// The pods that are on nodes.
+    bound: LookupMap<String, PodId>,
     /// Where the next search in the node list starts.
     start: usize,
 }
@@ -29,16 +41,21 @@ impl Replay {
             return Err("the configuration of a case has exactly one profile".to_owned());
         };
         let bound = std::mem::take(&mut input.bound);
+        let names = bound.iter().map(|pod| &pod.name);
+        let names = names.chain(input.incoming.iter().map(|(name, _)| name)).cloned().collect();
         let mut replay = Self {
             snapshot: Snapshot::of_declared(&input.model),
             framework: Framework::new(&input.model, profile),
+            budgets: budgets(&input, &names),
             input,
-            pods: LookupMap::new(),
-            next_pod: 0,
+            names,
+            first_incoming: bound.len(),
+            bound: LookupMap::new(),
             start: 0,
         };
-        for pod in bound {
-            let id = replay.bind(pod.name, pod.node, pod.template);
+        for (at, pod) in bound.into_iter().enumerate() {
+            let id = PodId::from_index(at);
+            replay.bind(id, pod.node, pod.template, pod.started);
             if pod.terminating {
                 replay.snapshot.mark_terminating(id);
             }
@@ -54,12 +71,17 @@ impl Replay {
         &self.input.model.scheduler.profiles[0]
     }
 
-    fn bind(&mut self, name: String, node: NodeId, template: TemplateId) -> PodId {
-        let pod = PodId::from_index(self.next_pod);
-        self.next_pod += 1;
+    fn bind(&mut self, pod: PodId, node: NodeId, template: TemplateId, started: Option<SimTime>) {
         self.snapshot.add_pod(&self.input.model, node, pod, template);
-        self.pods.insert(name, pod);
-        pod
+        if let Some(started) = started {
+            self.snapshot.set_started(pod, started);
+        }
+        self.bound.insert(self.names[pod].clone(), pod);
+    }
+
+    /// The pod of an incoming one's place.
+    fn incoming(&self, at: usize) -> PodId {
+        PodId::from_index(self.first_incoming + at)
     }
 
     /// What is said of the case as a whole.
@@ -83,6 +105,7 @@ impl Replay {
         let Some((name, template)) = self.input.incoming.get(at) else {
             return Err(format!("decision {at} is of no incoming pod"));
         };
+        let pod = self.incoming(at);
         let (model, template) = (&self.input.model, *template);
         let mut told = Map::new();
         told.insert("i".to_owned(), at.into());
@@ -105,8 +128,11 @@ impl Replay {
         told::decision((model, template), &self.framework, (&decision, &nodes), &mut told);
         if self.input.sampling {
             told::sampling(self.start, &self.framework, (&decision, &nodes), &mut told);
+        } else if decision.outcome == Outcome::Unschedulable && self.framework.preempts() {
+            self.preempt((pod, template), &decision, &mut told);
         }
         if let Some(node) = decision.node() {
+            let model = &self.input.model;
             let world = (model, &self.snapshot);
             let volumes = self.framework.reserve(world, template, node);
             told::volume_bindings(model, &volumes, &mut told);
@@ -114,10 +140,62 @@ impl Replay {
         Ok(Value::Object(told))
     }
 
+    /// PostFilter after a decision that found no node, and the second try if a node is nominated.
+    fn preempt(
+        &mut self,
+        (pod, template): (PodId, TemplateId),
+        decision: &Decision,
+        told: &mut Map<String, Value>,
+    ) {
+        let model = &self.input.model;
+        let mut nominator = Nominator::default();
+        let incoming = Incoming { pod, template, nominator: &nominator };
+        let answer = self.framework.post_filter(
+            (model, &mut self.snapshot),
+            &incoming,
+            decision,
+            &self.budgets,
+            TieBreak::LowestName,
+        );
+        let names = &self.names;
+        let name = |pod: &BoundPod| names[pod.pod].as_str().into();
+        let mut found = told::preemption((model, template), &answer, name);
+        if let Some(taken) = answer.preemption.as_ref().and_then(Preemption::nominated) {
+            let mut after = self.snapshot.clone();
+            taken.victims.iter().for_each(|victim| {
+                after.remove_pod(model, victim.pod);
+            });
+            after.refresh();
+            nominator.nominate(Nominated::of(model, pod, template), taken.node);
+            let incoming = Incoming { pod, template, nominator: &nominator };
+            let world = (model, &mut after);
+            let tie_break = TieBreak::LowestName;
+            let retry = self.framework.schedule_among(world, &incoming, self.start, tie_break);
+            let fits = retry.node() == Some(taken.node);
+            found.insert("retryFits".to_owned(), fits.into());
+            if fits {
+                told.insert("outcome".to_owned(), "preempted".into());
+                told.insert("node".to_owned(), taken.node.index().into());
+                let volumes = self.framework.reserve((model, &after), template, taken.node);
+                told::volume_bindings(model, &volumes, told);
+            } else {
+                let rejected = |node: NodeId| {
+                    let mut rejected = self.framework.rejected();
+                    rejected.find(|(rejected, ..)| *rejected == node).map(|(_, p, r)| (p, r))
+                };
+                if let Some((plugin, why)) = retry.pre_filter.or_else(|| rejected(taken.node)) {
+                    let failure = told::status(plugin, why, (model, template));
+                    found.insert("retryFailure".to_owned(), failure);
+                }
+            }
+        }
+        told.insert("preemption".to_owned(), Value::Object(found));
+    }
+
     /// Applies what the recording says happened.
     pub(super) fn apply(&mut self, at: usize, recorded: &Value) -> Result<(), String> {
         for victim in recorded["preemption"]["victims"].as_array().into_iter().flatten() {
-            let known = victim.as_str().and_then(|name| self.pods.remove(name));
+            let known = victim.as_str().and_then(|name| self.bound.remove(name));
             let pod = known.ok_or_else(|| format!("decision {at}: no pod {victim} to evict"))?;
             self.snapshot.remove_pod(&self.input.model, pod);
         }
@@ -128,9 +206,10 @@ impl Replay {
             let nodes = &self.input.model.nodes;
             let node = usize::try_from(node).ok().filter(|&node| node < nodes.len());
             let node = node.ok_or_else(|| format!("decision {at} names no node of the case"))?;
-            let (name, template) = self.input.incoming[at].clone();
+            let started = STARTS_FROM + SimDuration::from_secs(at as u64);
+            let template = self.input.incoming[at].1;
             let node = NodeId::from_index(node);
-            self.bind(name, node, template);
+            self.bind(self.incoming(at), node, template, Some(started));
             for binding in recorded["volumeBindings"].as_array().into_iter().flatten() {
                 self.bind_volume(binding, node)
                     .ok_or_else(|| format!("decision {at}: {binding} is of no claim and volume"))?;
@@ -160,4 +239,14 @@ impl Replay {
         }
         Some(())
     }
+}
+
+/// The budgets of a case as preemption sees them.
+fn budgets(input: &Input, names: &IdVec<PodId, String>) -> Vec<DisruptionBudget> {
+    let budgets = input.budgets.iter().map(|status| {
+        let disrupted = names.iter().filter(|(_, name)| status.disrupted.contains(name));
+        let disrupted = disrupted.map(|(pod, _)| pod).collect();
+        DisruptionBudget::of(&input.model, status.budget, status.allowed, disrupted)
+    });
+    budgets.collect()
 }

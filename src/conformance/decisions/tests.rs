@@ -1,5 +1,7 @@
 //! Replays of cases made for these tests; every alteration of a recorded value must be found.
 
+use std::collections::BTreeSet;
+
 use serde_json::json;
 
 use super::super::tally::Agreement;
@@ -130,17 +132,12 @@ fn sampled() -> Value {
         "incoming": [pod("p0", "1", json!({})), pod("p1", "1", json!({}))],
         "sampling": {"percentageOfNodesToScore": 0},
     });
-    let weights = json!({
-        "TaintToleration": 3, "NodeAffinity": 2, "NodeResourcesFit": 1, "VolumeBinding": 1,
-        "PodTopologySpread": 2, "InterPodAffinity": 2, "NodeResourcesBalancedAllocation": 1,
-        "ImageLocality": 1,
-    });
     let second: Vec<u64> = (100..120).chain(0..80).collect();
     // The node of the first pod is half as free as the others.
     let totals: Vec<u64> = second.iter().map(|n| if *n == 0 { 450 } else { 475 }).collect();
     let top: Vec<u64> = (1..80).chain(100..120).collect();
     let expected = json!({
-        "weights": weights,
+        "weights": weights(),
         "nodeOrder": (0..120).collect::<Vec<u64>>(),
         "decisions": [
             {"i": 0, "pod": "default/p0", "outcome": "bound", "node": 0, "startIndex": 0,
@@ -151,6 +148,129 @@ fn sampled() -> Value {
         ],
     });
     json!({"case": case, "expected": expected})
+}
+
+fn weights() -> Value {
+    json!({
+        "TaintToleration": 3, "NodeAffinity": 2, "NodeResourcesFit": 1, "VolumeBinding": 1,
+        "PodTopologySpread": 2, "InterPodAffinity": 2, "NodeResourcesBalancedAllocation": 1,
+        "ImageLocality": 1,
+    })
+}
+
+/// A pod of a node, an application and a priority, started in that second.
+fn bound(
+    name: &str,
+    cpu: &str,
+    (node, app): (&str, &str),
+    (priority, second): (i32, u32),
+) -> Value {
+    let mut pod = pod(name, cpu, json!({"nodeName": node, "priority": priority}));
+    pod["metadata"]["labels"] = json!({"app": app});
+    pod["status"] = json!({"startTime": format!("2029-01-01T00:00:{second:02}Z")});
+    pod
+}
+
+fn group(plugin: &str, code: &str, reason: &str, nodes: &[u64]) -> Value {
+    json!({"plugin": plugin, "code": code, "reasons": [reason], "nodes": nodes})
+}
+
+const UNRESOLVABLE: &str = "UnschedulableAndUnresolvable";
+const NO_VICTIMS: &str = "No preemption victims found for incoming pod";
+
+/// Three full nodes and a cordoned one; a budget protects e0 and, as it has been granted, not e2.
+fn preempting() -> Value {
+    let budget = json!({
+        "metadata": {"name": "web", "namespace": "default"},
+        "spec": {"selector": {"matchLabels": {"app": "web"}}},
+        "status": {"disruptionsAllowed": 0, "disruptedPods": {"e2": "2029-02-01T00:00:00Z"}},
+    });
+    let case = json!({
+        "name": "preempting", "family": "own",
+        "nodes": [
+            node("a", "z1", &json!({})), node("b", "z1", &json!({})),
+            node("c", "z2", &json!({"unschedulable": true})), node("d", "z2", &json!({})),
+        ],
+        "pods": [
+            bound("e0", "3", ("a", "web"), (0, 1)), bound("e1", "1", ("a", "db"), (5, 2)),
+            bound("e2", "4", ("b", "web"), (1, 3)), bound("e3", "4", ("d", "db"), (100, 4)),
+        ],
+        "pdbs": [budget],
+        "incoming": [
+            pod("p0", "4", json!({"priority": 10})),
+            pod("p1", "2", json!({"priority": 10, "preemptionPolicy": "Never"})),
+            pod("p2", "2", json!({"priority": 10})),
+        ],
+    });
+    let filter = json!([
+        group("NodeResourcesFit", "Unschedulable", "Insufficient cpu", &[0, 1, 3]),
+        group("NodeUnschedulable", UNRESOLVABLE, "node(s) were unschedulable", &[2]),
+    ]);
+    let no_victims = |nodes: &[u64]| json!([group("", UNRESOLVABLE, NO_VICTIMS, nodes)]);
+    let expected = json!({"weights": weights(), "decisions": [
+        // On a both would go, and e0 against its budget.
+        {"i": 0, "pod": "default/p0", "outcome": "preempted", "node": 1, "filter": filter,
+         "preemption": {
+            "status": "Success", "potentialNodes": [0, 1, 3],
+            "candidates": [
+                {"node": 0, "victims": ["default/e1", "default/e0"], "pdbViolations": 1},
+                {"node": 1, "victims": ["default/e2"], "pdbViolations": 0},
+            ],
+            "dryRunFailures": no_victims(&[3]), "best": [1], "nominated": 1,
+            "victims": ["default/e2"], "retryFits": true}},
+        {"i": 1, "pod": "default/p1", "outcome": "unschedulable", "filter": filter,
+         "preemption": {"status": "Unschedulable"}},
+        // e1 fits beside the newcomer; e0, put back before it, does not.
+        {"i": 2, "pod": "default/p2", "outcome": "preempted", "node": 0, "filter": filter,
+         "preemption": {
+            "status": "Success", "potentialNodes": [0, 1, 3],
+            "candidates": [{"node": 0, "victims": ["default/e0"], "pdbViolations": 1}],
+            "dryRunFailures": no_victims(&[1, 3]), "best": [0], "nominated": 0,
+            "victims": ["default/e0"], "retryFits": true}},
+    ]});
+    json!({"case": case, "expected": expected})
+}
+
+/// A pod that is being deleted is not counted for spreading, yet a what-if without it counts one
+/// pod fewer: the victim goes for nothing.
+fn deceived() -> Value {
+    let mut ending = bound("e1", "1", ("a", "web"), (0, 2));
+    ending["metadata"]["deletionTimestamp"] = json!("2029-01-01T01:00:00Z");
+    let selector = json!({"matchLabels": {"app": "web"}});
+    let spread = json!([{"maxSkew": 1, "topologyKey": "topology.kubernetes.io/zone",
+        "whenUnsatisfiable": "DoNotSchedule", "labelSelector": selector}]);
+    let spec = json!({"priority": 10, "topologySpreadConstraints": spread});
+    let mut incoming = pod("p0", "1", spec);
+    incoming["metadata"]["labels"] = json!({"app": "web"});
+    let case = json!({
+        "name": "deceived", "family": "own",
+        "nodes": [
+            node("a", "z1", &json!({})), node("b", "z2", &json!({"unschedulable": true})),
+        ],
+        "pods": [bound("e0", "1", ("a", "web"), (10, 1)), ending],
+        "incoming": [incoming],
+    });
+    let skewed = "node(s) didn't match pod topology spread constraints";
+    let filter = json!([
+        group("PodTopologySpread", "Unschedulable", skewed, &[0]),
+        group("NodeUnschedulable", UNRESOLVABLE, "node(s) were unschedulable", &[1]),
+    ]);
+    let mut failure = group("PodTopologySpread", "Unschedulable", skewed, &[]);
+    failure.as_object_mut().unwrap().remove("nodes");
+    let expected = json!({"weights": weights(), "decisions": [
+        {"i": 0, "pod": "default/p0", "outcome": "unschedulable", "filter": filter,
+         "preemption": {
+            "status": "Success", "potentialNodes": [0],
+            "candidates": [{"node": 0, "victims": ["default/e1"], "pdbViolations": 0}],
+            "best": [0], "nominated": 0, "victims": ["default/e1"], "retryFits": false,
+            "retryFailure": failure}},
+    ]});
+    json!({"case": case, "expected": expected})
+}
+
+/// All cases made here.
+fn cases() -> [Value; 4] {
+    [small(), sampled(), preempting(), deceived()]
 }
 
 /// Places of all values below `value` that are no lists or objects.
@@ -182,7 +302,7 @@ fn alter(value: &mut Value) {
 
 #[test]
 fn cases_worked_out_by_hand_agree() {
-    for line in [small(), sampled()] {
+    for line in cases() {
         let agreement = replayed(&line);
         assert_eq!(agreement.first, [], "{:#?}", agreement.first);
         let decisions = line["expected"]["decisions"].as_array().unwrap().len() as u64;
@@ -192,19 +312,47 @@ fn cases_worked_out_by_hand_agree() {
 
 #[test]
 fn every_altered_value_is_found() {
-    for line in [small(), sampled()] {
-        let whole = replayed(&line).agree;
+    for line in cases() {
+        let whole = replayed(&line);
         let mut places = Vec::new();
         leaves(&line["expected"], "/expected", &mut places);
         assert!(places.len() > 20);
+        let mut seen = BTreeSet::new();
         for place in places {
             let mut altered = line.clone();
             alter(altered.pointer_mut(&place).unwrap());
             let mut tally = Tally::new("altered");
-            // What names no node of the case cannot even be applied.
-            let Ok(_) = replay_case(&altered, &mut tally) else { continue };
-            assert!(tally.agreement().agree < whole, "{place} was altered unseen");
+            // What names no node or pod of the case cannot even be applied: the comparison comes
+            // before that.
+            let applied = replay_case(&altered, &mut tally);
+            let now = tally.agreement();
+            assert!(applied.is_err() || now.agree < whole.agree, "{place} was altered unseen");
+            assert!(!now.first.is_empty(), "{place} was altered unseen");
+            seen.extend(now.first.iter().map(|difference| difference.field.clone()));
         }
+        for field in whole.fields.keys() {
+            assert!(seen.contains(field), "{field} was never found to differ");
+        }
+    }
+}
+
+/// Between them the cases compare every field but those of volumes.
+#[test]
+fn every_field_is_compared_in_some_case() {
+    let mut compared: BTreeSet<String> =
+        cases().iter().flat_map(|line| replayed(line).fields.into_keys()).collect();
+    assert!(compared.iter().any(|field| field.starts_with("scores.")));
+    compared.insert("volumeBindings".to_owned());
+    let names = |list: &[(&'static str, fields::Form)], prefix: &str| -> Vec<String> {
+        list.iter().map(|(name, _)| format!("{prefix}{name}")).collect()
+    };
+    let mut fields = names(fields::DECISION, "");
+    fields.extend(names(fields::PREEMPTION, "preemption."));
+    fields.extend(["weights", "nodeOrder"].map(str::to_owned));
+    fields.extend(fields::POINTS.iter().map(|point| format!("plugins.{point}")));
+    assert_eq!(fields::OF_CASE, ["weights", "plugins", "nodeOrder"]);
+    for field in fields {
+        assert!(compared.contains(&field), "{field} is compared in no case");
     }
 }
 
@@ -219,6 +367,15 @@ fn every_dropped_field_is_found_and_so_is_one_that_nobody_knows() {
             decision.as_object_mut().unwrap().remove(field);
             assert!(replayed(&altered).agree < whole, "{field} of {at} was dropped unseen");
         }
+    }
+    let preempting = preempting();
+    let told = preempting["expected"]["decisions"][0]["preemption"].as_object().unwrap();
+    for field in told.keys() {
+        let mut altered = preempting.clone();
+        let decision = &mut altered["expected"]["decisions"][0];
+        decision["preemption"].as_object_mut().unwrap().remove(field);
+        let first = replayed(&altered).first;
+        assert_eq!(first[0].field, format!("preemption.{field}"));
     }
     let mut novel = line.clone();
     novel["expected"]["decisions"][0]["novel"] = 1.into();

@@ -3,9 +3,10 @@
 use serde_json::{Map, Value, json};
 
 use crate::model::{Claim, ClaimId, Model, NodeId, Profile, TemplateId};
+use crate::scheduling::preemption::Candidate;
 use crate::scheduling::{
-    Decision, Framework, NodeExplanation, Outcome, PluginId, PluginSet, PodVolumes, Point,
-    Rejection, reason_texts,
+    BoundPod, Decision, Framework, NodeExplanation, Outcome, PluginId, PluginSet, PodVolumes,
+    Point, PostFilter, Rejection, reason_texts,
 };
 
 /// The plugins of every extension point that has any.
@@ -31,17 +32,10 @@ fn names(set: PluginSet) -> Value {
     names.into()
 }
 
-fn code(rejection: Rejection) -> &'static str {
-    match rejection.unresolvable {
-        true => "UnschedulableAndUnresolvable",
-        false => "Unschedulable",
-    }
-}
-
-fn status(plugin: PluginId, rejection: Rejection, of: (&Model, TemplateId)) -> Value {
+pub(super) fn status(plugin: PluginId, rejection: Rejection, of: (&Model, TemplateId)) -> Value {
     json!({
         "plugin": plugin.name(),
-        "code": code(rejection),
+        "code": rejection.code(),
         "reasons": reason_texts(of.0, of.1, rejection.reason),
     })
 }
@@ -108,13 +102,20 @@ pub(super) fn volume_bindings(model: &Model, volumes: &PodVolumes, told: &mut Ma
 
 /// Rejected nodes, grouped by the words that were said of them, groups by their smallest node.
 fn rejections(of: (&Model, TemplateId), explained: &[NodeExplanation]) -> Value {
+    let said = explained.iter().filter_map(|node| {
+        let (plugin, rejection) = node.rejected?;
+        Some((node.node, status(plugin, rejection, of)))
+    });
+    grouped(said)
+}
+
+/// Nodes grouped by what is said of them, in the order given.
+fn grouped(said: impl Iterator<Item = (NodeId, Value)>) -> Value {
     let mut groups: Vec<(Value, Vec<usize>)> = Vec::new();
-    for node in explained {
-        let Some((plugin, rejection)) = node.rejected else { continue };
-        let said = status(plugin, rejection, of);
+    for (node, said) in said {
         match groups.iter_mut().find(|group| group.0 == said) {
-            Some(group) => group.1.push(node.node.index()),
-            None => groups.push((said, vec![node.node.index()])),
+            Some(group) => group.1.push(node.index()),
+            None => groups.push((said, vec![node.index()])),
         }
     }
     let told = groups.into_iter().map(|(mut group, nodes)| {
@@ -134,6 +135,53 @@ fn scores(feasible: &[&NodeExplanation]) -> Value {
         }
     }
     Value::Object(scores)
+}
+
+/// What PostFilter plugins found; `name` gives the name of a pod.
+pub(super) fn preemption(
+    of: (&Model, TemplateId),
+    answer: &PostFilter,
+    name: impl Fn(&BoundPod) -> Value,
+) -> Map<String, Value> {
+    let mut told = Map::new();
+    told.insert("status".to_owned(), answer.status.name().into());
+    let message = answer.message(of);
+    if !message.is_empty() {
+        told.insert("message".to_owned(), message.into());
+    }
+    let Some(found) = &answer.preemption else { return told };
+    let victims = |of: &Candidate| of.victims.iter().map(&name).collect::<Value>();
+    let mut list = |field: &str, list: Value| {
+        if list.as_array().is_some_and(|list| !list.is_empty()) {
+            told.insert(field.to_owned(), list);
+        }
+    };
+    let mut potential = found.potential.clone();
+    potential.sort_unstable();
+    list("potentialNodes", nodes(&potential));
+    let mut candidates: Vec<&Candidate> = found.candidates.iter().collect();
+    candidates.sort_unstable_by_key(|candidate| candidate.node);
+    let candidates = candidates.into_iter().map(|candidate| {
+        let node = candidate.node.index();
+        json!({"node": node, "victims": victims(candidate), "pdbViolations": candidate.violations})
+    });
+    list("candidates", candidates.collect());
+    let mut failures = found.failures.clone();
+    failures.sort_unstable_by_key(|(node, _)| *node);
+    let failures = failures.into_iter().map(|(node, failure)| {
+        let (plugin, code, reasons) = failure.status(of, node);
+        let plugin = plugin.map_or("", PluginId::name);
+        (node, json!({"plugin": plugin, "code": code, "reasons": reasons}))
+    });
+    list("dryRunFailures", grouped(failures));
+    let mut best: Vec<NodeId> = found.best.iter().map(|at| found.candidates[*at].node).collect();
+    best.sort_unstable();
+    list("best", nodes(&best));
+    if let Some(taken) = found.nominated() {
+        list("victims", victims(taken));
+        told.insert("nominated".to_owned(), taken.node.index().into());
+    }
+    told
 }
 
 /// A decision where not all nodes are looked at tells less of the nodes and more of the search.

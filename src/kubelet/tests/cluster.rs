@@ -177,6 +177,7 @@ pub(super) fn model(template: PodTemplate) -> Model {
         workloads: IdVec::from_rows(vec![workload()]),
         services: IdVec::new(),
         storage: Storage::default(),
+        budgets: IdVec::new(),
         faults: IdVec::new(),
         operations: Vec::new(),
         control_plane: control_plane(),

@@ -172,6 +172,7 @@ pub(super) fn model(run_s: u64) -> Model {
         ]),
         services: IdVec::from_rows(vec![service]),
         storage: Storage::default(),
+        budgets: IdVec::new(),
         faults: IdVec::new(),
         operations: vec![],
         control_plane: control_plane(),

@@ -19,7 +19,7 @@ mod workloads;
 
 use std::collections::BTreeMap;
 
-pub use self::observed::Observed;
+pub use self::observed::{Observed, start_time};
 
 use self::behaviour::Surround;
 use self::nodes::{Machines, Place};
@@ -29,7 +29,7 @@ use self::workloads::Collected;
 use crate::base::diag::{Diagnostic, Diagnostics, FileId, codes};
 use crate::base::id::IdVec;
 use crate::base::time::SimTime;
-use crate::model::{Model, Pool, PoolId, Service, ServiceId, Start};
+use crate::model::{Budget, BudgetId, Model, Pool, PoolId, Service, ServiceId, Start};
 use crate::rng::Distribution;
 use crate::scenario::file::{LoadedPolicy, LoadedScenario};
 use crate::scenario::manifest::{Manifest, Object, Origin, PODS_MAX};
@@ -75,7 +75,7 @@ pub fn compile(
     }
     let (pools, machines) = machines(loaded, &mut symbols);
     let around = Surround::new(loaded, policy, found);
-    let (mut collected, services) = workloads(loaded, &around, &mut symbols, found);
+    let (mut collected, services, budgets) = workloads(loaded, &around, &mut symbols, found);
     around.check_used(&loaded.workloads.objects, found);
     check_pods(loaded, &collected, found);
     csi_nodes(loaded, &machines, &mut symbols, found);
@@ -117,6 +117,7 @@ pub fn compile(
         templates: collected.templates,
         workloads: collected.workloads,
         services,
+        budgets,
         faults,
         operations,
         control_plane: control_plane::compile(spec.control_plane.as_ref()),
@@ -137,15 +138,16 @@ fn description(metadata: &spec::Metadata) -> String {
     text.cloned().unwrap_or_default()
 }
 
-/// Workloads and services, in order of declaration.
+/// Workloads, services and budgets, in order of declaration.
 fn workloads(
     loaded: &LoadedScenario,
     around: &Surround<'_>,
     symbols: &mut Symbols,
     found: &mut Diagnostics,
-) -> (Collected, IdVec<ServiceId, Service>) {
+) -> (Collected, IdVec<ServiceId, Service>, IdVec<BudgetId, Budget>) {
     let mut collected = Collected::default();
     let mut services: IdVec<ServiceId, Service> = IdVec::new();
+    let mut budgets: IdVec<BudgetId, Budget> = IdVec::new();
     for (address, manifest) in addressed(&loaded.workloads.objects) {
         around.check(manifest, found);
         #[expect(clippy::wildcard_enum_match_arm, reason = "other kinds have no part in a run")]
@@ -163,10 +165,13 @@ fn workloads(
             Object::Service(o) => {
                 services.push(workloads::service(symbols, o));
             }
+            Object::PodDisruptionBudget(o) => {
+                budgets.push(workloads::budget(symbols, o));
+            }
             _ => {}
         }
     }
-    (collected, services)
+    (collected, services, budgets)
 }
 
 /// What CSINodes say of the nodes of their names.

@@ -12,6 +12,7 @@ use k8s_openapi::api::core::v1::{
     Container, Namespace as KubeNamespace, Node, PersistentVolume, PersistentVolumeClaim, Pod,
     PodSpec, PodStatus, ReplicationController, Service as KubeService,
 };
+use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use k8s_openapi::api::storage::v1::{CSIDriver, CSINode, CSIStorageCapacity, StorageClass};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
@@ -26,8 +27,8 @@ use crate::base::id::IdVec;
 use crate::base::map::LookupMap;
 use crate::base::time::{SimDuration, SimTime};
 use crate::model::{
-    AppBehaviour, ClaimId, LabelSelector, Labels, Model, NamespaceId, NodeId, NodeSpec, Pool,
-    PoolId, SchedulerConfig, Service, ServiceId, Start, TemplateId,
+    AppBehaviour, Budget, BudgetId, ClaimId, LabelSelector, Labels, Model, NamespaceId, NodeId,
+    NodeSpec, Pool, PoolId, SchedulerConfig, Service, ServiceId, Start, TemplateId,
 };
 use crate::rng::Distribution;
 use crate::scenario::spec;
@@ -42,6 +43,7 @@ pub struct Observed {
     node_ids: LookupMap<String, NodeId>,
     collected: Collected,
     services: IdVec<ServiceId, Service>,
+    budgets: IdVec<BudgetId, Budget>,
     /// Selectors of controllers by what an owner reference says: API version, kind, namespace,
     /// name.
     owners: BTreeMap<[String; 4], LabelSelector>,
@@ -96,6 +98,7 @@ impl Observed {
             node_ids: LookupMap::new(),
             collected: Collected::default(),
             services: IdVec::new(),
+            budgets: IdVec::new(),
             owners: BTreeMap::new(),
             declared: Vec::new(),
             claims: 0,
@@ -194,6 +197,12 @@ impl Observed {
         self.symbols.storage_capacity(object);
     }
 
+    /// Adds a PodDisruptionBudget.
+    pub fn budget(&mut self, object: &PodDisruptionBudget) -> BudgetId {
+        self.of_namespace(&object.metadata);
+        self.budgets.push(workloads::budget(&mut self.symbols, object))
+    }
+
     /// Adds a ReplicationController, as an owner of pods.
     pub fn replication_controller(&mut self, object: &ReplicationController) {
         let selector = object.spec.as_ref().and_then(|spec| spec.selector.as_ref());
@@ -253,8 +262,7 @@ impl Observed {
     /// The model of the cluster: a run of no length that nothing disturbs.
     #[must_use]
     pub fn model(self) -> Model {
-        let Self { mut symbols, declared, pools, machines, collected, services, scheduler, .. } =
-            self;
+        let Self { mut symbols, declared, pools, machines, collected, scheduler, .. } = self;
         for (_, namespace) in symbols.namespaces.iter_mut().filter(|(id, _)| !declared.contains(id))
         {
             namespace.labels = Labels::default();
@@ -278,7 +286,8 @@ impl Observed {
             nodes: machines.nodes,
             templates: collected.templates,
             workloads: collected.workloads,
-            services,
+            services: self.services,
+            budgets: self.budgets,
             faults: IdVec::new(),
             operations: Vec::new(),
             control_plane: control_plane::compile(None),
@@ -286,6 +295,13 @@ impl Observed {
             recovery: overlay::recovery(None),
         }
     }
+}
+
+/// A pod's `status.startTime`, in time that begins with the year 1970.
+#[must_use]
+pub fn start_time(pod: &Pod) -> Option<SimTime> {
+    let at = pod.status.as_ref()?.start_time.as_ref()?.0.as_nanosecond();
+    Some(SimTime::from_nanos(u64::try_from(at.max(0)).unwrap_or(u64::MAX)))
 }
 
 fn namespace_of(metadata: &ObjectMeta) -> &str {

@@ -14,9 +14,9 @@ use super::symbols::Symbols;
 use crate::base::time::SimDuration;
 use crate::model::{
     AffinityTerm, AppBehaviour, ContainerSpec, HostPort, InclusionPolicy, NamespaceId, Operator,
-    PodAffinity, PodTemplate, PodTemplateFlags, PreStop, ProbeHandler, ProbeSpec, Protocol,
-    PullPolicy, Requirement, RestartPolicy, SpreadConstraint, Taint, TaintEffect, Toleration,
-    TolerationOperator, Weighted, WorkloadId,
+    PodAffinity, PodTemplate, PodTemplateFlags, PodVolume, PreStop, ProbeHandler, ProbeSpec,
+    Protocol, PullPolicy, Requirement, RestartPolicy, SpreadConstraint, Taint, TaintEffect,
+    Toleration, TolerationOperator, Weighted, WorkloadId,
 };
 
 /// A hundred years, beyond which seconds of the API need not be told apart.
@@ -127,20 +127,37 @@ pub(super) fn compile(
             .collect(),
         pod_affinity: pod_affinity(symbols, affinity, identity.namespace),
         host_ports: host_ports(symbols, spec),
-        volumes: symbols.pod_volumes(
-            identity.namespace,
-            spec,
-            identity.single.map(|address| (metadata, around.admission(), address)),
-        ),
-        restart_policy: match spec.restart_policy.as_deref() {
-            Some("OnFailure") => RestartPolicy::OnFailure,
-            Some("Never") => RestartPolicy::Never,
-            _ => RestartPolicy::Always,
-        },
+        volumes: volumes(symbols, identity, metadata, spec, around.admission()),
+        restart_policy: restart_policy(spec),
         termination_grace: grace,
         init_containers,
         containers,
     }
+}
+
+fn restart_policy(spec: &PodSpec) -> RestartPolicy {
+    match spec.restart_policy.as_deref() {
+        Some("OnFailure") => RestartPolicy::OnFailure,
+        Some("Never") => RestartPolicy::Never,
+        _ => RestartPolicy::Always,
+    }
+}
+
+/// The pod's volumes.
+///
+/// Fidelity: nobody binds claims in a simulation yet, so its pods have no volumes.
+fn volumes(
+    symbols: &mut Symbols,
+    identity: Identity,
+    metadata: &ObjectMeta,
+    spec: &PodSpec,
+    admission: Admission,
+) -> Vec<PodVolume> {
+    if admission == Admission::Due {
+        return Vec::new();
+    }
+    let pod = identity.single.map(|address| (metadata, admission, address));
+    symbols.pod_volumes(identity.namespace, spec, pod)
 }
 
 fn gates(spec: &PodSpec) -> Vec<String> {

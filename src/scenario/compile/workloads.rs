@@ -2,6 +2,7 @@
 
 use k8s_openapi::api::apps::v1::{Deployment, DeploymentStrategy as KubeStrategy, ReplicaSet};
 use k8s_openapi::api::core::v1::{Pod, PodTemplateSpec, Service as KubeService};
+use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
@@ -10,8 +11,8 @@ use super::symbols::Symbols;
 use crate::base::id::IdVec;
 use crate::base::time::SimDuration;
 use crate::model::{
-    DeploymentStrategy, IntOrPercent, LabelSelector, Labels, NamespaceId, PodTemplate, Service,
-    TemplateId, Workload, WorkloadId, WorkloadKind,
+    Budget, DeploymentStrategy, DisruptionLimit, IntOrPercent, LabelSelector, Labels, NamespaceId,
+    PodTemplate, Service, TemplateId, Workload, WorkloadId, WorkloadKind,
 };
 
 /// Label that Deployments put on the pods of one template revision.
@@ -200,6 +201,37 @@ pub(super) fn service(symbols: &mut Symbols, object: &KubeService) -> Service {
         publish_not_ready_addresses: spec
             .and_then(|s| s.publish_not_ready_addresses)
             .unwrap_or(false),
+    }
+}
+
+/// A PodDisruptionBudget.
+pub(super) fn budget(symbols: &mut Symbols, object: &PodDisruptionBudget) -> Budget {
+    let spec = object.spec.as_ref();
+    let min = spec.and_then(|spec| spec.min_available.as_ref()).map(int_or_percent);
+    let max = spec.and_then(|spec| spec.max_unavailable.as_ref()).map(int_or_percent);
+    let none = DisruptionLimit::MinAvailable(IntOrPercent::Int(0));
+    Budget {
+        namespace: symbols.namespace(object.metadata.namespace.as_deref().unwrap_or_default()),
+        name: object.metadata.name.clone().unwrap_or_default(),
+        selector: symbols.selector(spec.and_then(|spec| spec.selector.as_ref())),
+        limit: max
+            .map(DisruptionLimit::MaxUnavailable)
+            .or(min.map(DisruptionLimit::MinAvailable))
+            .unwrap_or(none),
+    }
+}
+
+/// A number or percentage that was checked before.
+fn int_or_percent(value: &IntOrString) -> IntOrPercent {
+    match value {
+        IntOrString::Int(n) => IntOrPercent::Int(*n),
+        IntOrString::String(text) => {
+            let number = |text: &str| text.parse().unwrap_or(0);
+            match text.strip_suffix('%') {
+                Some(percent) => IntOrPercent::Percent(number(percent)),
+                None => IntOrPercent::Int(number(text)),
+            }
+        }
     }
 }
 

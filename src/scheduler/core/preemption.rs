@@ -124,8 +124,7 @@ impl SchedulerCore {
         let pending = self.known_of(pod).filter(|view| view.node.is_none());
         match pending.map(|view| (view.template, told.unwrap_or(view.nominated))) {
             Some((template, Some(node))) => {
-                let priority = model.templates[template].priority;
-                self.nominator.nominate(Nominated { pod, template, priority }, node);
+                self.nominator.nominate(Nominated::of(model, pod, template), node);
             }
             _ => {
                 self.nominator.remove(pod);

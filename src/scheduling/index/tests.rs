@@ -2,12 +2,13 @@
 //! alike, to the number of nodes looked at.
 
 use crate::model::{
-    AffinityTerm, HostPort, InclusionPolicy, LabelSelector, NodeId, NodeSelectorTerm, PodId,
-    Protocol, Requirement, SpreadConstraint, TaintEffect, TemplateId, Weighted,
+    AccessModes, AffinityTerm, BindingMode, ClaimId, Disk, HostPort, InclusionPolicy,
+    LabelSelector, NO_PROVISIONER, NodeId, NodeSelectorTerm, PodId, PodVolume, Profile, Protocol,
+    Requirement, ScoreWeight, SpreadConstraint, TaintEffect, TemplateId, Weighted,
 };
 use crate::rng::Streams;
 use crate::scheduling::testing::{Bench, GIB, HOSTNAME, ModelBuilder, ZONE};
-use crate::scheduling::{Evaluation, Framework, Query, TieBreak, config};
+use crate::scheduling::{Evaluation, Framework, Provisioned, Query, TieBreak, config};
 
 /// SplitMix64, so that a history follows from one number.
 struct Dice(u64);
@@ -135,11 +136,71 @@ fn template(builder: &mut ModelBuilder, dice: &mut Dice) -> TemplateId {
         let port = HostPort { ip: None, protocol: Protocol::Tcp, port: dice.pick(&[80, 443]) };
         builder.spec(id).host_ports.push(port);
     }
+    if dice.one_in(5) {
+        let at = usize::try_from(dice.below(builder.model.storage.claims.len() as u64)).unwrap();
+        builder.spec(id).volumes.push(PodVolume::Claim(ClaimId::from_index(at)));
+    }
+    if dice.one_in(12) {
+        let name = builder.symbol(dice.pick(&["disk-a", "disk-b"]));
+        let disk = Disk::GcePersistentDisk { name, read_only: dice.one_in(2) };
+        builder.spec(id).volumes.push(PodVolume::Disk(disk));
+    }
     if dice.one_in(16) {
         let name = builder.symbol("n001");
         builder.spec(id).node_name = Some(name);
     }
     id
+}
+
+/// Plugins of research added to the defaults, or in their place.
+fn research(profile: &mut Profile, dice: &mut Dice) {
+    if !dice.one_in(3) {
+        return;
+    }
+    if dice.one_in(2) {
+        profile.score.clear();
+        profile.pre_score.clear();
+    }
+    let by_node = ["FirstFit", "BestFit", "WorstFit", "DotProduct"];
+    for _ in 0..1 + dice.below(2) {
+        let lot = dice.one_in(4);
+        let plugin = dice.pick(if lot { &["Random", "PowerOfTwoChoices"] } else { &by_node[..] });
+        if profile.score.iter().any(|entry| entry.plugin == plugin) {
+            continue;
+        }
+        profile.pre_score.push(plugin.to_owned());
+        let weight = i64::try_from(1 + dice.below(3)).unwrap();
+        profile.score.push(ScoreWeight { plugin: plugin.to_owned(), weight });
+    }
+}
+
+/// Claims of every kind, some volumes in zones, and limits on some nodes.
+fn storage(builder: &mut ModelBuilder, dice: &mut Dice) {
+    let modes = [BindingMode::Immediate, BindingMode::WaitForFirstConsumer];
+    for (name, provisioner) in [("csi", "csi.example.com"), ("local", NO_PROVISIONER)] {
+        let mode = if name == "csi" { dice.pick(&modes) } else { modes[1] };
+        let class = builder.class(name, provisioner, mode);
+        for at in 0..dice.below(4) {
+            let gib = i64::try_from(1 + dice.below(8)).unwrap();
+            let zone = dice.pick(&["a", "b", ""]);
+            builder.volume(&format!("{name}-v{at}"), class, gib, zone);
+        }
+        for at in 0..3 {
+            let gib = i64::try_from(1 + dice.below(6)).unwrap();
+            let claim = builder.claim(&format!("{name}-c{at}"), class, gib);
+            if dice.one_in(3) {
+                builder.claim_spec(claim).modes = AccessModes::READ_WRITE_ONCE_POD;
+            }
+        }
+    }
+    let driver = builder.symbol("csi.example.com");
+    let nodes: Vec<NodeId> = builder.model.nodes.ids().collect();
+    for node in nodes {
+        let limit = i64::try_from(dice.below(3)).unwrap();
+        if dice.one_in(3) {
+            builder.model.storage.attach_limits.insert(node, vec![(driver, limit)]);
+        }
+    }
 }
 
 /// One history: the decisions of both ways, compared one by one.
@@ -148,6 +209,7 @@ fn history(seed: u64, steps: u32) -> Result<u32, String> {
     let mut builder = ModelBuilder::new();
     let count = dice.pick(&[1, 3, 20, 70, 150, 260]);
     nodes(&mut builder, &mut dice, count);
+    storage(&mut builder, &mut dice);
     let templates: Vec<_> =
         (0..dice.pick(&[1, 3, 8])).map(|_| template(&mut builder, &mut dice)).collect();
     if dice.one_in(2) {
@@ -163,6 +225,7 @@ fn history(seed: u64, steps: u32) -> Result<u32, String> {
     let taint = builder.taint("late", "", TaintEffect::NoSchedule);
     let mut profile = config::default_profile();
     profile.percentage_of_nodes_to_score = dice.pick(&[0, 30, 100]);
+    research(&mut profile, &mut dice);
     let mut bench = Bench::with_profile(builder, &profile);
     let mut full = Framework::new(&bench.model, &profile);
     full.set_evaluation(Evaluation::FullScan);
@@ -222,7 +285,17 @@ fn history(seed: u64, steps: u32) -> Result<u32, String> {
         start = ours.next_start;
         if let Some(node) = ours.node() {
             placed += 1;
+            let world = (&bench.model, &bench.snapshot);
+            let volumes = bench.framework.reserve(world, template, node);
             pods.push(bench.bind(node, template));
+            let zone = bench.model.symbols.get(ZONE).expect("the builder knows it");
+            let within = bench.model.nodes[node].labels.get(zone).map(|value| (zone, value));
+            for (claim, volume) in volumes.bindings {
+                bench.snapshot.storage_mut().bind(claim, volume);
+            }
+            for claim in volumes.provisions {
+                bench.snapshot.storage_mut().provision(claim, Provisioned { within });
+            }
         }
     }
     Ok(placed)

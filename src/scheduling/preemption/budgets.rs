@@ -1,7 +1,7 @@
 //! Disruption budgets as preemption sees them: which evictions would violate one.
 
 use crate::base::id::IdSet;
-use crate::model::{LabelSelector, Model, NamespaceId, PodId, TemplateId};
+use crate::model::{BudgetId, LabelSelector, Model, NamespaceId, PodId, TemplateId};
 use crate::scheduling::BoundPod;
 
 /// A PodDisruptionBudget with its status.
@@ -31,6 +31,13 @@ impl DisruptionBudget {
             }
         }
         Self { selected, allowed: 0, disrupted: Vec::new() }
+    }
+
+    /// A declared budget with this status.
+    #[must_use]
+    pub fn of(model: &Model, budget: BudgetId, allowed: i32, disrupted: Vec<PodId>) -> Self {
+        let budget = &model.budgets[budget];
+        Self { allowed, disrupted, ..Self::new(model, budget.namespace, &budget.selector) }
     }
 
     fn protects(&self, pod: &BoundPod) -> bool {

@@ -16,8 +16,9 @@ pub use budgets::DisruptionBudget;
 pub(crate) use choice::{best, to_delete};
 pub(crate) use victims::{NodeTrial, select_victims};
 
-use super::{BoundPod, PluginId, Rejection};
-use crate::model::NodeId;
+use super::framework::UNRESOLVABLE;
+use super::{BoundPod, PluginId, Rejection, reason_texts};
+use crate::model::{Model, NodeId, TemplateId};
 
 /// What preemption says of a node where evicting pods cannot help.
 pub(crate) const NOT_HELPFUL: &str = "Preemption is not helpful for scheduling";
@@ -44,6 +45,30 @@ pub enum DryRunFailure {
     Rejected(PluginId, Rejection),
     /// The pod fits without any eviction, which kube-scheduler takes for an error.
     NothingToEvict,
+}
+
+impl DryRunFailure {
+    /// Kubernetes' status of the node: the plugin that rejects the pod, the code, and the reasons.
+    #[must_use]
+    pub fn status(
+        self,
+        (model, template): (&Model, TemplateId),
+        node: NodeId,
+    ) -> (Option<PluginId>, &'static str, Vec<String>) {
+        match self {
+            Self::NoVictims => (None, UNRESOLVABLE, vec![NO_VICTIMS.to_owned()]),
+            Self::Rejected(plugin, rejection) => {
+                let texts = reason_texts(model, template, rejection.reason);
+                (Some(plugin), rejection.code(), texts)
+            }
+            Self::NothingToEvict => (None, "Error", vec![nothing_to_evict(model, node)]),
+        }
+    }
+}
+
+/// What kube-scheduler says of a node on which the pod fits without any eviction.
+pub(crate) fn nothing_to_evict(model: &Model, node: NodeId) -> String {
+    format!("expected at least one victim pod on node \"{}\"", model.nodes[node].name)
 }
 
 /// Why a pod may not preempt.
