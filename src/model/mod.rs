@@ -16,6 +16,7 @@ mod nodes;
 mod pods;
 mod policy;
 mod resources;
+mod storage;
 mod workloads;
 
 pub use app::{AppBehaviour, FailureMode, FailureProcess, Onset, Recovers};
@@ -33,6 +34,10 @@ pub use policy::{
     ResourceWeight, SchedulerConfig, ScoreWeight, ShapePoint, SpreadDefaults,
 };
 pub use resources::{ResourceId, Resources};
+pub use storage::{
+    AccessModes, BindingMode, Claim, ClaimSpec, ClassSpec, Disk, Holder, NO_PROVISIONER, Named,
+    PodVolume, Storage, StorageCapacity, TopologyTerm, VolumeSpec,
+};
 pub use workloads::{
     DeploymentStrategy, IntOrPercent, Namespace, Operation, OperationKind, Service, Workload,
     WorkloadKind,
@@ -81,6 +86,18 @@ define_id!(
 define_id!(
     /// A container image, by name.
     pub struct ImageId
+);
+define_id!(
+    /// A PersistentVolumeClaim, by namespace and name.
+    pub struct ClaimId
+);
+define_id!(
+    /// A PersistentVolume, by name.
+    pub struct VolumeId
+);
+define_id!(
+    /// A StorageClass, by name.
+    pub struct StorageClassId
 );
 define_id!(
     /// An injected fault, by its place in the scenario.
@@ -134,6 +151,8 @@ pub struct Model {
     pub workloads: IdVec<WorkloadId, Workload>,
     /// Services.
     pub services: IdVec<ServiceId, Service>,
+    /// Claims, volumes and classes.
+    pub storage: Storage,
     /// PodDisruptionBudgets.
     pub budgets: IdVec<BudgetId, Budget>,
     /// Faults of the scenario.

@@ -1,8 +1,8 @@
 //! Pod templates: everything that pods of one class share.
 
 use super::{
-    AppBehaviour, ImageId, LabelSelector, Labels, NamespaceId, Requirement, ResourceId, Resources,
-    TaintEffect, WorkloadId,
+    AppBehaviour, ImageId, LabelSelector, Labels, NamespaceId, PodVolume, Requirement, ResourceId,
+    Resources, TaintEffect, WorkloadId,
 };
 use crate::base::map::Symbol;
 use crate::base::time::SimDuration;
@@ -334,6 +334,8 @@ pub struct PodTemplate {
     pub pod_affinity: PodAffinity,
     /// Host ports of app containers and sidecars, sorted.
     pub host_ports: Vec<HostPort>,
+    /// Volumes that matter to where the pod can go, in the pod's order.
+    pub volumes: Vec<PodVolume>,
     /// Restart policy.
     pub restart_policy: RestartPolicy,
     /// `terminationGracePeriodSeconds`.

@@ -3,8 +3,11 @@
 
 use std::sync::Arc;
 
+use super::VolumeRef;
 use crate::base::map::Symbol;
-use crate::model::{Labels, Model, NodeId, NodeSpec, PodId, PodTemplate, Taint, TemplateId};
+use crate::model::{
+    ClaimId, Labels, Model, NodeId, NodeSpec, PodId, PodTemplate, Taint, TemplateId,
+};
 
 /// What of a node object can change.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -93,6 +96,26 @@ pub enum ClusterEvent {
         /// Its class now.
         after: TemplateId,
     },
+    /// A claim appeared.
+    ClaimAdd {
+        /// The claim.
+        claim: ClaimId,
+    },
+    /// A claim changed.
+    ClaimUpdate {
+        /// The claim.
+        claim: ClaimId,
+    },
+    /// A volume appeared.
+    VolumeAdd {
+        /// The volume.
+        volume: VolumeRef,
+    },
+    /// A volume changed, in what it is bound to.
+    VolumeUpdate {
+        /// The volume.
+        volume: VolumeRef,
+    },
     /// A node appeared.
     NodeAdd {
         /// The node.
@@ -134,6 +157,10 @@ impl ClusterEvent {
                 PodChange::Toleration => WakeSet::POD_TOLERATION,
                 PodChange::Other => WakeSet::POD_OTHER,
             },
+            Self::ClaimAdd { .. } => WakeSet::CLAIM_ADD,
+            Self::ClaimUpdate { .. } => WakeSet::CLAIM_UPDATE,
+            Self::VolumeAdd { .. } => WakeSet::VOLUME_ADD,
+            Self::VolumeUpdate { .. } => WakeSet::VOLUME_UPDATE,
             Self::NodeAdd { .. } => WakeSet::NODE_ADD,
             Self::NodeUpdate { change, .. } => match change {
                 NodeChange::Taint => WakeSet::NODE_TAINT,
@@ -153,6 +180,10 @@ impl ClusterEvent {
             Self::AssignedPodAdd { .. } => "AssignedPodAdd",
             Self::AssignedPodDelete { .. } => "AssignedPodDelete",
             Self::PodUpdate { change, assigned, .. } => pod_label(*change, *assigned),
+            Self::ClaimAdd { .. } => "PersistentVolumeClaimAdd",
+            Self::ClaimUpdate { .. } => "PersistentVolumeClaimUpdate",
+            Self::VolumeAdd { .. } => "PersistentVolumeAdd",
+            Self::VolumeUpdate { .. } => "PersistentVolumeUpdate",
             Self::NodeAdd { .. } => "NodeAdd",
             Self::NodeUpdate { change, .. } => match change {
                 NodeChange::Taint => "NodeUpdateNodeTaint",
@@ -284,6 +315,14 @@ impl WakeSet {
     pub const POD_TOLERATION: Self = Self(1 << 12);
     /// Anything else of a pod changed.
     pub const POD_OTHER: Self = Self(1 << 13);
+    /// Claim added.
+    pub const CLAIM_ADD: Self = Self(1 << 14);
+    /// Claim changed.
+    pub const CLAIM_UPDATE: Self = Self(1 << 15);
+    /// Volume added.
+    pub const VOLUME_ADD: Self = Self(1 << 16);
+    /// Volume changed.
+    pub const VOLUME_UPDATE: Self = Self(1 << 17);
 
     /// Both sets.
     #[must_use]

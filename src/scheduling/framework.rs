@@ -8,8 +8,8 @@
 use std::fmt;
 
 use super::rules::DomainRules;
-use super::{BoundPod, ClusterEvent, Snapshot, TieBreak, WakeSet};
-use crate::model::{Model, NodeId, NodeSpec, PluginArgs, PodTemplate, Taint, TemplateId};
+use super::{BoundPod, ClusterEvent, Snapshot, TieBreak, VolumeConflicts, WakeSet};
+use crate::model::{ClaimId, Model, NodeId, NodeSpec, PluginArgs, PodTemplate, Taint, TemplateId};
 use crate::registry::{Described, Descriptor};
 use crate::rng::StreamKind;
 
@@ -161,8 +161,35 @@ pub enum Reason {
     /// Resources that do not suffice, one bit each: 0 pods, 1 cpu, 2 memory, 3 ephemeral storage,
     /// then the scalar resources in the order of the pod's requests.
     Insufficient(u64),
+    /// One of the pod's claims, or what it refers to.
+    Claim(ClaimReason, ClaimId),
+    /// The claims cannot have volumes there.
+    Volumes(VolumeConflicts),
     /// The node lies outside those that the pre-filters of these plugins left.
     OutsidePreFilter(PluginSet),
+}
+
+/// What is wrong with a claim of a pod.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ClaimReason {
+    /// It does not exist.
+    NotFound,
+    /// Likewise, found out for a single node.
+    LookupFailed,
+    /// It is to be made for the pod, and is not there yet.
+    NotMade,
+    /// It has the name of a claim of the pod's own and is not the pod's.
+    Foreign,
+    /// Its volume is lost.
+    Lost,
+    /// It is being deleted.
+    Deleting,
+    /// The volume that it names does not exist.
+    VolumeNotFound,
+    /// The class that it names does not exist.
+    ClassNotFound,
+    /// Its class does not say when volumes are bound.
+    NoBindingMode,
 }
 
 /// A rejection.
@@ -211,6 +238,8 @@ pub enum PreFilter {
     Restrict(Vec<NodeId>),
     /// No node can pass.
     Reject(Rejection),
+    /// The attempt ends in an error.
+    Error(&'static str),
 }
 
 /// A plugin's answer before feasible nodes are scored.

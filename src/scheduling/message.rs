@@ -5,8 +5,8 @@ use std::fmt::Write as _;
 
 use super::post_filter::{PostFilter, PostFilterStatus, Remark};
 use super::preemption::{DryRunFailure, NO_VICTIMS, NOT_HELPFUL, Preemption, nothing_to_evict};
-use super::{Decision, Outcome, Reason};
-use crate::model::{Model, NodeId, TemplateId};
+use super::{ClaimReason, Decision, Outcome, Reason};
+use crate::model::{Claim, ClaimId, Model, NodeId, TemplateId};
 
 /// The texts of a rejection's reasons.
 #[must_use]
@@ -19,10 +19,52 @@ pub fn reason_texts(model: &Model, template: TemplateId, reason: Reason) -> Vec<
             model.symbols.resolve(taint.value)
         )],
         Reason::Insufficient(bits) => insufficient(model, template, bits),
+        Reason::Claim(what, claim) => vec![claim_text((model, template), what, claim)],
+        Reason::Volumes(conflicts) => conflicts.texts().map(str::to_owned).collect(),
         Reason::OutsidePreFilter(plugins) => {
             let mut names: Vec<&str> = plugins.iter().map(|plugin| plugin.name()).collect();
             names.sort_unstable();
             vec![format!("node(s) didn't satisfy plugin(s) [{}]", names.join(" "))]
+        }
+    }
+}
+
+fn claim_text(
+    (model, template): (&Model, TemplateId),
+    what: ClaimReason,
+    claim: ClaimId,
+) -> String {
+    let storage = &model.storage;
+    let Claim { namespace, name, spec } = &storage.claims[claim];
+    let namespace = &model.namespaces[*namespace].name;
+    let volume = spec.as_ref().and_then(|spec| spec.volume);
+    let volume = volume.map_or("", |volume| storage.volumes[volume].name.as_str());
+    let class = spec.as_ref().and_then(|spec| spec.class);
+    let class = class.map_or("", |class| storage.classes[class].name.as_str());
+    match what {
+        ClaimReason::NotFound => format!("persistentvolumeclaim \"{name}\" not found"),
+        ClaimReason::LookupFailed => {
+            format!("looking up PVC {namespace}/{name}: persistentvolumeclaim \"{name}\" not found")
+        }
+        ClaimReason::NotMade => format!(
+            "waiting for ephemeral volume controller to create the persistentvolumeclaim \"{name}\""
+        ),
+        ClaimReason::Foreign => {
+            let pod = &model.workloads[model.templates[template].workload].name;
+            format!(
+                "PVC {namespace}/{name} was not created for pod {namespace}/{pod} (pod is not owner)"
+            )
+        }
+        ClaimReason::Lost => format!(
+            "persistentvolumeclaim \"{name}\" bound to non-existent persistentvolume \"{volume}\""
+        ),
+        ClaimReason::Deleting => format!("persistentvolumeclaim \"{name}\" is being deleted"),
+        ClaimReason::VolumeNotFound => format!("persistentvolume \"{volume}\" not found"),
+        ClaimReason::ClassNotFound => {
+            format!("storageclass.storage.k8s.io \"{class}\" not found")
+        }
+        ClaimReason::NoBindingMode => {
+            format!("VolumeBindingMode not set for StorageClass \"{class}\"")
         }
     }
 }

@@ -27,11 +27,14 @@ pub mod rules;
 mod snapshot;
 #[cfg(test)]
 mod soundness;
+mod storage;
 #[cfg(test)]
 pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
 mod topology;
+#[cfg(test)]
+mod volume_tests;
 
 pub use decision::{Decision, NodeExplanation, Outcome, PluginScore, ReasonCount, TieBreak};
 pub use events::{
@@ -39,11 +42,14 @@ pub use events::{
 };
 pub use explanation::Explanation;
 pub use framework::{
-    BuildCx, BuildPlugin, CycleCx, Dependency, Plugin, PluginDef, PluginId, PluginSet, Point,
-    PreFilter, PreScore, Reason, Rejection, Verdict,
+    BuildCx, BuildPlugin, ClaimReason, CycleCx, Dependency, Plugin, PluginDef, PluginId, PluginSet,
+    Point, PreFilter, PreScore, Reason, Rejection, Verdict,
 };
 pub use message::reason_texts;
 pub use nominator::{Nominated, Nominator};
 pub use post_filter::{Incoming, PostFilter, PostFilterStatus};
 pub use profile::{Evaluation, Framework, Query};
 pub use snapshot::{BoundPod, ClassCount, ImageSpread, NodeLoad, NodeRow, Snapshot};
+pub use storage::{
+    ClaimState, PodVolumes, Provisioned, StorageState, VolumeConflicts, VolumeRef, VolumeState,
+};

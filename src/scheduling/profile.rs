@@ -7,7 +7,8 @@ use super::framework::{
 use super::index::{Answer, Index, Lists, Points};
 use super::message::unschedulable_message;
 use super::post_filter::{Blocked, Incoming, PostFilter, PostFilterPlugins};
-use super::{ClusterEvent, Snapshot, WakeSet, plugins};
+use super::storage::{PodClaims, find_volumes};
+use super::{ClusterEvent, PodVolumes, Snapshot, WakeSet, plugins};
 use crate::model::{Model, NodeId, PluginArgs, Profile, TemplateId};
 
 /// A scheduling question.
@@ -75,6 +76,8 @@ pub struct Framework {
     evaluation: Evaluation,
     index: Index,
     pub(super) post_filter: PostFilterPlugins,
+    /// VolumeBinding is among the Reserve plugins.
+    reserves_volumes: bool,
     /// Nodes closed to the pod under way by pods nominated for them.
     blocked: Blocked,
     // Buffers of one decision.
@@ -111,6 +114,7 @@ impl Framework {
             evaluation: Evaluation::default(),
             index: Index::default(),
             post_filter: PostFilterPlugins::new(profile),
+            reserves_volumes: profile.plugins("reserve").iter().any(|name| name == "VolumeBinding"),
             blocked: Vec::new(),
             active_filters: Vec::new(),
             active_scorers: Vec::new(),
@@ -277,6 +281,26 @@ impl Framework {
         decision
     }
 
+    /// What has to happen to the claims of a pod of a class that goes to a node: nothing for those
+    /// that are bound already.
+    #[must_use]
+    pub fn reserve(
+        &self,
+        (model, snapshot): (&Model, &Snapshot),
+        template: TemplateId,
+        node: NodeId,
+    ) -> PodVolumes {
+        let spec = &model.templates[template];
+        if spec.volumes.is_empty() || !self.reserves_volumes {
+            return PodVolumes::default();
+        }
+        let cx = CycleCx { model, snapshot, template, spec, luck: TieBreak::LowestName };
+        PodClaims::of(&cx)
+            .ok()
+            .and_then(|claims| find_volumes(&cx, &claims, node).ok())
+            .unwrap_or_default()
+    }
+
     /// Everything before nodes are looked at. `None` if the decision is made already; otherwise
     /// the nodes that are left, if there is a restriction, and the plugins that made it.
     fn prepare(
@@ -431,6 +455,12 @@ impl Framework {
                     if rejection.unresolvable {
                         return None;
                     }
+                }
+                PreFilter::Error(text) => {
+                    decision.pre_filter = None;
+                    decision.rejected_by = PluginSet::default();
+                    decision.outcome = Outcome::Error(text);
+                    return None;
                 }
             }
         }

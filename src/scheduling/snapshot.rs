@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use super::changes::{Change, ChangeLog};
 use super::node_tree::NodeTree;
+use super::storage::StorageState;
 use crate::base::id::{IdSet, IdVec};
 use crate::base::time::SimTime;
 use crate::model::{
@@ -153,6 +154,7 @@ pub struct Snapshot {
     /// Pods of each class on all nodes, terminating ones included.
     totals: IdVec<TemplateId, u32>,
     images: IdVec<ImageId, ImageSpread>,
+    storage: StorageState,
     generation: u64,
     changes: ChangeLog,
 }
@@ -181,6 +183,7 @@ impl Snapshot {
             node_of: Vec::new(),
             totals: model.templates.ids().map(|_| 0).collect(),
             images: model.images.ids().map(|_| ImageSpread::default()).collect(),
+            storage: StorageState::new(&model.storage),
             generation: 0,
             changes: ChangeLog::new(model.nodes.len()),
         }
@@ -201,6 +204,19 @@ impl Snapshot {
         }
         snapshot.refresh();
         snapshot
+    }
+
+    /// Claims and volumes.
+    #[must_use]
+    #[inline]
+    pub fn storage(&self) -> &StorageState {
+        &self.storage
+    }
+
+    /// Claims and volumes, to be changed. Decisions on pods with volumes are worked out anew each
+    /// time, so nobody has to be told.
+    pub fn storage_mut(&mut self) -> &mut StorageState {
+        &mut self.storage
     }
 
     /// Adds a node as it is now; pods already placed there count from now on.

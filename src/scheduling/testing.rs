@@ -8,11 +8,13 @@ use crate::base::id::IdVec;
 use crate::base::map::{Interner, Symbol};
 use crate::base::time::{SimDuration, SimTime};
 use crate::model::{
-    AffinityTerm, ControlPlane, DeploymentStrategy, InclusionPolicy, LabelSelector, Labels,
-    LeaderElection, Model, Namespace, NamespaceId, NodeId, NodeSpec, Operator, PluginArgs,
-    PodAffinity, PodId, PodTemplate, PodTemplateFlags, Pool, PoolId, Profile, RecoveryPolicy,
-    Requirement, Resources, RestartPolicy, SchedulerConfig, ScoreWeight, SpreadConstraint, Start,
-    Taint, TaintEffect, TemplateId, Toleration, TolerationOperator, Workload, WorkloadKind, Zone,
+    AccessModes, AffinityTerm, BindingMode, Claim, ClaimId, ClaimSpec, ClassSpec, ControlPlane,
+    DeploymentStrategy, InclusionPolicy, LabelSelector, Labels, LeaderElection, Model,
+    NO_PROVISIONER, Named, Namespace, NamespaceId, NodeId, NodeSelectorTerm, NodeSpec, Operator,
+    PluginArgs, PodAffinity, PodId, PodTemplate, PodTemplateFlags, PodVolume, Pool, PoolId,
+    Profile, RecoveryPolicy, Requirement, Resources, RestartPolicy, SchedulerConfig, ScoreWeight,
+    SpreadConstraint, Start, Storage, StorageClassId, Taint, TaintEffect, TemplateId, Toleration,
+    TolerationOperator, VolumeId, VolumeSpec, Workload, WorkloadKind, Zone,
 };
 use crate::rng::Distribution;
 
@@ -118,6 +120,7 @@ impl ModelBuilder {
             spread: Vec::new(),
             pod_affinity: PodAffinity::default(),
             host_ports: Vec::new(),
+            volumes: Vec::new(),
             restart_policy: RestartPolicy::Always,
             termination_grace: SimDuration::from_secs(30),
             init_containers: Vec::new(),
@@ -141,6 +144,86 @@ impl ModelBuilder {
     /// The selector `app: <app>`.
     pub(crate) fn selector(&mut self, app: &str) -> LabelSelector {
         LabelSelector { nothing: false, requirements: vec![self.requirement("app", app)] }
+    }
+
+    /// A StorageClass.
+    pub(crate) fn class(
+        &mut self,
+        name: &str,
+        provisioner: &str,
+        binding: BindingMode,
+    ) -> StorageClassId {
+        let spec = ClassSpec {
+            provisioner: self.symbol(provisioner),
+            provisions: provisioner != NO_PROVISIONER,
+            binding: Some(binding),
+            allowed_topologies: Vec::new(),
+            is_default: false,
+        };
+        self.model.storage.classes.push(Named { name: name.into(), spec: Some(spec) })
+    }
+
+    /// An available volume with ReadWriteOnce and ReadWriteOncePod, for nodes of a zone (all if
+    /// empty), of the CSI driver `csi.example.com`.
+    pub(crate) fn volume(
+        &mut self,
+        name: &str,
+        class: StorageClassId,
+        gib: i64,
+        zone: &str,
+    ) -> VolumeId {
+        let term =
+            NodeSelectorTerm { expressions: vec![self.requirement(ZONE, zone)], names: Vec::new() };
+        let csi = (self.symbol("csi.example.com"), self.symbol(name));
+        let spec = VolumeSpec {
+            labels: Labels::default(),
+            class: Some(class),
+            capacity_bytes: gib * GIB,
+            modes: AccessModes::READ_WRITE_ONCE.with(AccessModes::READ_WRITE_ONCE_POD),
+            block: false,
+            attributes_class: None,
+            node_affinity: (!zone.is_empty()).then(|| vec![term]),
+            holder: None,
+            available: true,
+            deleting: false,
+            csi: Some(csi),
+        };
+        self.model.storage.volumes.push(Named { name: name.into(), spec: Some(spec) })
+    }
+
+    /// A claim with ReadWriteOnce in the default namespace, unbound.
+    pub(crate) fn claim(&mut self, name: &str, class: StorageClassId, gib: i64) -> ClaimId {
+        let spec = ClaimSpec {
+            address: self.model.storage.claims.len() as u64,
+            class: Some(class),
+            request_bytes: gib * GIB,
+            modes: AccessModes::READ_WRITE_ONCE,
+            block: false,
+            selector: None,
+            attributes_class: None,
+            volume: None,
+            bind_completed: false,
+            lost: false,
+            deleting: false,
+            selected_node: None,
+        };
+        let namespace = NamespaceId::from_index(0);
+        self.model.storage.claims.push(Claim { namespace, name: name.into(), spec: Some(spec) })
+    }
+
+    pub(crate) fn claim_spec(&mut self, claim: ClaimId) -> &mut ClaimSpec {
+        self.model.storage.claims[claim].spec.as_mut().expect("it was declared")
+    }
+
+    pub(crate) fn volume_spec(&mut self, volume: VolumeId) -> &mut VolumeSpec {
+        self.model.storage.volumes[volume].spec.as_mut().expect("it was declared")
+    }
+
+    /// A class of small pods with volumes.
+    pub(crate) fn with_volumes(&mut self, app: &str, volumes: &[PodVolume]) -> TemplateId {
+        let id = self.template(app, (100, GIB / 4));
+        self.spec(id).volumes = volumes.to_vec();
+        id
     }
 
     pub(crate) fn taint(&mut self, key: &str, value: &str, effect: TaintEffect) -> Taint {
@@ -225,6 +308,7 @@ fn empty_model() -> Model {
         templates: IdVec::new(),
         workloads: IdVec::new(),
         services: IdVec::new(),
+        storage: Storage::default(),
         budgets: IdVec::new(),
         faults: IdVec::new(),
         operations: Vec::new(),

@@ -2,8 +2,11 @@
 //! code that compiles scenarios.
 
 use k8s_openapi::api::apps::v1::{ReplicaSet, StatefulSet};
-use k8s_openapi::api::core::v1::{Namespace, Node, Pod, ReplicationController, Service};
+use k8s_openapi::api::core::v1::{
+    Namespace, Node, PersistentVolume, PersistentVolumeClaim, Pod, ReplicationController, Service,
+};
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
+use k8s_openapi::api::storage::v1::{CSIDriver, CSINode, CSIStorageCapacity, StorageClass};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -27,7 +30,7 @@ const ALL_CANDIDATES: (&str, PluginArgs) = (
     },
 );
 
-/// The objects of a case, as recorded. Kinds that no plugin looks at yet are passed over.
+/// The objects of a case, as recorded.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Objects {
@@ -49,6 +52,18 @@ struct Objects {
     replica_sets: Vec<ReplicaSet>,
     #[serde(default)]
     stateful_sets: Vec<StatefulSet>,
+    #[serde(default)]
+    storage_classes: Vec<StorageClass>,
+    #[serde(default)]
+    pvs: Vec<PersistentVolume>,
+    #[serde(default)]
+    pvcs: Vec<PersistentVolumeClaim>,
+    #[serde(default)]
+    csi_nodes: Vec<CSINode>,
+    #[serde(default)]
+    csi_drivers: Vec<CSIDriver>,
+    #[serde(default)]
+    csi_storage_capacities: Vec<CSIStorageCapacity>,
     incoming: Vec<Pod>,
     sampling: Option<Sampling>,
 }
@@ -108,6 +123,14 @@ impl Input {
             .for_each(|object| cluster.replication_controller(object));
         objects.replica_sets.iter().for_each(|object| cluster.replica_set(object));
         objects.stateful_sets.iter().for_each(|object| cluster.stateful_set(object));
+        objects.storage_classes.iter().for_each(|object| cluster.storage_class(object));
+        objects.pvs.iter().for_each(|object| cluster.persistent_volume(object));
+        for claim in &objects.pvcs {
+            cluster.persistent_volume_claim(claim);
+        }
+        objects.csi_nodes.iter().for_each(|object| cluster.csi_node(object));
+        objects.csi_drivers.iter().for_each(|object| cluster.csi_driver(object));
+        objects.csi_storage_capacities.iter().for_each(|object| cluster.storage_capacity(object));
         let budgets = objects.pdbs.iter().map(|object| budget(&mut cluster, object)).collect();
         let mut bound = Vec::new();
         for pod in &objects.pods {

@@ -8,13 +8,15 @@ use super::told;
 use crate::base::id::IdVec;
 use crate::base::map::LookupMap;
 use crate::base::time::{SimDuration, SimTime};
-use crate::model::{NodeId, PodId, Profile, TemplateId};
+use crate::model::{Claim, NodeId, PodId, Profile, TemplateId};
 use crate::scheduling::preemption::{DisruptionBudget, Preemption};
 use crate::scheduling::{
-    BoundPod, Decision, Framework, Incoming, Nominated, Nominator, Outcome, Query, Snapshot,
-    TieBreak,
+    BoundPod, Decision, Framework, Incoming, Nominated, Nominator, Outcome, Provisioned, Query,
+    Snapshot, TieBreak,
 };
 
+/// Nodes of one zone reach the same new volumes.
+const ZONE_LABEL: &str = "topology.kubernetes.io/zone";
 /// When pods that are bound on the way start: 2030-01-01 and so many seconds.
 const STARTS_FROM: SimTime = SimTime::from_secs(1_893_456_000);
 
@@ -129,6 +131,12 @@ impl Replay {
         } else if decision.outcome == Outcome::Unschedulable && self.framework.preempts() {
             self.preempt((pod, template), &decision, &mut told);
         }
+        if let Some(node) = decision.node() {
+            let model = &self.input.model;
+            let world = (model, &self.snapshot);
+            let volumes = self.framework.reserve(world, template, node);
+            told::volume_bindings(model, &volumes, &mut told);
+        }
         Ok(Value::Object(told))
     }
 
@@ -168,6 +176,8 @@ impl Replay {
             if fits {
                 told.insert("outcome".to_owned(), "preempted".into());
                 told.insert("node".to_owned(), taken.node.index().into());
+                let volumes = self.framework.reserve((model, &after), template, taken.node);
+                told::volume_bindings(model, &volumes, told);
             } else {
                 let rejected = |node: NodeId| {
                     let mut rejected = self.framework.rejected();
@@ -198,9 +208,36 @@ impl Replay {
             let node = node.ok_or_else(|| format!("decision {at} names no node of the case"))?;
             let started = STARTS_FROM + SimDuration::from_secs(at as u64);
             let template = self.input.incoming[at].1;
-            self.bind(self.incoming(at), NodeId::from_index(node), template, Some(started));
+            let node = NodeId::from_index(node);
+            self.bind(self.incoming(at), node, template, Some(started));
+            for binding in recorded["volumeBindings"].as_array().into_iter().flatten() {
+                self.bind_volume(binding, node)
+                    .ok_or_else(|| format!("decision {at}: {binding} is of no claim and volume"))?;
+            }
         }
         Ok(())
+    }
+
+    /// A claim and a volume are bound to each other; a volume that is new first.
+    fn bind_volume(&mut self, binding: &Value, node: NodeId) -> Option<()> {
+        let Input { model, .. } = &self.input;
+        let (namespace, name) = binding["pvc"].as_str()?.split_once('/')?;
+        let known = |claim: &Claim| {
+            claim.name == name && model.namespaces[claim.namespace].name == namespace
+        };
+        let (claim, _) = model.storage.claims.iter().find(|(_, claim)| known(claim))?;
+        if binding["provisioned"] == true {
+            // The new volume can be reached from the zone of the chosen node.
+            let zone = model.symbols.get(ZONE_LABEL);
+            let value = zone.and_then(|key| model.nodes[node].labels.get(key));
+            let made = Provisioned { within: zone.zip(value) };
+            self.snapshot.storage_mut().provision(claim, made);
+        } else {
+            let name = binding["pv"].as_str()?;
+            let (volume, _) = model.storage.volumes.iter().find(|(_, v)| v.name == name)?;
+            self.snapshot.storage_mut().bind(claim, volume);
+        }
+        Some(())
     }
 }
 

@@ -2,11 +2,11 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::model::{Model, NodeId, Profile, TemplateId};
+use crate::model::{Claim, ClaimId, Model, NodeId, Profile, TemplateId};
 use crate::scheduling::preemption::Candidate;
 use crate::scheduling::{
-    BoundPod, Decision, Framework, NodeExplanation, Outcome, PluginId, PluginSet, Point,
-    PostFilter, Rejection, reason_texts,
+    BoundPod, Decision, Framework, NodeExplanation, Outcome, PluginId, PluginSet, PodVolumes,
+    Point, PostFilter, Rejection, reason_texts,
 };
 
 /// The plugins of every extension point that has any.
@@ -76,6 +76,28 @@ pub(super) fn decision(
     let mut top = framework.ties().to_vec();
     top.sort_unstable();
     told.insert("top".to_owned(), nodes(&top));
+}
+
+/// What becomes of the pod's claims.
+pub(super) fn volume_bindings(model: &Model, volumes: &PodVolumes, told: &mut Map<String, Value>) {
+    if volumes.is_empty() {
+        return;
+    }
+    let names = |claim: ClaimId| {
+        let Claim { namespace, name, .. } = &model.storage.claims[claim];
+        (model.namespaces[*namespace].name.as_str(), name.as_str())
+    };
+    let bound = volumes.bindings.iter().map(|&(claim, volume)| {
+        let (namespace, name) = names(claim);
+        let volume = &model.storage.volumes[volume].name;
+        json!({"pvc": format!("{namespace}/{name}"), "pv": volume})
+    });
+    let made = volumes.provisions.iter().map(|&claim| {
+        let (namespace, name) = names(claim);
+        let volume = format!("dyn-{namespace}-{name}");
+        json!({"pvc": format!("{namespace}/{name}"), "pv": volume, "provisioned": true})
+    });
+    told.insert("volumeBindings".to_owned(), bound.chain(made).collect());
 }
 
 /// Rejected nodes, grouped by the words that were said of them, groups by their smallest node.

@@ -13,6 +13,7 @@ mod overlay;
 mod pods;
 mod requests;
 mod scheduler;
+mod storage;
 mod symbols;
 mod workloads;
 
@@ -22,6 +23,7 @@ pub use self::observed::{Observed, start_time};
 
 use self::behaviour::Surround;
 use self::nodes::{Machines, Place};
+use self::storage::Admission;
 use self::symbols::Symbols;
 use self::workloads::Collected;
 use crate::base::diag::{Diagnostic, Diagnostics, FileId, codes};
@@ -76,6 +78,7 @@ pub fn compile(
     let (mut collected, services, budgets) = workloads(loaded, &around, &mut symbols, found);
     around.check_used(&loaded.workloads.objects, found);
     check_pods(loaded, &collected, found);
+    csi_nodes(loaded, &machines, &mut symbols, found);
     namespaces(loaded, &mut symbols);
     behaviour::image_sizes(&spec.behaviour, &collected, &mut symbols);
     let scheduler = scheduler::compile(policy.scheduler.as_ref(), &mut symbols, found);
@@ -85,7 +88,9 @@ pub fn compile(
     if found.error_count() > before {
         return None;
     }
+    let storage = symbols.take_storage(Admission::Due);
     Some(Model {
+        storage,
         scenario: loaded.scenario.metadata.name.value.clone(),
         description: description(&loaded.scenario.metadata),
         policy: policy.name().to_owned(),
@@ -147,6 +152,13 @@ fn workloads(
         around.check(manifest, found);
         #[expect(clippy::wildcard_enum_match_arm, reason = "other kinds have no part in a run")]
         match &manifest.object {
+            Object::StorageClass(o) => symbols.storage_class(o, Admission::Due),
+            Object::PersistentVolume(o) => symbols.persistent_volume(o, Admission::Due),
+            Object::PersistentVolumeClaim(o) => {
+                symbols.persistent_volume_claim(o, address);
+            }
+            Object::CSIDriver(o) => symbols.csi_driver(o),
+            Object::CSIStorageCapacity(o) => symbols.storage_capacity(o),
             Object::Deployment(o) => collected.deployment(symbols, address, o, around),
             Object::ReplicaSet(o) => collected.replica_set(symbols, address, o, around),
             Object::Pod(o) => collected.pod(symbols, address, o, around),
@@ -160,6 +172,27 @@ fn workloads(
         }
     }
     (collected, services, budgets)
+}
+
+/// What CSINodes say of the nodes of their names.
+fn csi_nodes(
+    loaded: &LoadedScenario,
+    machines: &Machines,
+    symbols: &mut Symbols,
+    found: &mut Diagnostics,
+) {
+    for manifest in &loaded.workloads.objects {
+        let Object::CSINode(object) = &manifest.object else { continue };
+        let name = manifest.object.name();
+        match machines.nodes.iter().find(|(_, node)| node.name == name) {
+            Some((node, _)) => symbols.csi_node(object, node),
+            None => {
+                let message = format!("there is no node \"{name}\"");
+                let help = "a CSINode has the name of its node: `<pool>-<number>` in a pool";
+                found.push(refuse(manifest, "metadata.name", message, help));
+            }
+        }
+    }
 }
 
 /// All workloads together must not ask for more pods than a simulation can hold.

@@ -9,14 +9,16 @@ use std::sync::Arc;
 
 use k8s_openapi::api::apps::v1::{ReplicaSet, StatefulSet};
 use k8s_openapi::api::core::v1::{
-    Container, Namespace as KubeNamespace, Node, Pod, PodSpec, PodStatus, ReplicationController,
-    Service as KubeService,
+    Container, Namespace as KubeNamespace, Node, PersistentVolume, PersistentVolumeClaim, Pod,
+    PodSpec, PodStatus, ReplicationController, Service as KubeService,
 };
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
+use k8s_openapi::api::storage::v1::{CSIDriver, CSINode, CSIStorageCapacity, StorageClass};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
 use super::nodes::{Machines, Place};
 use super::pods::{self, Identity, Surroundings};
+use super::storage::Admission;
 use super::symbols::Symbols;
 use super::workloads::{self, Collected};
 use super::{WELL_KNOWN, behaviour, control_plane, overlay, scheduler};
@@ -25,8 +27,8 @@ use crate::base::id::IdVec;
 use crate::base::map::LookupMap;
 use crate::base::time::{SimDuration, SimTime};
 use crate::model::{
-    AppBehaviour, Budget, BudgetId, LabelSelector, Labels, Model, NamespaceId, NodeId, NodeSpec,
-    Pool, PoolId, SchedulerConfig, Service, ServiceId, Start, TemplateId,
+    AppBehaviour, Budget, BudgetId, ClaimId, LabelSelector, Labels, Model, NamespaceId, NodeId,
+    NodeSpec, Pool, PoolId, SchedulerConfig, Service, ServiceId, Start, TemplateId,
 };
 use crate::rng::Distribution;
 use crate::scenario::spec;
@@ -46,6 +48,8 @@ pub struct Observed {
     /// name.
     owners: BTreeMap<[String; 4], LabelSelector>,
     declared: Vec<NamespaceId>,
+    /// Claims told.
+    claims: u64,
     scheduler: SchedulerConfig,
 }
 
@@ -63,6 +67,10 @@ impl Surroundings for AsItIs<'_> {
 
     fn status(&self) -> Option<&PodStatus> {
         self.0
+    }
+
+    fn admission(&self) -> Admission {
+        Admission::Done
     }
 
     fn admit(&self, _metadata: &ObjectMeta, _spec: &mut PodSpec) {}
@@ -93,6 +101,7 @@ impl Observed {
             budgets: IdVec::new(),
             owners: BTreeMap::new(),
             declared: Vec::new(),
+            claims: 0,
             scheduler,
         })
     }
@@ -153,6 +162,41 @@ impl Observed {
         self.services.push(workloads::service(&mut self.symbols, object));
     }
 
+    /// Adds a StorageClass.
+    pub fn storage_class(&mut self, object: &StorageClass) {
+        self.symbols.storage_class(object, Admission::Done);
+    }
+
+    /// Adds a PersistentVolume.
+    pub fn persistent_volume(&mut self, object: &PersistentVolume) {
+        self.symbols.persistent_volume(object, Admission::Done);
+    }
+
+    /// Adds a PersistentVolumeClaim; before the pods that use it.
+    pub fn persistent_volume_claim(&mut self, object: &PersistentVolumeClaim) -> ClaimId {
+        let address = self.claims;
+        self.claims += 1;
+        self.symbols.persistent_volume_claim(object, address)
+    }
+
+    /// Adds a CSINode; after its node.
+    pub fn csi_node(&mut self, object: &CSINode) {
+        let name = object.metadata.name.as_deref().unwrap_or_default();
+        if let Some(node) = self.node_named(name) {
+            self.symbols.csi_node(object, node);
+        }
+    }
+
+    /// Adds a CSIDriver.
+    pub fn csi_driver(&mut self, object: &CSIDriver) {
+        self.symbols.csi_driver(object);
+    }
+
+    /// Adds a CSIStorageCapacity.
+    pub fn storage_capacity(&mut self, object: &CSIStorageCapacity) {
+        self.symbols.storage_capacity(object);
+    }
+
     /// Adds a PodDisruptionBudget.
     pub fn budget(&mut self, object: &PodDisruptionBudget) -> BudgetId {
         self.of_namespace(&object.metadata);
@@ -195,7 +239,7 @@ impl Observed {
         let metadata = &object.metadata;
         let namespace = self.of_namespace(metadata);
         let workload = self.collected.workloads.next_id();
-        let identity = Identity { workload, revision: 0, hash: 0, namespace };
+        let identity = Identity { workload, revision: 0, hash: 0, namespace, single: Some(0) };
         let spec = object.spec.clone().unwrap_or_default();
         let around = AsItIs(object.status.as_ref());
         let template = pods::compile(&mut self.symbols, identity, metadata, spec, &around);
@@ -223,7 +267,9 @@ impl Observed {
         {
             namespace.labels = Labels::default();
         }
+        let storage = symbols.take_storage(Admission::Done);
         Model {
+            storage,
             scenario: String::new(),
             description: String::new(),
             policy: String::new(),

@@ -9,13 +9,14 @@ use k8s_openapi::api::core::v1::{
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
 use super::requests::requests;
+use super::storage::Admission;
 use super::symbols::Symbols;
 use crate::base::time::SimDuration;
 use crate::model::{
     AffinityTerm, AppBehaviour, ContainerSpec, HostPort, InclusionPolicy, NamespaceId, Operator,
-    PodAffinity, PodTemplate, PodTemplateFlags, PreStop, ProbeHandler, ProbeSpec, Protocol,
-    PullPolicy, Requirement, RestartPolicy, SpreadConstraint, Taint, TaintEffect, Toleration,
-    TolerationOperator, Weighted, WorkloadId,
+    PodAffinity, PodTemplate, PodTemplateFlags, PodVolume, PreStop, ProbeHandler, ProbeSpec,
+    Protocol, PullPolicy, Requirement, RestartPolicy, SpreadConstraint, Taint, TaintEffect,
+    Toleration, TolerationOperator, Weighted, WorkloadId,
 };
 
 /// A hundred years, beyond which seconds of the API need not be told apart.
@@ -30,6 +31,8 @@ pub(super) struct Identity {
     pub(super) revision: u32,
     pub(super) hash: u64,
     pub(super) namespace: NamespaceId,
+    /// The template is that of one pod, whose metadata it has; its address.
+    pub(super) single: Option<u64>,
 }
 
 /// What surrounds a template: priority classes, and what applications do by themselves.
@@ -46,6 +49,10 @@ pub(super) trait Surroundings {
     /// The status of the pod, where a pod is compiled that exists already.
     fn status(&self) -> Option<&PodStatus> {
         None
+    }
+    /// Whether objects come as written, or as an API server holds them.
+    fn admission(&self) -> Admission {
+        Admission::Due
     }
     /// Admission: default tolerations, and what the policy lays over the specification.
     fn admit(&self, metadata: &ObjectMeta, spec: &mut PodSpec);
@@ -120,15 +127,37 @@ pub(super) fn compile(
             .collect(),
         pod_affinity: pod_affinity(symbols, affinity, identity.namespace),
         host_ports: host_ports(symbols, spec),
-        restart_policy: match spec.restart_policy.as_deref() {
-            Some("OnFailure") => RestartPolicy::OnFailure,
-            Some("Never") => RestartPolicy::Never,
-            _ => RestartPolicy::Always,
-        },
+        volumes: volumes(symbols, identity, metadata, spec, around.admission()),
+        restart_policy: restart_policy(spec),
         termination_grace: grace,
         init_containers,
         containers,
     }
+}
+
+fn restart_policy(spec: &PodSpec) -> RestartPolicy {
+    match spec.restart_policy.as_deref() {
+        Some("OnFailure") => RestartPolicy::OnFailure,
+        Some("Never") => RestartPolicy::Never,
+        _ => RestartPolicy::Always,
+    }
+}
+
+/// The pod's volumes.
+///
+/// Fidelity: nobody binds claims in a simulation yet, so its pods have no volumes.
+fn volumes(
+    symbols: &mut Symbols,
+    identity: Identity,
+    metadata: &ObjectMeta,
+    spec: &PodSpec,
+    admission: Admission,
+) -> Vec<PodVolume> {
+    if admission == Admission::Due {
+        return Vec::new();
+    }
+    let pod = identity.single.map(|address| (metadata, admission, address));
+    symbols.pod_volumes(identity.namespace, spec, pod)
 }
 
 fn gates(spec: &PodSpec) -> Vec<String> {

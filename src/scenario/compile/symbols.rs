@@ -32,6 +32,7 @@ pub(super) struct Symbols {
     pub(super) images: IdVec<ImageId, Image>,
     image_ids: LookupMap<String, ImageId>,
     pub(super) scalars: IdVec<ResourceId, String>,
+    pub(super) storage: super::storage::Collected,
 }
 
 impl Symbols {

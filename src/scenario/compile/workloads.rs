@@ -37,7 +37,13 @@ impl Collected {
     ) {
         let Some(spec) = &object.spec else { return };
         let namespace = symbols.namespace(object.metadata.namespace.as_deref().unwrap_or_default());
-        let template = self.template(symbols, address, namespace, &spec.template, (around, true));
+        let template = self.template(
+            symbols,
+            address,
+            namespace,
+            &spec.template,
+            (around, WorkloadKind::Deployment),
+        );
         let workload = Workload {
             kind: WorkloadKind::Deployment,
             namespace,
@@ -66,7 +72,13 @@ impl Collected {
         let Some(spec) = &object.spec else { return };
         let Some(template) = &spec.template else { return };
         let namespace = symbols.namespace(object.metadata.namespace.as_deref().unwrap_or_default());
-        let template = self.template(symbols, address, namespace, template, (around, false));
+        let template = self.template(
+            symbols,
+            address,
+            namespace,
+            template,
+            (around, WorkloadKind::ReplicaSet),
+        );
         let workload = Workload {
             kind: WorkloadKind::ReplicaSet,
             namespace,
@@ -95,7 +107,8 @@ impl Collected {
         let namespace = symbols.namespace(object.metadata.namespace.as_deref().unwrap_or_default());
         let template =
             PodTemplateSpec { metadata: Some(object.metadata.clone()), spec: object.spec.clone() };
-        let template = self.template(symbols, address, namespace, &template, (around, false));
+        let template =
+            self.template(symbols, address, namespace, &template, (around, WorkloadKind::Pod));
         let mut workload = of_pod(namespace, &object.metadata, template, None);
         workload.address = address;
         workload.labels = symbols.labels(object.metadata.labels.as_ref());
@@ -112,7 +125,8 @@ impl Collected {
     ) -> TemplateId {
         let Workload { address, namespace, .. } = self.workloads[workload];
         let source = self.sources[workload].clone();
-        let identity = Identity { workload, revision, hash: hash(address, revision), namespace };
+        let hash = hash(address, revision);
+        let identity = Identity { workload, revision, hash, namespace, single: None };
         let compiled = compile(symbols, identity, source, (around, true));
         self.templates.push(compiled)
     }
@@ -123,11 +137,14 @@ impl Collected {
         address: u64,
         namespace: NamespaceId,
         template: &PodTemplateSpec,
-        around: (&dyn Surroundings, bool),
+        (around, of): (&dyn Surroundings, WorkloadKind),
     ) -> TemplateId {
         let workload = self.workloads.next_id();
-        let identity = Identity { workload, revision: 0, hash: hash(address, 0), namespace };
+        let single = (of == WorkloadKind::Pod).then_some(address);
+        let hash = hash(address, 0);
+        let identity = Identity { workload, revision: 0, hash, namespace, single };
         self.sources.push(template.clone());
+        let around = (around, of == WorkloadKind::Deployment);
         let compiled = compile(symbols, identity, template.clone(), around);
         self.templates.push(compiled)
     }

@@ -120,6 +120,8 @@ kinds! {
         ["storage.k8s.io/v1beta1"];
     CSINode: storage::v1::CSINode, "storage.k8s.io/v1", false, ["storage.k8s.io/v1beta1"];
     CSIDriver: storage::v1::CSIDriver, "storage.k8s.io/v1", false, ["storage.k8s.io/v1beta1"];
+    CSIStorageCapacity: storage::v1::CSIStorageCapacity, "storage.k8s.io/v1", true,
+        ["storage.k8s.io/v1beta1"];
     VolumeAttachment: storage::v1::VolumeAttachment, "storage.k8s.io/v1", false,
         ["storage.k8s.io/v1beta1"];
     LimitRange: core::v1::LimitRange, "v1", true, [];

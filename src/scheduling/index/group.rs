@@ -92,7 +92,7 @@ impl Asked {
             match plugins[at].pre_filter(cx) {
                 PreFilter::Run => {}
                 PreFilter::Skip => skipped.push(at),
-                PreFilter::Restrict(_) | PreFilter::Reject(_) => return None,
+                PreFilter::Restrict(_) | PreFilter::Reject(_) | PreFilter::Error(_) => return None,
             }
         }
         for &(at, depends) in lists.local_filters.iter().filter(|(at, _)| !skipped.contains(at)) {

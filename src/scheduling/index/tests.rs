@@ -2,14 +2,14 @@
 //! alike, to the number of nodes looked at, and every placement must keep the rules.
 
 use crate::model::{
-    AffinityTerm, HostPort, InclusionPolicy, LabelSelector, NodeId, NodeSelectorTerm, PodId,
-    Profile, Protocol, Requirement, ScoreWeight, SpreadConstraint, TaintEffect, TemplateId,
-    Weighted,
+    AccessModes, AffinityTerm, BindingMode, ClaimId, Disk, HostPort, InclusionPolicy,
+    LabelSelector, NO_PROVISIONER, NodeId, NodeSelectorTerm, PodId, PodVolume, Profile, Protocol,
+    Requirement, ScoreWeight, SpreadConstraint, TaintEffect, TemplateId, Weighted,
 };
 use crate::rng::Streams;
 use crate::scheduling::soundness::Placed;
 use crate::scheduling::testing::{Bench, GIB, HOSTNAME, ModelBuilder, ZONE};
-use crate::scheduling::{Evaluation, Framework, Query, TieBreak, config};
+use crate::scheduling::{Evaluation, Framework, Provisioned, Query, TieBreak, config};
 
 /// SplitMix64, so that a history follows from one number.
 struct Dice(u64);
@@ -137,6 +137,15 @@ fn template(builder: &mut ModelBuilder, dice: &mut Dice) -> TemplateId {
         let port = HostPort { ip: None, protocol: Protocol::Tcp, port: dice.pick(&[80, 443]) };
         builder.spec(id).host_ports.push(port);
     }
+    if dice.one_in(5) {
+        let at = usize::try_from(dice.below(builder.model.storage.claims.len() as u64)).unwrap();
+        builder.spec(id).volumes.push(PodVolume::Claim(ClaimId::from_index(at)));
+    }
+    if dice.one_in(12) {
+        let name = builder.symbol(dice.pick(&["disk-a", "disk-b"]));
+        let disk = Disk::GcePersistentDisk { name, read_only: dice.one_in(2) };
+        builder.spec(id).volumes.push(PodVolume::Disk(disk));
+    }
     if dice.one_in(16) {
         let name = builder.symbol("n001");
         builder.spec(id).node_name = Some(name);
@@ -166,12 +175,42 @@ fn research(profile: &mut Profile, dice: &mut Dice) {
     }
 }
 
+/// Claims of every kind, some volumes in zones, and limits on some nodes.
+fn storage(builder: &mut ModelBuilder, dice: &mut Dice) {
+    let modes = [BindingMode::Immediate, BindingMode::WaitForFirstConsumer];
+    for (name, provisioner) in [("csi", "csi.example.com"), ("local", NO_PROVISIONER)] {
+        let mode = if name == "csi" { dice.pick(&modes) } else { modes[1] };
+        let class = builder.class(name, provisioner, mode);
+        for at in 0..dice.below(4) {
+            let gib = i64::try_from(1 + dice.below(8)).unwrap();
+            let zone = dice.pick(&["a", "b", ""]);
+            builder.volume(&format!("{name}-v{at}"), class, gib, zone);
+        }
+        for at in 0..3 {
+            let gib = i64::try_from(1 + dice.below(6)).unwrap();
+            let claim = builder.claim(&format!("{name}-c{at}"), class, gib);
+            if dice.one_in(3) {
+                builder.claim_spec(claim).modes = AccessModes::READ_WRITE_ONCE_POD;
+            }
+        }
+    }
+    let driver = builder.symbol("csi.example.com");
+    let nodes: Vec<NodeId> = builder.model.nodes.ids().collect();
+    for node in nodes {
+        let limit = i64::try_from(dice.below(3)).unwrap();
+        if dice.one_in(3) {
+            builder.model.storage.attach_limits.insert(node, vec![(driver, limit)]);
+        }
+    }
+}
+
 /// One history: the decisions of both ways, compared one by one.
 fn history(seed: u64, steps: u32) -> Result<u32, String> {
     let mut dice = Dice(seed);
     let mut builder = ModelBuilder::new();
     let count = dice.pick(&[1, 3, 20, 70, 150, 260]);
     nodes(&mut builder, &mut dice, count);
+    storage(&mut builder, &mut dice);
     let templates: Vec<_> =
         (0..dice.pick(&[1, 3, 8])).map(|_| template(&mut builder, &mut dice)).collect();
     if dice.one_in(2) {
@@ -224,9 +263,12 @@ fn history(seed: u64, steps: u32) -> Result<u32, String> {
             5 if !pods.is_empty() => {
                 let (pod, template) = (dice.pick(&pods), dice.pick(&templates));
                 let class = bench.snapshot.bound(pod).expect("it is on a node").template;
-                let ports = |class| &bench.model.templates[class].host_ports;
-                // Labels and requests of a pod can change, its ports cannot.
-                if ports(class) == ports(template) {
+                let fixed = |class| {
+                    let spec = &bench.model.templates[class];
+                    (&spec.host_ports, &spec.volumes)
+                };
+                // Labels and requests of a pod can change, its ports and volumes cannot.
+                if fixed(class) == fixed(template) {
                     bench.snapshot.update_pod(&bench.model, pod, template);
                 }
             }
@@ -252,6 +294,8 @@ fn history(seed: u64, steps: u32) -> Result<u32, String> {
         start = ours.next_start;
         if let Some(node) = ours.node() {
             placed += 1;
+            let (model, snapshot) = (&bench.model, &bench.snapshot);
+            let volumes = bench.framework.reserve((model, snapshot), template, node);
             let pod = bench.bind(node, template);
             let (model, snapshot) = (&bench.model, &bench.snapshot);
             let broken = Placed { model, snapshot, pod, template, node }.broken();
@@ -259,6 +303,14 @@ fn history(seed: u64, steps: u32) -> Result<u32, String> {
                 return Err(format!("seed {seed} step {step}: {broken:?}"));
             }
             pods.push(pod);
+            let zone = bench.model.symbols.get(ZONE).expect("the builder knows it");
+            let within = bench.model.nodes[node].labels.get(zone).map(|value| (zone, value));
+            for (claim, volume) in volumes.bindings {
+                bench.snapshot.storage_mut().bind(claim, volume);
+            }
+            for claim in volumes.provisions {
+                bench.snapshot.storage_mut().provision(claim, Provisioned { within });
+            }
         }
     }
     Ok(placed)

@@ -386,7 +386,11 @@ impl Plugin for InterPodAffinity {
                 own.required.iter().map(values).any(|at| differs(at) && at[1].is_some())
                     || own.anti_required.iter().map(values).any(|at| differs(at) && at[0].is_some())
             }
-            ClusterEvent::NodeDelete { .. } => false,
+            ClusterEvent::NodeDelete { .. }
+            | ClusterEvent::ClaimAdd { .. }
+            | ClusterEvent::ClaimUpdate { .. }
+            | ClusterEvent::VolumeAdd { .. }
+            | ClusterEvent::VolumeUpdate { .. } => false,
         }
     }
 }

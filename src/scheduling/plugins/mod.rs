@@ -20,6 +20,7 @@ mod node_resources;
 mod node_resources_balanced_allocation;
 mod node_resources_fit;
 mod node_unschedulable;
+mod node_volume_limits;
 mod pod_topology_spread;
 mod pod_topology_spread_class;
 mod power_of_two_choices;
@@ -27,6 +28,10 @@ mod priority_sort;
 mod random;
 mod scheduling_gates;
 mod taint_toleration;
+mod volume_binding;
+mod volume_claims;
+mod volume_restrictions;
+mod volume_zone;
 mod worst_fit;
 
 pub(super) use pod_topology_spread_class::{domain_weight, spread_sum};
@@ -44,10 +49,10 @@ pub const ALL: &[&PluginDef] = &[
     &node_affinity::DEF,
     &node_ports::DEF,
     &node_resources_fit::DEF,
-    &no_effect::VOLUME_RESTRICTIONS,
-    &no_effect::NODE_VOLUME_LIMITS,
-    &no_effect::VOLUME_BINDING,
-    &no_effect::VOLUME_ZONE,
+    &volume_restrictions::DEF,
+    &node_volume_limits::DEF,
+    &volume_binding::DEF,
+    &volume_zone::DEF,
     &pod_topology_spread::DEF,
     &inter_pod_affinity::DEF,
     &no_effect::DYNAMIC_RESOURCES,

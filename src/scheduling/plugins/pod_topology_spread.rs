@@ -470,7 +470,11 @@ impl Plugin for PodTopologySpread {
                 let moved = || hard.iter().any(|c| old.get(c.key) != new.get(c.key));
                 keys(old) != keys(new) || (keys(new) && (moved() || before.taints != after.taints))
             }
-            ClusterEvent::AssignedPodDelete { assigned: false, .. } => false,
+            ClusterEvent::AssignedPodDelete { assigned: false, .. }
+            | ClusterEvent::ClaimAdd { .. }
+            | ClusterEvent::ClaimUpdate { .. }
+            | ClusterEvent::VolumeAdd { .. }
+            | ClusterEvent::VolumeUpdate { .. } => false,
         }
     }
 }
