@@ -124,8 +124,14 @@ const CHANGES: &[Change] = &[
             ("patient", "aaapatient"),
             ("ratio]", "aaaratio]"),
             ("name: ratio\n", "name: aaaratio\n"),
+            ("no-preemption", "aaanobody"),
         ],
-        back: &[("aaafailover", "fast-failover"), ("aaapatient", "patient"), ("aaaratio", "ratio")],
+        back: &[
+            ("aaafailover", "fast-failover"),
+            ("aaapatient", "patient"),
+            ("aaaratio", "ratio"),
+            ("aaanobody", "no-preemption"),
+        ],
     },
     Change {
         what: "the scenario's name",
@@ -134,12 +140,14 @@ const CHANGES: &[Change] = &[
             ("  name: health-check\n", "  name: aaacheck\n"),
             ("  name: bin-packing\n", "  name: zoopacking\n"),
             ("  name: control-plane-restart\n", "  name: aaarestart\n"),
+            ("  name: priorities\n", "  name: zoopriorities\n"),
         ],
         back: &[
             ("zoooutage", "zone-outage"),
             ("aaacheck", "health-check"),
             ("zoopacking", "bin-packing"),
             ("aaarestart", "control-plane-restart"),
+            ("zoopriorities", "priorities"),
         ],
     },
 ];
@@ -182,8 +190,13 @@ fn tables(dir: &Path, scenario: &str, back: &[(&str, &str)]) -> BTreeMap<String,
     out
 }
 
-const SCENARIOS: &[&str] =
-    &["health-check.yaml", "control-plane-restart.yaml", "bin-packing.yaml", "zone-outage.yaml"];
+const SCENARIOS: &[&str] = &[
+    "health-check.yaml",
+    "control-plane-restart.yaml",
+    "bin-packing.yaml",
+    "zone-outage.yaml",
+    "priorities.yaml",
+];
 
 /// Scenarios whose policies are built in and cannot be renamed.
 const NOT_TRIED: &[&str] = &["first.yaml"];
@@ -239,6 +252,11 @@ fn nothing_changes_in_bin_packing() {
 #[test]
 fn nothing_changes_in_zone_outage() {
     hold(SCENARIOS[3]);
+}
+
+#[test]
+fn nothing_changes_in_priorities() {
+    hold(SCENARIOS[4]);
 }
 
 /// Every text that is replaced is there, every shipped scenario is tried or named, and every

@@ -12,6 +12,7 @@ mod hostile;
 mod inputs;
 mod metamorphic;
 mod output;
+mod preemption;
 
 use std::path::{Path, PathBuf};
 use std::process::Output;
