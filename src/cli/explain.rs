@@ -1,5 +1,7 @@
 //! `wavetank explain`: why a pod went where it went, or nowhere.
 
+mod preemption;
+
 use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
@@ -136,6 +138,7 @@ impl Told<'_> {
             text.push_str(&format!("\nOnly these nodes may be asked: {}\n", self.names(nodes)));
         }
         self.tell_rejections(&mut text);
+        self.tell_preemption(&mut text);
         self.tell_scores(&mut text);
         for (what, set) in [
             ("No filter needed", explanation.skipped_filters),
@@ -257,16 +260,14 @@ impl Told<'_> {
             "skipScore": names_of(explanation.skipped_scores),
             "weights": weights,
             "top": names(&explanation.ties),
+            "preemption": self.preemption_json(),
             "verdicts": explanation.nodes.iter().map(|node| self.verdict(node)).collect::<Value>(),
         })
     }
 
     fn status(&self, plugin: PluginId, rejection: Rejection) -> Value {
-        let code = match rejection.unresolvable {
-            true => "UnschedulableAndUnresolvable",
-            false => "Unschedulable",
-        };
-        json!({"plugin": plugin.name(), "code": code, "reasons": self.reasons(rejection)})
+        let (code, reasons) = (rejection.code(), self.reasons(rejection));
+        json!({"plugin": plugin.name(), "code": code, "reasons": reasons})
     }
 
     fn verdict(&self, node: &NodeExplanation) -> Value {

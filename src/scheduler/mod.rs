@@ -15,10 +15,12 @@ pub use self::core::{Decided, Failure, Hints, PodView, Popped, SchedulerCore};
 use crate::base::time::SimTime;
 use crate::cx::Cx;
 use crate::event::{Event, SchedulerEvent, Watcher};
-use crate::model::{Model, NodeId, PodId, TemplateId, pod_address};
+use crate::model::{BudgetId, Model, NodeId, PodId, TemplateId, pod_address};
 use crate::record::{Fact, Involved, QueueName};
 use crate::scheduling::{NodeAspect, Outcome, PluginId, TieBreak};
-use crate::state::{Change, Client, DeletionCause, NodeObject, PodObject, Request, Verb};
+use crate::state::{
+    BudgetStatus, Change, Client, DeletionCause, NodeObject, PodObject, Request, Verb,
+};
 pub use inquiry::{Answer, Inquiry};
 pub use queue::{Place, QueuedPod};
 
@@ -103,6 +105,9 @@ impl Scheduler {
         for (node, object) in cx.state.api.nodes.iter() {
             self.core.node_changed(cx.model, cx.now, node, Some(aspect(object)));
         }
+        for (budget, status) in cx.state.api.budgets.iter() {
+            self.core.budget_changed(budget, status);
+        }
         for (pod, object) in cx.state.api.pods.iter() {
             self.core.pod_changed(cx.model, cx.now, pod, view(object));
         }
@@ -126,6 +131,11 @@ impl Scheduler {
         let after = (change.verb != Verb::Deleted).then(|| aspect(&change.object));
         self.core.node_changed(cx.model, cx.now, change.id, after);
         self.settle(cx);
+    }
+
+    /// A change of a PodDisruptionBudget has been delivered: it wakes no pod.
+    pub fn on_budget(&mut self, change: &Change<BudgetId, BudgetStatus>) {
+        self.core.budget_changed(change.id, &change.object);
     }
 
     /// Handles an event of the process; those of a dead process are stale.
@@ -258,6 +268,9 @@ impl Scheduler {
             }
             Outcome::Unschedulable => {
                 let failure = self.core.reject(cx.model, cx.now, &popped, &decided);
+                if let Some(preemption) = failure.preemption {
+                    cx.fact(preemption);
+                }
                 let Some(entry) = self.core.entry_mut(pod) else { return };
                 // The status is written only if it says something new.
                 let news = entry.reported.as_ref() != Some(&decision.reasons);

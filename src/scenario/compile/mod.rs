@@ -20,6 +20,7 @@ mod workloads;
 use std::collections::BTreeMap;
 
 pub use self::observed::{Observed, start_time};
+pub use self::workloads::disruption_limit;
 
 use self::behaviour::Surround;
 use self::nodes::{Machines, Place};
