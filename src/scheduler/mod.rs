@@ -219,7 +219,8 @@ impl Scheduler {
     /// Notes, for who asks, that a plugin keeps a pod out of the queue.
     fn hold(&mut self, cx: &Cx<'_>, pod: PodId, plugin: PluginId, why: &str) {
         if let Some(inquiry) = &mut self.inquiry {
-            inquiry.hold(full_name(cx.model, &cx.state.api.pods[pod]), plugin.name(), why);
+            let name = full_name(cx.model, &cx.state.api.pods[pod]);
+            inquiry.hold(name, plugin.name_in(cx.model), why);
         }
     }
 
