@@ -91,6 +91,11 @@ pub enum PluginArgs {
         /// `minCandidateNodesAbsolute`.
         min_candidate_nodes_absolute: i64,
     },
+    /// Of the plugins that compare nodes by shares of resources.
+    WeightedResources {
+        /// Resources looked at.
+        resources: Vec<ResourceWeight>,
+    },
 }
 
 /// A plugin at the score point and its weight.

@@ -79,6 +79,8 @@ stream_kinds! {
     Arrival = 20, Exogenous;
     /// Requests that users send.
     RequestTraffic = 21, Exogenous;
+    /// What a placement policy that decides by lot draws for a node.
+    NodeDraw = 22, Policy;
 }
 
 impl StreamKind {
@@ -121,6 +123,7 @@ mod tests {
         19 PreemptionOffset Policy
         20 Arrival Exogenous
         21 RequestTraffic Exogenous
+        22 NodeDraw Policy
         ");
     }
 }

@@ -8,9 +8,10 @@
 use std::fmt;
 
 use super::rules::DomainRules;
-use super::{BoundPod, ClusterEvent, Snapshot, WakeSet};
+use super::{BoundPod, ClusterEvent, Snapshot, TieBreak, WakeSet};
 use crate::model::{Model, NodeId, NodeSpec, PluginArgs, PodTemplate, Taint, TemplateId};
 use crate::registry::{Described, Descriptor};
+use crate::rng::StreamKind;
 
 /// An extension point of the scheduling framework.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -94,6 +95,8 @@ pub enum Dependency {
     Cluster,
     /// Which nodes are feasible.
     FeasibleSet,
+    /// The pod itself and which attempt it is ([`CycleCx::draw`]).
+    Attempt,
 }
 
 /// A plugin by its place in [`super::plugins::ALL`].
@@ -232,9 +235,30 @@ pub struct CycleCx<'a> {
     pub template: TemplateId,
     /// The pod's specification.
     pub spec: &'a PodTemplate,
+    /// The luck of this attempt.
+    pub luck: TieBreak<'a>,
 }
 
 impl<'a> CycleCx<'a> {
+    /// What a plugin draws for a node in this attempt: every number below 2^62 is equally likely,
+    /// whatever other nodes there are and in whichever order they are asked for. Where luck is
+    /// switched off, nodes whose names sort first draw the greatest.
+    #[must_use]
+    pub fn draw(&self, node: NodeId) -> i64 {
+        const BITS: u32 = 62;
+        let drawn = match self.luck {
+            TieBreak::LowestName => (1 << BITS) - 1 - u64::from(self.snapshot.name_rank(node)),
+            TieBreak::Seeded { streams, entity, attempt } => {
+                let mut stream = streams.stream(StreamKind::NodeDraw, entity);
+                // Blocks of one attempt never meet: addresses are unique and spread one to one.
+                let block = spread_bits(self.model.nodes[node].address).wrapping_add(attempt);
+                stream.seek(block);
+                stream.next_u64() >> (u64::BITS - BITS)
+            }
+        };
+        i64::try_from(drawn).expect("below 2^62")
+    }
+
     /// A node's labels and allocatable amounts as they are now.
     #[must_use]
     #[inline]
@@ -376,6 +400,26 @@ impl PluginDef {
 impl Described for PluginDef {
     fn descriptor(&self) -> &Descriptor {
         &self.descriptor
+    }
+}
+
+/// Another number for each number, neighbours far apart (the finaliser of SplitMix64).
+fn spread_bits(number: u64) -> u64 {
+    let z = (number ^ (number >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    z ^ (z >> 31)
+}
+
+/// Brings scores to 0–100 by their range: the least becomes 0, and 100 only what is greatest, so
+/// that the best stays alone however near the next one is. Equal scores all become 100.
+pub(crate) fn normalize_by_range(scores: &mut [i64]) {
+    let least = scores.iter().copied().min().unwrap_or(0);
+    let greatest = scores.iter().copied().max().unwrap_or(0);
+    let range = i128::from(greatest) - i128::from(least);
+    for score in scores {
+        let above = i128::from(*score) - i128::from(least);
+        let share = if range == 0 { 100 } else { 100 * above / range };
+        *score = i64::try_from(share).expect("between 0 and 100");
     }
 }
 

@@ -26,6 +26,8 @@ mod profile;
 pub mod rules;
 mod snapshot;
 #[cfg(test)]
+mod soundness;
+#[cfg(test)]
 pub(crate) mod testing;
 #[cfg(test)]
 mod tests;

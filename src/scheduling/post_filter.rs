@@ -173,14 +173,16 @@ impl OnNode<'_, '_> {
     fn cx(&self) -> CycleCx<'_> {
         let template = self.incoming.template;
         let spec = &self.model.templates[template];
-        CycleCx { model: self.model, snapshot: self.snapshot, template, spec }
+        let luck = TieBreak::LowestName;
+        CycleCx { model: self.model, snapshot: self.snapshot, template, spec, luck }
     }
 
     /// Asks all filter plugins that take part.
     fn each(&mut self, mut tell: impl FnMut(&mut dyn super::Plugin, &CycleCx<'_>)) {
         let template = self.incoming.template;
         let spec = &self.model.templates[template];
-        let cx = CycleCx { model: self.model, snapshot: self.snapshot, template, spec };
+        let luck = TieBreak::LowestName;
+        let cx = CycleCx { model: self.model, snapshot: self.snapshot, template, spec, luck };
         let (active, instances) = self.framework.filters_mut();
         for &at in active {
             tell(&mut *instances[at], &cx);

@@ -25,6 +25,14 @@ pub struct Query<'a> {
     pub tie_break: TieBreak<'a>,
 }
 
+impl<'a> Query<'a> {
+    /// What plugins see of it.
+    pub(super) fn cx(&self) -> CycleCx<'a> {
+        let Self { model, snapshot, template, tie_break, .. } = *self;
+        CycleCx { model, snapshot, template, spec: &model.templates[template], luck: tie_break }
+    }
+}
+
 /// Score and weight of one plugin.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Scorer {
@@ -196,7 +204,8 @@ impl Framework {
         if !def.wakes_on.intersects(kind) {
             return def.listens_to().intersects(kind).then_some(true);
         }
-        let cx = CycleCx { model, snapshot, template, spec: &model.templates[template] };
+        let spec = &model.templates[template];
+        let cx = CycleCx { model, snapshot, template, spec, luck: TieBreak::LowestName };
         // A plugin without an instance has no hint to give: nothing it waits for happens.
         let at = self.ids.iter().position(|&id| id == plugin);
         Some(at.is_some_and(|at| self.instances[at].hint(&cx, event)))
@@ -256,14 +265,13 @@ impl Framework {
         self.blocked = self.blocked_by_nominations(model, snapshot, incoming);
         let query = Query { model, snapshot, template, start, tie_break };
         let own = incoming.nominator.node_of(incoming.pod);
-        if let Some(node) = own.filter(|&node| snapshot.is_present(node)) {
-            let cx = CycleCx { model, snapshot, template, spec: &model.templates[template] };
-            if self.verdict(&cx, node).is_none() {
-                self.feasible.push(node);
-                (decision.evaluated, decision.feasible) = (1, 1);
-                decision.outcome = Outcome::Place(node);
-                return decision;
-            }
+        if let Some(node) = own.filter(|&node| snapshot.is_present(node))
+            && self.verdict(&query.cx(), node).is_none()
+        {
+            self.feasible.push(node);
+            (decision.evaluated, decision.feasible) = (1, 1);
+            decision.outcome = Outcome::Place(node);
+            return decision;
         }
         self.decide(&query, restricted, &mut decision);
         decision
@@ -276,8 +284,7 @@ impl Framework {
         query: &Query<'_>,
         decision: &mut Decision,
     ) -> Option<Option<(Vec<NodeId>, PluginSet)>> {
-        let Query { model, snapshot, template, .. } = *query;
-        let cx = CycleCx { model, snapshot, template, spec: &model.templates[template] };
+        let cx = query.cx();
         self.feasible.clear();
         self.rejected.clear();
         self.ties.clear();
@@ -298,13 +305,12 @@ impl Framework {
         restricted: Option<(Vec<NodeId>, PluginSet)>,
         decision: &mut Decision,
     ) {
-        let Query { model, snapshot, template, .. } = *query;
-        let cx = CycleCx { model, snapshot, template, spec: &model.templates[template] };
+        let cx = query.cx();
         self.search(&cx, query.start, restricted.as_ref().map(|(list, _)| list.as_slice()));
         let evaluated = self.feasible.len() + self.rejected.len();
         decision.evaluated = u32::try_from(evaluated).expect("node ids have 32 bits");
         decision.feasible = u32::try_from(self.feasible.len()).expect("node ids have 32 bits");
-        decision.next_start = (query.start + evaluated) % snapshot.node_list().len();
+        decision.next_start = (query.start + evaluated) % query.snapshot.node_list().len();
         match self.feasible[..] {
             [] => self.diagnose(restricted.as_ref().map(|(_, plugins)| *plugins), decision),
             [only] if self.detail.is_none() => decision.outcome = Outcome::Place(only),

@@ -9,10 +9,10 @@ use crate::base::map::{Interner, Symbol};
 use crate::base::time::{SimDuration, SimTime};
 use crate::model::{
     AffinityTerm, ControlPlane, DeploymentStrategy, InclusionPolicy, LabelSelector, Labels,
-    LeaderElection, Model, Namespace, NamespaceId, NodeId, NodeSpec, Operator, PodAffinity, PodId,
-    PodTemplate, PodTemplateFlags, Pool, PoolId, Profile, RecoveryPolicy, Requirement, Resources,
-    RestartPolicy, SchedulerConfig, SpreadConstraint, Start, Taint, TaintEffect, TemplateId,
-    Toleration, TolerationOperator, Workload, WorkloadKind, Zone,
+    LeaderElection, Model, Namespace, NamespaceId, NodeId, NodeSpec, Operator, PluginArgs,
+    PodAffinity, PodId, PodTemplate, PodTemplateFlags, Pool, PoolId, Profile, RecoveryPolicy,
+    Requirement, Resources, RestartPolicy, SchedulerConfig, ScoreWeight, SpreadConstraint, Start,
+    Taint, TaintEffect, TemplateId, Toleration, TolerationOperator, Workload, WorkloadKind, Zone,
 };
 use crate::rng::Distribution;
 
@@ -282,6 +282,30 @@ fn control_plane() -> ControlPlane {
         pull_bytes_per_s: 50_000_000,
         lease_renew_interval: SimDuration::from_secs(10),
     }
+}
+
+/// The default profile with one score plugin alone.
+pub(crate) fn only_scoring(plugin: &str, args: Option<PluginArgs>) -> Profile {
+    let mut profile = config::default_profile();
+    profile.pre_score = vec![plugin.to_owned()];
+    profile.score = vec![ScoreWeight { plugin: plugin.to_owned(), weight: 1 }];
+    profile.args.extend(args.map(|args| (plugin.to_owned(), args)));
+    profile
+}
+
+/// Three nodes of 8 cores and 32 GiB that have 4 cores and 12 GiB, 3 cores and 20 GiB, 1 core and
+/// 4 GiB in use; and a class of pods of 1 core and 4 GiB.
+pub(crate) fn half_full(profile: &Profile) -> (Bench, TemplateId) {
+    let mut builder = ModelBuilder::new();
+    let nodes = ["n0", "n1", "n2"].map(|name| builder.node(name, "", (8000, 32)));
+    let used = [(4, 12), (3, 20), (1, 4)];
+    let used = used.map(|(cpu, gib)| builder.template("used", (cpu * 1000, gib * GIB)));
+    let pod = builder.template("pod", (1000, 4 * GIB));
+    let mut bench = Bench::with_profile(builder, profile);
+    for (node, template) in nodes.into_iter().zip(used) {
+        bench.bind(node, template);
+    }
+    (bench, pod)
 }
 
 /// A snapshot, a framework and pods that are numbered as they come.

@@ -12,6 +12,7 @@ mod hostile;
 mod inputs;
 mod metamorphic;
 mod output;
+mod policies;
 mod preemption;
 
 use std::path::{Path, PathBuf};

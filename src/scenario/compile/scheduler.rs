@@ -290,6 +290,10 @@ fn read_arguments(
             let list = fields.defaulted::<Vec<ResourceSpec>>("resources")?;
             PluginArgs::NodeResourcesBalancedAllocation { resources: weights(&list, resources) }
         }
+        PluginArgs::WeightedResources { resources } => {
+            let list = fields.defaulted::<Vec<ResourceSpec>>("resources")?;
+            PluginArgs::WeightedResources { resources: weights(&list, resources) }
+        }
         PluginArgs::PodTopologySpread { .. } => {
             let defaulting = fields.optional::<String>("defaultingType")?;
             let list = fields.defaulted::<Vec<Constraint>>("defaultConstraints")?;

@@ -31,6 +31,9 @@ pub fn default_args(plugin: &str) -> Option<PluginArgs> {
             min_candidate_nodes_percentage: 10,
             min_candidate_nodes_absolute: 100,
         },
+        "BestFit" | "WorstFit" | "DotProduct" | "PowerOfTwoChoices" => {
+            PluginArgs::WeightedResources { resources: resources() }
+        }
         _ => return None,
     })
 }
@@ -75,25 +78,13 @@ pub(super) fn check(args: &[(String, PluginArgs)], problems: &mut Vec<ConfigProb
                 if let FitStrategy::RequestedToCapacityRatio(shape) = strategy {
                     check_shape(&mut check, shape);
                 }
-                for (i, name) in ignored_resources.iter().enumerate() {
-                    if !is_extended_resource(name) {
-                        check.report(
-                            &format!("ignoredResources[{i}]"),
-                            format!("`{name}` is not an extended resource"),
-                        );
-                    }
-                }
-                for (i, group) in ignored_groups.iter().enumerate() {
-                    if group.contains('/') || group.is_empty() {
-                        check.report(
-                            &format!("ignoredResourceGroups[{i}]"),
-                            format!("`{group}` is not a group: the part of a name before `/`"),
-                        );
-                    }
-                }
+                check_ignored(&mut check, ignored_resources, ignored_groups);
             }
             PluginArgs::NodeResourcesBalancedAllocation { resources } => {
                 check_resources(&mut check, "resources", resources, 1);
+            }
+            PluginArgs::WeightedResources { resources } => {
+                check_resources(&mut check, "resources", resources, 100);
             }
             PluginArgs::PodTopologySpread { defaults: SpreadDefaults::List(list) } => {
                 check_constraints(&mut check, list);
@@ -129,6 +120,25 @@ pub(super) fn check(args: &[(String, PluginArgs)], problems: &mut Vec<ConfigProb
                     );
                 }
             }
+        }
+    }
+}
+
+fn check_ignored(check: &mut Checker<'_>, resources: &[String], groups: &[String]) {
+    for (i, name) in resources.iter().enumerate() {
+        if !is_extended_resource(name) {
+            check.report(
+                &format!("ignoredResources[{i}]"),
+                format!("`{name}` is not an extended resource"),
+            );
+        }
+    }
+    for (i, group) in groups.iter().enumerate() {
+        if group.contains('/') || group.is_empty() {
+            check.report(
+                &format!("ignoredResourceGroups[{i}]"),
+                format!("`{group}` is not a group: the part of a name before `/`"),
+            );
         }
     }
 }

@@ -17,11 +17,17 @@ impl Bits {
 
     /// All places below `count`.
     pub(super) fn all(count: usize) -> Self {
-        let mut bits = Self { words: vec![u64::MAX; count.div_ceil(WORD)] };
+        let mut bits = Self::none(count);
+        bits.fill();
         if !count.is_multiple_of(WORD) {
             *bits.words.last_mut().expect("there is a partial word") = (1 << (count % WORD)) - 1;
         }
         bits
+    }
+
+    /// Sets every bit, also those beyond the last place.
+    pub(super) fn fill(&mut self) {
+        self.words.fill(u64::MAX);
     }
 
     pub(super) fn words(&self) -> &[u64] {

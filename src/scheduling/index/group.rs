@@ -1,12 +1,13 @@
 //! What plugins say of single nodes, for all pod classes that they treat alike.
 //!
 //! Verdicts and scores stand in columns by place and are asked for again only for nodes that
-//! changed. Sums of final scores are also kept as the best per block of 64 places and cell, with
+//! changed, and not before a decision looks at the block they are in. Sums of final scores are also kept as the best per block of 64 places and cell, with
 //! the places that have it, so that the best of a set of nodes is found without looking at each.
 
 use super::bits::{Bits, WORD, places};
 use super::layout::Layout;
 use crate::model::{NodeId, TemplateId};
+use crate::scheduling::Snapshot;
 use crate::scheduling::changes::Change;
 use crate::scheduling::framework::{CycleCx, Dependency, Plugin, PreFilter, PreScore};
 use crate::scheduling::profile::Scorer;
@@ -28,7 +29,7 @@ pub(super) struct Raw {
     /// They depend on the pods of the node.
     on_load: bool,
     pub(super) values: Vec<i64>,
-    /// What most nodes have.
+    /// What nodes are taken to have.
     pub(super) common: i64,
     /// Number of nodes that have another.
     pub(super) odd: usize,
@@ -60,9 +61,13 @@ pub(super) struct Group {
     asked: Asked,
     /// The next change to look at.
     seen: u64,
+    /// Places of nodes that changed since the plugins were asked about them.
+    stale: Bits,
+    /// Likewise, where the node's object has changed too.
+    stale_objects: Bits,
     /// Passed by the filters that look at the node's object alone.
     object_fit: Bits,
-    /// Passed by all filters.
+    /// Passed by all filters; only of blocks that are fresh.
     pub(super) fit: Bits,
     /// Final scores that the node's object alone decides; empty if there are none.
     object_scores: Vec<i64>,
@@ -119,6 +124,7 @@ impl Asked {
 }
 
 impl Group {
+    /// A group of which nothing is known yet: every node is stale.
     pub(super) fn new(
         cx: &CycleCx<'_>,
         plugins: &[Box<dyn Plugin>],
@@ -126,18 +132,18 @@ impl Group {
         asked: Asked,
     ) -> Self {
         let count = layout.nodes.len();
-        let raw = |&(scorer, on_load): &(Scorer, bool)| Raw {
-            scorer,
-            on_load,
-            values: Vec::with_capacity(count),
-            common: 0,
-            odd: 0,
+        let first = layout.nodes.first();
+        let raw = |&(scorer, on_load): &(Scorer, bool)| {
+            let common = first.map_or(0, |&node| plugins[scorer.plugin].score(cx, node));
+            Raw { scorer, on_load, values: vec![common; count], common, odd: 0 }
         };
         let cells = layout.cells.len();
         let object_scores = if asked.object_finals.is_empty() { 0 } else { count };
-        let mut group = Self {
+        Self {
             template: cx.template,
             seen: cx.snapshot.changes().next(),
+            stale: Bits::all(count),
+            stale_objects: Bits::all(count),
             object_fit: Bits::none(count),
             fit: Bits::none(count),
             object_scores: vec![0; object_scores],
@@ -146,35 +152,18 @@ impl Group {
             cells,
             tops: vec![EMPTY; count.div_ceil(WORD) * cells],
             asked,
-        };
-        for raw in &mut group.raws {
-            let score = |&node: &NodeId| plugins[raw.scorer.plugin].score(cx, node);
-            raw.values.extend(layout.nodes.iter().map(score));
-            raw.common = raw.values.first().copied().unwrap_or(0);
-            raw.odd = raw.values.iter().filter(|&&value| value != raw.common).count();
         }
-        for (place, &node) in layout.nodes.iter().enumerate() {
-            group.ask_object(cx, plugins, place, node);
-            group.ask_load(cx, plugins, place, node);
-        }
-        for block in 0..count.div_ceil(WORD) {
-            (0..cells).for_each(|cell| group.find_top(layout, block, cell));
-        }
-        group
     }
 
-    /// Looks at the nodes that changed. False if it cannot, because too much has.
-    pub(super) fn follow(
-        &mut self,
-        cx: &CycleCx<'_>,
-        plugins: &[Box<dyn Plugin>],
-        layout: &Layout,
-    ) -> bool {
-        let log = cx.snapshot.changes();
+    /// The same decision for the class that stands for all.
+    pub(super) fn stands<'a>(&self, cx: &CycleCx<'a>) -> CycleCx<'a> {
+        CycleCx { template: self.template, spec: &cx.model.templates[self.template], ..*cx }
+    }
+
+    /// Notes which nodes changed. False if it cannot, because too much has.
+    pub(super) fn follow(&mut self, snapshot: &Snapshot) -> bool {
+        let log = snapshot.changes();
         let Some(changes) = log.since(self.seen) else { return false };
-        if changes.len() > layout.nodes.len() {
-            return false;
-        }
         for change in changes {
             let (node, object) = match *change {
                 // Neither verdicts nor scores of single nodes look at whether pods terminate.
@@ -182,24 +171,56 @@ impl Group {
                 Change::Pods { node, .. } => (node, false),
                 Change::Node(node) => (node, true),
             };
-            if !cx.snapshot.is_present(node) {
+            if !snapshot.is_present(node) {
                 continue;
             }
-            let place = cx.snapshot.position(node) as usize;
+            let place = snapshot.position(node) as usize;
+            self.stale.put(place, true);
             if object {
-                self.ask_object(cx, plugins, place, node);
+                self.stale_objects.put(place, true);
             }
-            for at in 0..self.raws.len() {
-                if object || self.raws[at].on_load {
-                    let value = plugins[self.raws[at].scorer.plugin].score(cx, node);
-                    self.raws[at].set(place, value);
-                }
-            }
-            self.ask_load(cx, plugins, place, node);
-            self.update_top(layout, place);
         }
         self.seen = log.next();
         true
+    }
+
+    /// Asks the plugins about the nodes of a block that have changed.
+    #[inline]
+    pub(super) fn freshen(
+        &mut self,
+        stands: &CycleCx<'_>,
+        plugins: &[Box<dyn Plugin>],
+        layout: &Layout,
+        block: usize,
+    ) {
+        let stale = std::mem::take(&mut self.stale.words_mut()[block]);
+        if stale != 0 {
+            let objects = std::mem::take(&mut self.stale_objects.words_mut()[block]);
+            self.ask_block(stands, plugins, layout, (block, stale, objects));
+        }
+    }
+
+    fn ask_block(
+        &mut self,
+        stands: &CycleCx<'_>,
+        plugins: &[Box<dyn Plugin>],
+        layout: &Layout,
+        (block, stale, objects): (usize, u64, u64),
+    ) {
+        for place in places(block, stale) {
+            let node = layout.nodes[place];
+            let object = objects >> (place % WORD) & 1 != 0;
+            if object {
+                self.ask_object(stands, plugins, place, node);
+            }
+            for raw in &mut self.raws {
+                if object || raw.on_load {
+                    raw.set(place, plugins[raw.scorer.plugin].score(stands, node));
+                }
+            }
+            self.ask_load(stands, plugins, place, node);
+            self.update_top(layout, place);
+        }
     }
 
     fn ask_object(
@@ -271,6 +292,8 @@ impl Group {
             + self.tops.len() * size_of::<Top>()
             + self.fit.bytes()
             + self.object_fit.bytes()
+            + self.stale.bytes()
+            + self.stale_objects.bytes()
     }
 }
 

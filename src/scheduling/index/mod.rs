@@ -87,17 +87,17 @@ impl Lists {
             lists.domains.push(DomainPlugin { at, filters, scorer });
         }
         let local = |at: usize| !lists.domains.iter().any(|domain| domain.at == at);
-        let depends = |depends: Option<Dependency>| depends.unwrap_or(Dependency::NodeLocal);
         let only_local =
             |list: &[usize]| list.iter().copied().filter(|&at| local(at)).collect::<Vec<_>>();
         lists.local_pre_filters = only_local(points.pre_filter);
         lists.local_pre_scores = only_local(points.pre_score);
+        // A plugin that declares nothing lets every node pass and adds nothing.
         lists.local_filters = only_local(points.filter)
             .into_iter()
-            .map(|at| (at, depends(points.ids[at].def().filter_depends)))
+            .filter_map(|at| Some((at, points.ids[at].def().filter_depends?)))
             .collect();
         lists.local_scorers = (points.score.iter().filter(|scorer| local(scorer.plugin)))
-            .map(|&scorer| (scorer, depends(points.ids[scorer.plugin].def().score_depends)))
+            .filter_map(|&scorer| Some((scorer, points.ids[scorer.plugin].def().score_depends?)))
             .collect();
         lists
     }
@@ -109,8 +109,6 @@ enum Slot {
     /// Never asked for.
     #[default]
     New,
-    /// Its group has been asked for once; the columns would not have paid.
-    Once,
     /// The place of its group, as long as the group's serial number is this.
     Group(usize, u64),
     /// Only the full scan can tell.
@@ -152,8 +150,6 @@ pub(super) struct Index {
     layout: Layout,
     slots: Vec<Slot>,
     groups: Vec<Kept>,
-    /// Representatives of groups that have been asked for once.
-    tried: Vec<crate::model::TemplateId>,
     domains: Vec<Option<Box<Domains>>>,
     domain_bytes: usize,
     clock: u64,
@@ -183,8 +179,8 @@ impl Index {
         if self.lists.unprepared {
             return None;
         }
-        let Query { model, snapshot, template, .. } = *query;
-        let cx = CycleCx { model, snapshot, template, spec: &model.templates[template] };
+        let Query { snapshot, template, .. } = *query;
+        let cx = query.cx();
         self.follow_nodes(&cx);
         let group = self.group(&cx, plugins)?;
         if !self.domains(&cx, plugins) {
@@ -192,16 +188,21 @@ impl Index {
             return None;
         }
         let domains = self.domains[template.index()].as_mut().expect("the class is known");
-        let group = &self.groups[group].group;
-        let open = if domains.class.filters() {
-            self.open.copy_from(&group.fit);
+        let group = &mut self.groups[group].group;
+        let closes = domains.class.filters();
+        if closes {
+            self.open.fill();
             domains.class.close(&self.layout, &mut self.open);
-            &self.open
-        } else {
-            &group.fit
+        }
+        let stands = group.stands(&cx);
+        let open = |block: usize| {
+            group.freshen(&stands, plugins, &self.layout, block);
+            let fit = group.fit.words()[block];
+            if closes { fit & self.open.words()[block] } else { fit }
         };
         let count = self.layout.nodes.len();
         let (feasible, evaluated) = window(open, count, query.start, wanted, &mut self.found);
+        let group = &*group;
         let place = match feasible {
             0 => return None,
             1 => self.found.iter().next().expect("one was found"),
@@ -233,7 +234,7 @@ impl Index {
         self.slots.resize(classes, Slot::New);
         for slot in &mut self.slots {
             if matches!(slot, Slot::Group(..)) {
-                *slot = Slot::Once;
+                *slot = Slot::New;
             }
         }
         self.groups.clear();
@@ -255,7 +256,7 @@ impl Index {
             Slot::Group(at, serial) => {
                 Some(at).filter(|&at| self.groups.get(at).is_some_and(|g| g.serial == serial))
             }
-            Slot::New | Slot::Once => None,
+            Slot::New => None,
         };
         let alike = |other: &PodTemplate| {
             let local = self.lists.local_filters.iter().map(|(at, _)| *at);
@@ -268,24 +269,13 @@ impl Index {
         });
         let at = match known {
             Some(at) => at,
-            None => {
-                let before = |&other: &crate::model::TemplateId| {
-                    other == cx.template || alike(&cx.model.templates[other])
-                };
-                if slot == Slot::New && !self.tried.iter().any(before) {
-                    self.tried.push(cx.template);
-                    self.slots[cx.template.index()] = Slot::Once;
-                    return None;
-                }
-                self.new_group(cx, plugins)?
-            }
+            None => self.new_group(cx, plugins)?,
         };
         let kept = &mut self.groups[at];
         kept.asked = self.clock;
         self.slots[cx.template.index()] = Slot::Group(at, kept.serial);
-        let spec = &cx.model.templates[kept.group.template];
-        let stands = CycleCx { template: kept.group.template, spec, ..*cx };
-        if !kept.group.follow(&stands, plugins, &self.layout) {
+        let stands = kept.group.stands(cx);
+        if !kept.group.follow(cx.snapshot) {
             let asked = Asked::of_class(&stands, plugins, &self.lists)?;
             kept.group = Group::new(&stands, plugins, &self.layout, asked);
         }
@@ -373,30 +363,31 @@ fn describe(
 }
 
 /// The nodes that a search from `start` on finds before it has found more than `wanted`: how many
-/// they are, and how many nodes are looked at.
+/// they are, and how many nodes are looked at. `open` tells the open places of a block; it is asked
+/// about no more blocks than the search sees.
 fn window(
-    open: &Bits,
+    mut open: impl FnMut(usize) -> u64,
     count: usize,
     start: usize,
     wanted: usize,
     found: &mut Bits,
 ) -> (usize, usize) {
     if wanted >= count {
-        found.copy_from(open);
+        found.words_mut().iter_mut().enumerate().for_each(|(block, word)| *word = open(block));
         return (found.count(), count);
     }
     found.clear();
     let start = start % count;
     let (first, offset) = (start / WORD, start % WORD);
     let ahead = u64::MAX << offset;
-    let words = open.words();
+    let blocks = found.words().len();
     let steps = std::iter::once((first, ahead))
-        .chain((first + 1..words.len()).map(|at| (at, u64::MAX)))
+        .chain((first + 1..blocks).map(|at| (at, u64::MAX)))
         .chain((0..first).map(|at| (at, u64::MAX)))
         .chain(std::iter::once((first, !ahead)));
     let mut left = wanted;
     for (at, mask) in steps {
-        let word = words[at] & mask;
+        let word = open(at) & mask;
         let ones = word.count_ones() as usize;
         if ones > left {
             let rank = u32::try_from(left).expect("below the bits of a word");

@@ -1,11 +1,13 @@
 //! The index against the full scan: both go through the same random histories and must decide
-//! alike, to the number of nodes looked at.
+//! alike, to the number of nodes looked at, and every placement must keep the rules.
 
 use crate::model::{
     AffinityTerm, HostPort, InclusionPolicy, LabelSelector, NodeId, NodeSelectorTerm, PodId,
-    Protocol, Requirement, SpreadConstraint, TaintEffect, TemplateId, Weighted,
+    Profile, Protocol, Requirement, ScoreWeight, SpreadConstraint, TaintEffect, TemplateId,
+    Weighted,
 };
 use crate::rng::Streams;
+use crate::scheduling::soundness::Placed;
 use crate::scheduling::testing::{Bench, GIB, HOSTNAME, ModelBuilder, ZONE};
 use crate::scheduling::{Evaluation, Framework, Query, TieBreak, config};
 
@@ -142,6 +144,28 @@ fn template(builder: &mut ModelBuilder, dice: &mut Dice) -> TemplateId {
     id
 }
 
+/// Plugins of research added to the defaults, or in their place.
+fn research(profile: &mut Profile, dice: &mut Dice) {
+    if !dice.one_in(3) {
+        return;
+    }
+    if dice.one_in(2) {
+        profile.score.clear();
+        profile.pre_score.clear();
+    }
+    let by_node = ["FirstFit", "BestFit", "WorstFit", "DotProduct"];
+    for _ in 0..1 + dice.below(2) {
+        let lot = dice.one_in(4);
+        let plugin = dice.pick(if lot { &["Random", "PowerOfTwoChoices"] } else { &by_node[..] });
+        if profile.score.iter().any(|entry| entry.plugin == plugin) {
+            continue;
+        }
+        profile.pre_score.push(plugin.to_owned());
+        let weight = i64::try_from(1 + dice.below(3)).unwrap();
+        profile.score.push(ScoreWeight { plugin: plugin.to_owned(), weight });
+    }
+}
+
 /// One history: the decisions of both ways, compared one by one.
 fn history(seed: u64, steps: u32) -> Result<u32, String> {
     let mut dice = Dice(seed);
@@ -163,6 +187,7 @@ fn history(seed: u64, steps: u32) -> Result<u32, String> {
     let taint = builder.taint("late", "", TaintEffect::NoSchedule);
     let mut profile = config::default_profile();
     profile.percentage_of_nodes_to_score = dice.pick(&[0, 30, 100]);
+    research(&mut profile, &mut dice);
     let mut bench = Bench::with_profile(builder, &profile);
     let mut full = Framework::new(&bench.model, &profile);
     full.set_evaluation(Evaluation::FullScan);
@@ -198,7 +223,12 @@ fn history(seed: u64, steps: u32) -> Result<u32, String> {
             }
             5 if !pods.is_empty() => {
                 let (pod, template) = (dice.pick(&pods), dice.pick(&templates));
-                bench.snapshot.update_pod(&bench.model, pod, template);
+                let class = bench.snapshot.bound(pod).expect("it is on a node").template;
+                let ports = |class| &bench.model.templates[class].host_ports;
+                // Labels and requests of a pod can change, its ports cannot.
+                if ports(class) == ports(template) {
+                    bench.snapshot.update_pod(&bench.model, pod, template);
+                }
             }
             _ => {}
         }
@@ -222,7 +252,13 @@ fn history(seed: u64, steps: u32) -> Result<u32, String> {
         start = ours.next_start;
         if let Some(node) = ours.node() {
             placed += 1;
-            pods.push(bench.bind(node, template));
+            let pod = bench.bind(node, template);
+            let (model, snapshot) = (&bench.model, &bench.snapshot);
+            let broken = Placed { model, snapshot, pod, template, node }.broken();
+            if !broken.is_empty() {
+                return Err(format!("seed {seed} step {step}: {broken:?}"));
+            }
+            pods.push(pod);
         }
     }
     Ok(placed)

@@ -1,10 +1,14 @@
 //! The scheduling plugins: one file and one line of [`ALL`] each.
 //!
-//! From the table come validation of configurations, suggestions, the listing of policies and the
-//! tests. Kubernetes' default plugins that have no effect in a simulation yet are in the table
-//! too, so that configurations that name them are merged as Kubernetes merges them.
+//! From the table come validation of configurations, suggestions, the listing of policies, the
+//! reference in `docs/plugins.md` and the tests. Kubernetes' default plugins come first, those
+//! that have no effect in a simulation yet among them, so that configurations that name them are
+//! merged as Kubernetes merges them. Policies of research follow; no default profile has them.
 
+mod best_fit;
 mod default_preemption;
+mod dot_product;
+mod first_fit;
 mod image_locality;
 mod inter_pod_affinity;
 mod inter_pod_affinity_class;
@@ -18,9 +22,12 @@ mod node_resources_fit;
 mod node_unschedulable;
 mod pod_topology_spread;
 mod pod_topology_spread_class;
+mod power_of_two_choices;
 mod priority_sort;
+mod random;
 mod scheduling_gates;
 mod taint_toleration;
+mod worst_fit;
 
 pub(super) use pod_topology_spread_class::{domain_weight, spread_sum};
 
@@ -48,6 +55,12 @@ pub const ALL: &[&PluginDef] = &[
     &node_resources_balanced_allocation::DEF,
     &image_locality::DEF,
     &no_effect::DEFAULT_BINDER,
+    &first_fit::DEF,
+    &best_fit::DEF,
+    &worst_fit::DEF,
+    &dot_product::DEF,
+    &random::DEF,
+    &power_of_two_choices::DEF,
 ];
 
 /// The place of a plugin in the table.

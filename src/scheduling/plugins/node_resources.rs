@@ -1,7 +1,8 @@
 //! The resources that scores look at, compiled from their names.
 
-use crate::model::{Model, NodeId, ResourceId, ResourceWeight};
-use crate::scheduling::framework::CycleCx;
+use crate::model::{Model, NodeId, PluginArgs, ResourceId, ResourceWeight, Resources};
+use crate::registry::Field;
+use crate::scheduling::framework::{BuildCx, CycleCx};
 
 /// A resource by where its amounts stand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,7 +66,8 @@ pub(super) enum Amounts {
 
 /// What a node has of a resource and what would be taken of it with the pod there; `None` if the
 /// resource does not count: the node has none, or it is a scalar that the pod does not request.
-#[inline]
+#[inline(always)]
+#[expect(clippy::inline_always, reason = "in the innermost loop of the scheduler; measured")]
 pub(super) fn allocatable_and_taken(
     cx: &CycleCx<'_>,
     node: NodeId,
@@ -109,4 +111,65 @@ pub(super) fn allocatable_and_taken(
         }
     };
     (allocatable != 0).then_some((allocatable, taken))
+}
+
+/// The parameter of plugins that compare nodes by shares of resources.
+pub(super) const RESOURCES: &[Field] = &[Field {
+    name: "resources",
+    unit: "[{name, weight}]",
+    default: "cpu 1, memory 1",
+    range: "weight 1-100",
+    help: "resources that are looked at",
+}];
+
+/// The resources that such a plugin was given.
+pub(super) fn weighted(cx: &BuildCx<'_>) -> Vec<ScoredResource> {
+    let resources = match cx.args {
+        Some(PluginArgs::WeightedResources { resources }) => resources.clone(),
+        _ => cpu_and_memory(),
+    };
+    compile(cx.model, &resources)
+}
+
+/// What is requested of a resource.
+pub(super) fn requested(requests: &Resources, resource: ResourceRef) -> i64 {
+    match resource {
+        ResourceRef::Cpu => requests.cpu_milli,
+        ResourceRef::Memory => requests.memory_bytes,
+        ResourceRef::Ephemeral => requests.ephemeral_bytes,
+        ResourceRef::Scalar(id) => requests.scalar(id),
+    }
+}
+
+/// Everything of a resource, where shares are compared: finer than any two nodes differ.
+pub(super) const WHOLE: i64 = 1_000_000_000_000;
+
+/// `part` of `whole`, in units of [`WHOLE`], truncated.
+pub(super) fn share(part: i64, whole: i64) -> i64 {
+    let share = i128::from(part) * i128::from(WHOLE) / i128::from(whole);
+    i64::try_from(share).unwrap_or(i64::MAX / 1000)
+}
+
+/// The weighted mean over resources of what `value` makes of (allocatable, taken with the pod
+/// there); 0 if no resource counts.
+pub(super) fn weighted_mean(
+    cx: &CycleCx<'_>,
+    node: NodeId,
+    resources: &[ScoredResource],
+    value: impl Fn(ResourceRef, i64, i64) -> i64,
+) -> i64 {
+    let (mut sum, mut weights) = (0_i128, 0);
+    for entry in resources {
+        let counted = allocatable_and_taken(cx, node, entry.resource, Amounts::True);
+        let Some((allocatable, taken)) = counted else { continue };
+        sum += i128::from(value(entry.resource, allocatable, taken)) * i128::from(entry.weight);
+        weights += entry.weight;
+    }
+    let mean = if weights == 0 { 0 } else { sum / i128::from(weights) };
+    i64::try_from(mean).expect("a mean of numbers of 64 bits")
+}
+
+/// The weighted mean of the shares in use with the pod there.
+pub(super) fn use_with_pod(cx: &CycleCx<'_>, node: NodeId, resources: &[ScoredResource]) -> i64 {
+    weighted_mean(cx, node, resources, |_, allocatable, taken| share(taken, allocatable))
 }

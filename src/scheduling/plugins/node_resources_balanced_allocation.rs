@@ -1,7 +1,7 @@
 //! NodeResourcesBalancedAllocation: nodes whose resources would be used evenly score high.
 
 use super::node_resources::{
-    Amounts, ResourceRef, ScoredResource, allocatable_and_taken, compile, cpu_and_memory,
+    Amounts, ScoredResource, allocatable_and_taken, compile, cpu_and_memory, requested,
 };
 use crate::base::math;
 use crate::model::{NodeId, PluginArgs, PodTemplate};
@@ -54,19 +54,17 @@ impl NodeResourcesBalancedAllocation {
 /// the last bit.
 #[expect(clippy::cast_precision_loss, reason = "a handful of resources")]
 #[expect(clippy::cast_possible_truncation, reason = "the value lies between 0 and 100")]
+#[inline]
 fn balance(shares: impl Iterator<Item = f64> + Clone) -> i64 {
-    let count = shares.clone().count();
-    let deviation = match count {
-        0 | 1 => 0.0,
-        2 => {
-            let (low, high) =
-                shares.fold((f64::MAX, f64::MIN), |(low, high), x| (low.min(x), high.max(x)));
-            (high - low) / 2.0
-        }
+    let mut few = shares.clone();
+    let deviation = match (few.next(), few.next(), few.next()) {
+        (Some(first), Some(second), None) => (first - second).abs() / 2.0,
+        (_, None, _) => 0.0,
         _ => {
-            let mean = shares.clone().sum::<f64>() / count as f64;
+            let count = shares.clone().count() as f64;
+            let mean = shares.clone().sum::<f64>() / count;
             let squares: f64 = shares.map(|share| (share - mean) * (share - mean)).sum();
-            math::sqrt(squares / count as f64)
+            math::sqrt(squares / count)
         }
     };
     ((1.0 - deviation) * 100.0) as i64
@@ -79,13 +77,7 @@ impl Plugin for NodeResourcesBalancedAllocation {
 
     fn pre_score(&mut self, cx: &CycleCx<'_>, _feasible: &[NodeId]) -> PreScore {
         let requests = cx.spec.on_node();
-        let requested = |resource: ResourceRef| match resource {
-            ResourceRef::Cpu => requests.cpu_milli,
-            ResourceRef::Memory => requests.memory_bytes,
-            ResourceRef::Ephemeral => requests.ephemeral_bytes,
-            ResourceRef::Scalar(id) => requests.scalar(id),
-        };
-        if self.resources.iter().all(|entry| requested(entry.resource) == 0) {
+        if self.resources.iter().all(|entry| requested(requests, entry.resource) == 0) {
             return PreScore::Skip;
         }
         PreScore::Run

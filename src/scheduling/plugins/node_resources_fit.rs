@@ -111,7 +111,7 @@ impl NodeResourcesFit {
 
     /// Weighted mean of the resources' scores, as an integer quotient.
     #[inline]
-    fn mean_score(&self, cx: &CycleCx<'_>, node: NodeId, score: fn(i64, i64) -> i64) -> i64 {
+    fn mean_score(&self, cx: &CycleCx<'_>, node: NodeId, score: impl Fn(i64, i64) -> i64) -> i64 {
         let (mut sum, mut weights) = (0, 0);
         for entry in &self.resources {
             let Some((allocatable, taken)) =
@@ -146,10 +146,12 @@ impl NodeResourcesFit {
     }
 }
 
+#[inline]
 fn least_allocated(allocatable: i64, taken: i64) -> i64 {
     if taken > allocatable { 0 } else { (allocatable - taken) * 100 / allocatable }
 }
 
+#[inline]
 fn most_allocated(allocatable: i64, taken: i64) -> i64 {
     taken.min(allocatable) * 100 / allocatable
 }
