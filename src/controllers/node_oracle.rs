@@ -357,6 +357,12 @@ fn off_grid(millis: u64) -> SimTime {
     SimTime::from_nanos(millis * 1_000_000 + 377)
 }
 
+/// Where passes go on from: no operation falls together with one.
+fn restart_of(history: &History) -> Option<SimTime> {
+    let beside = SimDuration::from_nanos(134);
+    history.restart_ms.map(|millis| off_grid(millis) + beside)
+}
+
 /// The ops that do something, in order; and from them each node's renewals.
 fn effective(history: &History, nodes: usize) -> (Vec<(SimTime, NodeId, Op)>, Vec<Vec<SimTime>>) {
     let mut ops = history.ops.clone();
@@ -417,7 +423,7 @@ fn tick(model: &Model, history: &History) -> Vec<Written> {
         ticking.deliver(until);
     };
     let period = SimDuration::from_secs(history.period_s);
-    let restart = history.restart_ms.map(off_grid);
+    let restart = restart_of(history);
     let mut runs = vec![(SimTime::ZERO, restart.unwrap_or(END))];
     runs.extend(restart.map(|restart| (restart, END)));
     for (start, end) in runs {
@@ -451,7 +457,7 @@ fn simulate(model: &Model, history: &History) -> Vec<Written> {
     }
     bench.lead(SimTime::ZERO, 0);
     let (ops, _) = effective(history, model.nodes.len());
-    let mut restart = history.restart_ms.map(off_grid);
+    let mut restart = restart_of(history);
     for (at, node, op) in ops.into_iter().chain([(END, NodeId::from_index(0), Op::Stop)]) {
         if let Some(restarts) = restart.take_if(|restart| *restart < at) {
             bench.run_before(restarts);
