@@ -195,6 +195,7 @@ const SCENARIOS: &[&str] = &[
     "control-plane-restart.yaml",
     "bin-packing.yaml",
     "zone-outage.yaml",
+    "zonal-volumes.yaml",
     "placement.yaml",
 ];
 
