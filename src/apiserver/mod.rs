@@ -13,17 +13,19 @@ use crate::base::map::Symbol;
 use crate::base::time::SimTime;
 use crate::cx::Cx;
 use crate::event::{ApiEvent, Event, KubeletEvent, Resource, SchedulerEvent, WatchEvent, Watcher};
-use crate::model::{Model, NodeId, PodId, ServiceId, WorkloadId};
+use crate::model::{BudgetId, Model, NodeId, PodId, ServiceId, WorkloadId};
 use crate::record::Fact;
 use crate::rng::StreamKind;
 use crate::state::{
-    Change, Condition, DeletionCause, DeploymentObject, NodeTaint, PodObject, ReplicaSetId,
-    ReplicaSetObject, Request, Verb,
+    BudgetStatus, Change, Condition, DeletionCause, DeploymentObject, NodeTaint, PodObject,
+    ReplicaSetId, ReplicaSetObject, Request, Verb,
 };
 pub use replicas::Ordinals;
 
 /// Entity of the watch-latency stream that kubelets' deliveries draw from.
 const KUBELET_STREAM: u64 = 2;
+/// And the first of those that deliveries of budgets draw from, by watcher.
+const BUDGET_STREAMS: u64 = 3;
 
 /// The API server. Its objects live in `State::api`; here is only what it needs to name new ones.
 #[derive(Debug)]
@@ -82,6 +84,7 @@ impl ApiServer {
             Request::NodeReady { node, ready } => self.node_ready(cx, node, ready),
             Request::NodeTaints { node, changes } => self.node_taints(cx, node, &changes),
             Request::NodeLabels { node, labels } => self.node_labels(cx, node, &labels),
+            Request::BudgetStatus { budget, status } => self.budget_status(cx, budget, status),
             Request::Endpoints { service, ready } => Self::endpoints(cx, service, ready),
             Request::ScaleWorkload { workload, replicas } => {
                 self.scale_workload(cx, workload, replicas);
@@ -162,6 +165,17 @@ impl ApiServer {
             cx.state.api.endpoints[service] = ready;
             cx.fact(Fact::Endpoints { service, ready });
         }
+    }
+
+    fn budget_status(&mut self, cx: &mut Cx<'_>, budget: BudgetId, status: BudgetStatus) {
+        if cx.state.api.budgets[budget] == status {
+            return;
+        }
+        cx.state.api.budgets[budget].clone_from(&status);
+        self.publish(cx, Resource::Budgets, |api, deliveries| {
+            let change = Change { verb: Verb::Modified, id: budget, object: status };
+            api.budget_log.append(change, deliveries)
+        });
     }
 
     fn scale_workload(&mut self, cx: &mut Cx<'_>, workload: WorkloadId, replicas: i32) {
@@ -269,8 +283,9 @@ impl ApiServer {
         let index = append(&mut cx.state.api, deliveries);
         for &watcher in watchers {
             if cx.state.is_watching(watcher) {
-                let number = cx.state.watches.next_delivery(watcher);
-                let earliest = watch_time(cx, watcher.index() as u64, number);
+                let number = cx.state.watches.next_delivery(watcher, resource);
+                let first = if resource == Resource::Budgets { BUDGET_STREAMS } else { 0 };
+                let earliest = watch_time(cx, first + watcher.index() as u64, number);
                 let due = cx.state.watches.schedule(watcher, resource, earliest);
                 let epoch = cx.state.truth.process(watcher).epoch;
                 cx.at(due, Event::Watch(WatchEvent { watcher, resource, epoch, index }));
@@ -291,7 +306,7 @@ impl ApiServer {
 /// Who watches a resource type.
 fn watchers_of(resource: Resource) -> &'static [Watcher] {
     match resource {
-        Resource::Pods | Resource::Nodes => &Watcher::ALL,
+        Resource::Pods | Resource::Nodes | Resource::Budgets => &Watcher::ALL,
         Resource::ReplicaSets | Resource::Deployments => &[Watcher::ControllerManager],
     }
 }

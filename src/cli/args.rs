@@ -82,6 +82,10 @@ pub(super) struct Chosen {
     /// Check the simulated world against itself while it runs: slower, for finding defects.
     #[arg(long)]
     pub(super) verify: bool,
+    /// Skip plugins and extenders of scheduler configurations that cannot be simulated, with a
+    /// warning for each; otherwise they are errors.
+    #[arg(long)]
+    pub(super) skip_unknown_plugins: bool,
 }
 
 /// `wavetank run`.
@@ -149,6 +153,10 @@ pub(super) struct ValidateArgs {
     /// Treat warnings as errors (exit 2).
     #[arg(long)]
     pub(super) strict: bool,
+    /// Skip plugins and extenders of scheduler configurations that cannot be simulated, with a
+    /// warning for each; otherwise they are errors.
+    #[arg(long)]
+    pub(super) skip_unknown_plugins: bool,
 }
 
 /// `wavetank policies`.
@@ -193,6 +201,10 @@ pub(super) struct ExplainArgs {
     /// How the answer is written.
     #[arg(long, value_enum, default_value_t = ExplainFormat::Human)]
     pub(super) format: ExplainFormat,
+    /// Skip plugins and extenders of scheduler configurations that cannot be simulated, with a
+    /// warning for each; otherwise they are errors.
+    #[arg(long)]
+    pub(super) skip_unknown_plugins: bool,
 }
 
 fn duration(text: &str) -> Result<SimDuration, String> {

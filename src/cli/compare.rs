@@ -35,7 +35,9 @@ const WIDTH: usize = 80;
 
 /// Compares the policies of a scenario.
 pub(super) fn compare(args: &CompareArgs) -> Result<(), Failure> {
-    let ready = load::scenario(&args.chosen.scenario, &args.policies, args.chosen.seed)?;
+    let chosen = &args.chosen;
+    let ready =
+        load::scenario(&chosen.scenario, &args.policies, chosen.seed, chosen.skip_unknown_plugins)?;
     let replications = args.replications.unwrap_or(ready.replications);
     let scenario = ready.models.first().map(|model| model.scenario.clone()).unwrap_or_default();
     let dir = args.chosen.out.join(&scenario);

@@ -1,5 +1,7 @@
 //! `wavetank explain`: why a pod went where it went, or nowhere.
 
+mod preemption;
+
 use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
@@ -26,7 +28,7 @@ const OTHERS_MAX: usize = 12;
 /// Runs up to the decision asked for and tells what was said of each node.
 pub(super) fn explain(args: &ExplainArgs) -> Result<(), Failure> {
     let asked: Vec<String> = args.policy.iter().cloned().collect();
-    let ready = load::scenario(&args.scenario, &asked, args.seed)?;
+    let ready = load::scenario(&args.scenario, &asked, args.seed, args.skip_unknown_plugins)?;
     let Some(model) = ready.models.first() else {
         return Err(Failure::Environment("the scenario has no policy to run".to_owned()));
     };
@@ -130,19 +132,23 @@ impl Told<'_> {
         }
         if let Some((plugin, rejection)) = decision.pre_filter {
             let reasons = self.reasons(rejection).join(", ");
-            text.push_str(&format!("\nRejected as a whole by {}: {reasons}\n", plugin.name()));
+            text.push_str(&format!(
+                "\nRejected as a whole by {}: {reasons}\n",
+                plugin.name_in(self.model)
+            ));
         }
         if let Some(nodes) = &explanation.restriction {
             text.push_str(&format!("\nOnly these nodes may be asked: {}\n", self.names(nodes)));
         }
         self.tell_rejections(&mut text);
+        self.tell_preemption(&mut text);
         self.tell_scores(&mut text);
         for (what, set) in [
             ("No filter needed", explanation.skipped_filters),
             ("No score given", explanation.skipped_scores),
         ] {
             if !set.is_empty() && decision.feasible > 0 {
-                text.push_str(&format!("{what}: {}\n", names_of(set).join(", ")));
+                text.push_str(&format!("{what}: {}\n", self.names_of(set).join(", ")));
             }
         }
         text
@@ -174,12 +180,13 @@ impl Told<'_> {
             return;
         }
         text.push_str("\nRejected\n");
-        let width = groups.iter().map(|group| group.0.0.name().len()).max().unwrap_or(0);
+        let width =
+            groups.iter().map(|group| group.0.0.name_in(self.model).len()).max().unwrap_or(0);
         for ((plugin, said), nodes) in groups.iter().take(GROUPS_MAX) {
             text.push_str(&format!(
                 "  {:>6}  {:<width$}  {said}  ({})\n",
                 nodes.len(),
-                plugin.name(),
+                plugin.name_in(self.model),
                 self.names(nodes)
             ));
         }
@@ -200,7 +207,8 @@ impl Told<'_> {
         ];
         for score in &first.scores {
             let weight = weights.get(&score.plugin).copied().unwrap_or(1);
-            let (upper, lower) = two_lines(score.plugin.name(), &format!(" ×{weight}"));
+            let (upper, lower) =
+                two_lines(score.plugin.name_in(self.model), &format!(" ×{weight}"));
             table[0].push(upper);
             table[1].push(lower);
         }
@@ -239,8 +247,9 @@ impl Told<'_> {
         };
         let names = |nodes: &[NodeId]| -> Value { nodes.iter().map(|&n| self.name(n)).collect() };
         let weights = explanation.weights.iter();
-        let weights: Map<_, _> =
-            weights.map(|(plugin, weight)| (plugin.name().to_owned(), (*weight).into())).collect();
+        let weights: Map<_, _> = weights
+            .map(|(plugin, weight)| (plugin.name_in(self.model).to_owned(), (*weight).into()))
+            .collect();
         json!({
             "pod": pod,
             "policy": self.model.policy,
@@ -253,20 +262,22 @@ impl Told<'_> {
             "evaluated": decision.evaluated,
             "preFilter": decision.pre_filter.map(|(plugin, why)| self.status(plugin, why)),
             "preFilterNodes": explanation.restriction.as_deref().map(names),
-            "skipFilter": names_of(explanation.skipped_filters),
-            "skipScore": names_of(explanation.skipped_scores),
+            "skipFilter": self.names_of(explanation.skipped_filters),
+            "skipScore": self.names_of(explanation.skipped_scores),
             "weights": weights,
             "top": names(&explanation.ties),
+            "preemption": self.preemption_json(),
             "verdicts": explanation.nodes.iter().map(|node| self.verdict(node)).collect::<Value>(),
         })
     }
 
     fn status(&self, plugin: PluginId, rejection: Rejection) -> Value {
-        let code = match rejection.unresolvable {
-            true => "UnschedulableAndUnresolvable",
-            false => "Unschedulable",
-        };
-        json!({"plugin": plugin.name(), "code": code, "reasons": self.reasons(rejection)})
+        let (code, reasons) = (rejection.code(), self.reasons(rejection));
+        json!({"plugin": plugin.name_in(self.model), "code": code, "reasons": reasons})
+    }
+
+    fn names_of(&self, set: PluginSet) -> Vec<&str> {
+        set.iter().map(|plugin| plugin.name_in(self.model)).collect()
     }
 
     fn verdict(&self, node: &NodeExplanation) -> Value {
@@ -278,14 +289,10 @@ impl Told<'_> {
             let told = json!({
                 "raw": score.raw, "normalized": score.normalized, "weighted": score.weighted,
             });
-            (score.plugin.name().to_owned(), told)
+            (score.plugin.name_in(self.model).to_owned(), told)
         });
         json!({"node": name, "total": node.total, "scores": scores.collect::<Map<_, _>>()})
     }
-}
-
-fn names_of(set: PluginSet) -> Vec<&'static str> {
-    set.iter().map(PluginId::name).collect()
 }
 
 /// A name of several words on two lines, as narrow as it goes; `end` stands at the second.

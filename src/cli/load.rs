@@ -40,8 +40,14 @@ pub(super) struct Ready {
 }
 
 /// Reads a scenario and compiles it under the policies asked for, or its own.
-pub(super) fn scenario(path: &Path, asked: &[String], seed: Option<u64>) -> Result<Ready, Failure> {
+pub(super) fn scenario(
+    path: &Path,
+    asked: &[String],
+    seed: Option<u64>,
+    skip_unknown_plugins: bool,
+) -> Result<Ready, Failure> {
     let mut reader = FileReader::new(built_in::POLICIES);
+    reader.skip_unknown_plugins = skip_unknown_plugins;
     let loaded = reader.scenario(path, asked).map_err(|e| Failure::Environment(e.to_string()))?;
     let models = loaded.as_ref().map(|loaded| models(loaded, &mut reader.found));
     print(&reader.found, &reader.sources);

@@ -5,7 +5,7 @@ use super::{Failure, say, say_error};
 use crate::metrics::METRICS;
 use crate::registry;
 use crate::scenario::built_in::POLICIES;
-use crate::scheduling::plugins;
+use crate::scheduling::{plugins, reference};
 
 /// Lists policies, scheduler plugins and metrics, or shows one of them.
 pub(super) fn policies(args: &PoliciesArgs) -> Result<(), Failure> {
@@ -25,9 +25,14 @@ pub(super) fn policies(args: &PoliciesArgs) -> Result<(), Failure> {
         say(&format!("{} ({})\n  {}\n", def.name, def.unit, def.help));
         return Ok(());
     }
+    if name == reference::expression().descriptor.name {
+        say(&reference::page(reference::expression()));
+        say(&format!("\nFields that an expression can read:\n\n{}", reference::fields()));
+        return Ok(());
+    }
     match registry::find_by_name(plugins::ALL, name) {
         Ok(def) => {
-            say(&registry::render_entry(&def.descriptor));
+            say(&reference::page(def));
             Ok(())
         }
         Err(unknown) => {
@@ -54,6 +59,8 @@ fn listing() -> String {
     }
     text.push('\n');
     text.push_str(&registry::render_listing("Scheduler plugins", plugins::ALL));
+    text.push('\n');
+    text.push_str(&registry::render_listing("In the policy file", &[reference::expression()]));
     text.push_str(&format!(
         "\nMetrics: {} (`wavetank policies metrics` lists them)\n",
         METRICS.len()

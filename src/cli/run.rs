@@ -7,7 +7,9 @@ use crate::experiment::{Outcome, Replications};
 /// Runs a scenario once under one policy and writes everything about it.
 pub(super) fn run(args: &RunArgs) -> Result<(), Failure> {
     let asked: Vec<String> = args.policy.iter().cloned().collect();
-    let mut ready = load::scenario(&args.chosen.scenario, &asked, args.chosen.seed)?;
+    let chosen = &args.chosen;
+    let mut ready =
+        load::scenario(&chosen.scenario, &asked, chosen.seed, chosen.skip_unknown_plugins)?;
     ready.models.truncate(1);
     let Some(model) = ready.models.first() else {
         return Err(Failure::Environment("the scenario has no policy to run".to_owned()));

@@ -20,6 +20,7 @@ pub(super) fn validate(args: &ValidateArgs) -> Result<(), Failure> {
     let (mut wrong, mut unreadable) = (false, None);
     for path in &args.files {
         let mut reader = FileReader::new(built_in::POLICIES);
+        reader.skip_unknown_plugins = args.skip_unknown_plugins;
         let files = match reader.any(path) {
             Ok(files) => files,
             Err(error) => {

@@ -9,6 +9,7 @@
 //! line in `vectors`.
 
 mod decisions;
+mod disruption;
 mod files;
 mod queue;
 mod tally;

@@ -68,6 +68,22 @@ fn what_cannot_be_read_is_said_with_its_place() {
     assert!(missing.unreadable[0].to_string().starts_with("no/such/file.jsonl: error: "));
 }
 
+#[test]
+fn recorded_budget_statuses_agree() {
+    let root = std::env::var_os("WAVETANK_SHARED")
+        .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared"), PathBuf::from);
+    let folder = root.join("conformance/controllers");
+    if !folder.is_dir() {
+        println!("skipped: no recordings in {}", folder.display());
+        return;
+    }
+    let report = replay(&[folder.join("pdb_status.jsonl.gz")], &[]);
+    assert_eq!(report.unreadable, []);
+    let [group] = &report.groups[..] else { panic!("{:?}", report.groups) };
+    assert!(group.agreement.units > 0);
+    assert_eq!(group.agreement.agree, group.agreement.units, "{:#?}", group.agreement.first);
+}
+
 /// Everything agrees in every field.
 #[test]
 fn recorded_decisions_agree() {

@@ -3,13 +3,13 @@
 
 use serde_json::Value;
 
-use super::Kind;
+use super::{Kind, disruption};
 
 /// Translates an input, calls the function, and gives its output in the shape of `expected`.
 type Answer = fn(&Value) -> Result<Value, String>;
 
 /// Topics that are supported.
-const TOPICS: &[(&str, Answer)] = &[];
+const TOPICS: &[(&str, Answer)] = &[("pdb_status", disruption::pdb_status)];
 
 /// The kind's entry.
 pub(super) const KIND: Kind = Kind {

@@ -9,6 +9,7 @@
 #[cfg(test)]
 mod bench;
 mod deployment;
+mod disruption;
 mod endpoint_slice;
 mod informers;
 mod leases;
@@ -26,6 +27,7 @@ mod victims;
 mod well_known;
 mod zones;
 
+pub use disruption::{Budgeted, BudgetedPod, Scale, budgeted, settled_budgets};
 pub use informers::Informers;
 pub use node_lifecycle::NodeLifecycle;
 pub use pod_gc::PodGc;
@@ -38,13 +40,14 @@ use std::collections::BTreeSet;
 
 use crate::cx::Cx;
 use crate::event::{ControllerEvent, Event, Watcher, WorkQueue};
-use crate::model::{Model, NodeId, PodId, WorkloadId};
+use crate::model::{BudgetId, Model, NodeId, PodId, WorkloadId};
 use crate::record::Fact;
 use crate::state::{
-    Change, DeploymentObject, NodeObject, PodObject, ReplicaSetId, ReplicaSetObject,
+    BudgetStatus, Change, DeploymentObject, NodeObject, PodObject, ReplicaSetId, ReplicaSetObject,
 };
 
 use deployment::DeploymentController;
+use disruption::DisruptionController;
 use endpoint_slice::EndpointSliceController;
 use replica_set::ReplicaSetController;
 
@@ -63,6 +66,7 @@ pub struct Controllers {
     deployments: DeploymentController,
     replica_sets: ReplicaSetController,
     endpoint_slices: EndpointSliceController,
+    disruption: DisruptionController,
     node_lifecycle: NodeLifecycle,
     taint_eviction: TaintEviction,
     pod_gc: PodGc,
@@ -108,6 +112,7 @@ impl Controllers {
             deployments: DeploymentController::new(model),
             replica_sets: ReplicaSetController::default(),
             endpoint_slices: EndpointSliceController::new(model),
+            disruption: DisruptionController::new(model),
             node_lifecycle: NodeLifecycle::new(model),
             taint_eviction: TaintEviction::new(model),
             pod_gc: PodGc::new(model),
@@ -127,7 +132,7 @@ impl Controllers {
         *self = Self::new(cx.model);
         self.epoch = epoch;
         self.cache = Informers::list(&cx.state.api);
-        let Self { cache, queues, .. } = self;
+        let Self { cache, queues, disruption, .. } = self;
         let mut work = Work { epoch, queues };
         for (workload, deployment) in cache.deployments.iter() {
             if deployment.is_some() {
@@ -142,6 +147,7 @@ impl Controllers {
         for service in cx.model.services.ids() {
             work.enqueue(cx, WorkQueue::EndpointSlice, service.raw());
         }
+        disruption.lead(cx, &mut work, cache);
         self.node_lifecycle.lead(cx, &self.cache, epoch);
         self.taint_eviction.lead(cx, &self.cache);
         self.pod_gc.lead(cx, &self.cache, epoch);
@@ -186,19 +192,23 @@ impl Controllers {
                 let service = crate::model::ServiceId::from_raw(key);
                 self.endpoint_slices.sync(cx, cache, service);
             }
+            WorkQueue::Disruption => {
+                self.disruption.sync(cx, &mut work, cache, BudgetId::from_raw(key));
+            }
         }
     }
 
     /// A watch delivered a change of a pod.
     pub fn on_pod(&mut self, cx: &mut Cx<'_>, change: &Change<PodId, PodObject>) {
         let before = self.cache.apply_pod(change);
-        let Self { queues, epoch, replica_sets, endpoint_slices, .. } = self;
+        let Self { queues, epoch, replica_sets, endpoint_slices, disruption, .. } = self;
         let mut work = Work { epoch: *epoch, queues };
         if let Some(owner) = change.object.owner {
             replica_sets.observe_pod(change, owner);
             work.enqueue(cx, WorkQueue::ReplicaSet, owner.raw());
         }
         endpoint_slices.on_pod(cx, &mut work, before.as_ref(), change);
+        disruption.on_pod(cx, &mut work, change);
         self.node_lifecycle.on_pod(cx, &self.cache, before.as_ref(), change.id);
         self.taint_eviction.on_pod(cx, &self.cache, before.as_ref(), change.id);
         self.pod_gc.on_pod(cx, &self.cache, before.as_ref(), change.id);
@@ -233,6 +243,12 @@ impl Controllers {
         if self.cache.deployments[change.object.workload].is_some() {
             work.enqueue(cx, WorkQueue::Deployment, change.object.workload.raw());
         }
+    }
+
+    /// A watch delivered a change of a PodDisruptionBudget.
+    pub fn on_budget(&mut self, cx: &mut Cx<'_>, change: &Change<BudgetId, BudgetStatus>) {
+        let Self { queues, epoch, disruption, .. } = self;
+        disruption.on_budget(cx, &mut Work { epoch: *epoch, queues }, change);
     }
 
     /// A watch delivered a change of a Deployment.

@@ -133,7 +133,7 @@ impl<'a> Ticking<'a> {
         let taints = &mut self.api[node.index()].taints;
         taints.retain(|t| !remove.iter().any(|r| r.key == t.key && r.effect == t.effect));
         taints.extend(add);
-        self.log.push((now, format!("{node:?} -{remove:?} +{add:?}")));
+        self.log.push((now, in_words(node, remove, add)));
         self.changed(now, node);
     }
 
@@ -410,7 +410,8 @@ fn tick(model: &Model, history: &History) -> Vec<Written> {
     let mut ops = ops.into_iter().peekable();
     let mut advance = |ticking: &mut Ticking<'_>, until: SimTime| {
         while let Some((at, node, op)) = ops.next_if(|op| op.0 < until) {
-            ticking.deliver(at);
+            // What arrives at the same instant as an operation comes after it.
+            ticking.deliver(SimTime::from_nanos(at.as_nanos() - 1));
             ticking.operate(at, node, op);
         }
         ticking.deliver(until);
@@ -479,6 +480,16 @@ fn simulate(model: &Model, history: &History) -> Vec<Written> {
     bench.log.iter().map(|(time, request)| plain(*time, request)).collect()
 }
 
+/// A change of taints in words; it happens at once, so that its order means nothing.
+fn in_words(node: NodeId, remove: &[Taint], add: &[Taint]) -> String {
+    let [remove, add] = [remove, add].map(|taints| {
+        let mut taints = taints.to_vec();
+        taints.sort_by_key(|taint| (taint.key, taint.effect));
+        taints
+    });
+    format!("{node:?} -{remove:?} +{add:?}")
+}
+
 /// A write in the oracle's words.
 fn plain(time: SimTime, request: &Request) -> Written {
     use crate::state::NodeTaint;
@@ -492,7 +503,7 @@ fn plain(time: SimTime, request: &Request) -> Written {
                     NodeTaint::Remove(taint) => remove.push(*taint),
                 }
             }
-            (time, format!("{node:?} -{remove:?} +{add:?}"))
+            (time, in_words(*node, &remove, &add))
         }
         other => (time, format!("{other:?}")),
     }

@@ -12,11 +12,13 @@ pub enum WorkQueue {
     ReplicaSet = 1,
     /// EndpointSlice controller; keys are `ServiceId`s.
     EndpointSlice = 2,
+    /// Disruption controller; keys are `BudgetId`s.
+    Disruption = 3,
 }
 
 impl WorkQueue {
     /// Number of work queues.
-    pub const COUNT: usize = 3;
+    pub const COUNT: usize = 4;
 
     /// Position in tables.
     #[must_use]

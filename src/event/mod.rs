@@ -70,11 +70,13 @@ pub enum Resource {
     ReplicaSets = 2,
     /// Deployments.
     Deployments = 3,
+    /// PodDisruptionBudgets.
+    Budgets = 4,
 }
 
 impl Resource {
     /// Number of resource types.
-    pub const COUNT: usize = 4;
+    pub const COUNT: usize = 5;
 
     /// Position in tables.
     #[must_use]

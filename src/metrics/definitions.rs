@@ -183,6 +183,15 @@ pub const METRICS: &[MetricDef] = &[
         "Pods for which at least one scheduling attempt found no node.",
     ),
     def(
+        "preemption_budget_violations_total",
+        &[],
+        "count",
+        Lower,
+        "Victims of preemption whose eviction violated a PodDisruptionBudget, as far as the \
+         scheduler knew its status.",
+    ),
+    def("preemptions_total", &[], "count", Lower, "Scheduling attempts that evicted other pods."),
+    def(
         "probe_failures_total",
         &["probe"],
         "count",

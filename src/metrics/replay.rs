@@ -29,6 +29,8 @@ pub(super) struct Counts {
     pub(super) evicted: u64,
     /// Preempted.
     pub(super) preempted: u64,
+    /// Preemptions, and victims that violated a budget.
+    pub(super) preemptions: [u64; 2],
     /// Restarts by cause; `None` where no exit was recorded before.
     pub(super) restarts: BTreeMap<Option<ExitCause>, u64>,
     /// Kills that were not needed.
@@ -167,6 +169,10 @@ impl<'m> Replay<'m> {
             Fact::PodTerminating { pod, cause } => self.terminating(now, pod, cause),
             Fact::PodDeleted { pod } => self.deleted(now, pod),
             Fact::PodUnschedulable { pod } => self.pod(pod).flags.unschedulable |= counted > 0,
+            Fact::Preempting { pod: _, victims: _, violations } => {
+                self.counts.preemptions[0] += counted;
+                self.counts.preemptions[1] += u64::from(violations) * counted;
+            }
             Fact::PodServing { pod, serving } => self.serving(now, pod, serving),
             Fact::ContainerStarted { pod, container, restarts } => {
                 self.container_started(now, pod, container, restarts);

@@ -153,6 +153,9 @@ fn pods(sheet: &mut Sheet, replay: &Replay<'_>) {
     sheet.count("pods_deleted_total", &[], replay.counts.deleted);
     sheet.count("pods_evicted_total", &[], replay.counts.evicted);
     sheet.count("pods_preempted_total", &[], replay.counts.preempted);
+    let [preemptions, violations] = replay.counts.preemptions;
+    sheet.count("preemption_budget_violations_total", &[], violations);
+    sheet.count("preemptions_total", &[], preemptions);
     let unschedulable = replay.known_pods().filter(|pod| pod.flags.unschedulable).count();
     sheet.count("pods_unschedulable_total", &[], unschedulable as u64);
     let pending = replay.known_pods().filter(|pod| {

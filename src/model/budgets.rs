@@ -5,10 +5,12 @@ use super::{IntOrPercent, LabelSelector, NamespaceId};
 /// How many of the selected pods may be disrupted at a time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DisruptionLimit {
-    /// `spec.minAvailable`: so many stay healthy. Also what a budget without a limit says, with 0.
+    /// `spec.minAvailable`: so many stay healthy.
     MinAvailable(IntOrPercent),
     /// `spec.maxUnavailable`: so many may be gone.
     MaxUnavailable(IntOrPercent),
+    /// Neither is set: nothing is expected, and so nothing allowed.
+    Absent,
 }
 
 /// A PodDisruptionBudget.

@@ -81,6 +81,7 @@ pub(crate) fn model(nodes_per_zone: &[usize]) -> Model {
         control_plane: control_plane(),
         scheduler: SchedulerConfig {
             profiles: Vec::new(),
+            expressions: Vec::new(),
             pod_initial_backoff: SimDuration::from_secs(1),
             pod_max_backoff: SimDuration::from_secs(10),
             qps: 50,

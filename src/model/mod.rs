@@ -30,8 +30,8 @@ pub use pods::{
     PullPolicy, RestartPolicy, SpreadConstraint, Toleration, TolerationOperator, Weighted,
 };
 pub use policy::{
-    BackoffCurve, ControlPlane, FitStrategy, LeaderElection, PluginArgs, Profile, RecoveryPolicy,
-    ResourceWeight, SchedulerConfig, ScoreWeight, ShapePoint, SpreadDefaults,
+    BackoffCurve, ControlPlane, Expression, FitStrategy, LeaderElection, PluginArgs, Profile,
+    RecoveryPolicy, ResourceWeight, SchedulerConfig, ScoreWeight, ShapePoint, SpreadDefaults,
 };
 pub use resources::{ResourceId, Resources};
 pub use storage::{

@@ -165,11 +165,29 @@ impl Profile {
     }
 }
 
+/// A filter, a score or both that a policy writes itself, in CEL.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Expression {
+    /// What messages and explanations call it.
+    pub name: String,
+    /// Where pods may go; checked.
+    pub filter: Option<String>,
+    /// The reason where the filter is false.
+    pub message: Option<String>,
+    /// How good a node is, 0–100; checked.
+    pub score: Option<String>,
+    /// Weight of the score.
+    pub weight: i64,
+}
+
 /// A checked and merged `KubeSchedulerConfiguration`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SchedulerConfig {
     /// Profiles; the first serves `default-scheduler` unless named otherwise.
     pub profiles: Vec<Profile>,
+    /// Filters and scores of every profile that the policy writes itself, at most
+    /// `scheduling::EXPRESSIONS_MAX`.
+    pub expressions: Vec<Expression>,
     /// `podInitialBackoffSeconds`.
     pub pod_initial_backoff: SimDuration,
     /// `podMaxBackoffSeconds`; zero switches back-off off.

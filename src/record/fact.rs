@@ -114,6 +114,15 @@ pub enum Fact {
         /// Pod.
         pod: PodId,
     },
+    /// The scheduler evicts pods to make room for another.
+    Preempting {
+        /// The pod they make room for.
+        pod: PodId,
+        /// How many are asked to go.
+        victims: u32,
+        /// Victims whose eviction violates a PodDisruptionBudget, as far as the scheduler knows.
+        violations: u32,
+    },
     /// A container started.
     ContainerStarted {
         /// Pod.

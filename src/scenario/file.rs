@@ -7,6 +7,7 @@
 mod check;
 mod meant;
 mod policies;
+mod skipped;
 #[cfg(test)]
 mod tests;
 
@@ -62,6 +63,9 @@ pub struct FileReader<'a> {
     pub sources: SourceMap,
     /// Findings so far.
     pub found: Diagnostics,
+    /// Plugins and extenders that cannot be simulated are skipped with a warning, whatever a
+    /// policy says.
+    pub skip_unknown_plugins: bool,
     /// Name and text (`kind: Policy`) of every built-in policy.
     built_in: &'a [(&'a str, &'a str)],
     /// Files being read, outermost first.
@@ -81,7 +85,7 @@ impl<'a> FileReader<'a> {
     #[must_use]
     pub fn new(built_in: &'a [(&'a str, &'a str)]) -> Self {
         let (sources, found) = (SourceMap::new(), Diagnostics::new());
-        Self { sources, found, built_in, open: Vec::new() }
+        Self { sources, found, skip_unknown_plugins: false, built_in, open: Vec::new() }
     }
 
     /// Reads a scenario and everything it names. `asked` replaces `spec.policies` unless empty:
@@ -122,7 +126,7 @@ impl<'a> FileReader<'a> {
             let loaded = match meant(&text) {
                 Meant::Ours => self.documents(file, &path).and_then(|p| self.ours(&p)),
                 Meant::SchedulerConfig => self
-                    .scheduler_document(file, None)
+                    .scheduler_document(file, None, self.skip_unknown_plugins)
                     .map(|config| LoadedFile::SchedulerConfig(Box::new(config))),
                 Meant::Manifests => {
                     any_manifests = true;

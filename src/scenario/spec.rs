@@ -24,7 +24,7 @@ pub use distribution::RandomDuration;
 pub use expect::{Comparison, Expectation, Over, parse_expectation};
 pub use fault::{ComponentCrash, ContainerFault, Fault, FaultKind, NodeCrash, Target, ZoneOutage};
 pub use operation::{Operation, OperationKind};
-pub use policy::{Policy, PolicySpec, SchedulerSource};
+pub use policy::{Expression, Formula, Policy, PolicySpec, SchedulerSource};
 pub use recovery::{CrashLoopBackOff, ProbeOverride, Recovery};
 pub use scheduler_config::{
     EXTENSION_POINTS, PluginConfig, PluginRef, PluginSet, Plugins, Profile, SchedulerConfig,

@@ -1,5 +1,7 @@
 //! A question put to the scheduler before a run: why does this pod go where it goes?
 
+use std::collections::BTreeMap;
+
 use crate::base::time::SimTime;
 use crate::cx::Cx;
 use crate::model::{NodeId, PodId, TemplateId};
@@ -38,6 +40,8 @@ pub struct Answer {
     pub template: TemplateId,
     /// Everything that was said.
     pub explanation: Explanation,
+    /// Names of the pods that would have to go, by id.
+    pub victims: BTreeMap<PodId, String>,
 }
 
 impl Inquiry {
@@ -74,8 +78,13 @@ impl Inquiry {
         template: TemplateId,
         explanation: Explanation,
     ) {
-        let pod = super::full_name(cx.model, &cx.state.api.pods[pod]);
-        self.answer = Some(Answer { pod, time: cx.now, attempt, template, explanation });
+        let name = |pod: PodId| super::full_name(cx.model, &cx.state.api.pods[pod]);
+        let found = explanation.post_filter.as_ref().and_then(|answer| answer.preemption.as_ref());
+        let candidates = found.into_iter().flat_map(|found| &found.candidates);
+        let victims = candidates.flat_map(|candidate| &candidate.victims);
+        let victims = victims.map(|victim| (victim.pod, name(victim.pod))).collect();
+        let (pod, time) = (name(pod), cx.now);
+        self.answer = Some(Answer { pod, time, attempt, template, explanation, victims });
     }
 
     /// Whether the name asked for is the pod's or its workload's.

@@ -15,11 +15,13 @@ pub use self::core::{Decided, Failure, Hints, PodView, Popped, SchedulerCore};
 use crate::base::time::SimTime;
 use crate::cx::Cx;
 use crate::event::{Event, SchedulerEvent, Watcher};
-use crate::model::{Model, NodeId, PodId, TemplateId, pod_address};
+use crate::model::{BudgetId, Model, NodeId, PodId, TemplateId, pod_address};
 use crate::record::{Fact, Involved, QueueName};
 use crate::rng::StreamKind;
 use crate::scheduling::{NodeAspect, Outcome, PluginId, TieBreak};
-use crate::state::{Change, Client, DeletionCause, NodeObject, PodObject, Request, Verb};
+use crate::state::{
+    BudgetStatus, Change, Client, DeletionCause, NodeObject, PodObject, Request, Verb,
+};
 pub use inquiry::{Answer, Inquiry};
 pub use queue::{Place, QueuedPod};
 
@@ -113,6 +115,9 @@ impl Scheduler {
         for (node, object) in cx.state.api.nodes.iter() {
             self.core.node_changed(cx.model, cx.now, node, Some(aspect(object)));
         }
+        for (budget, status) in cx.state.api.budgets.iter() {
+            self.core.budget_changed(budget, status);
+        }
         for (pod, object) in cx.state.api.pods.iter() {
             self.core.pod_changed(cx.model, cx.now, pod, view(object));
         }
@@ -136,6 +141,11 @@ impl Scheduler {
         let after = (change.verb != Verb::Deleted).then(|| aspect(&change.object));
         self.core.node_changed(cx.model, cx.now, change.id, after);
         self.settle(cx);
+    }
+
+    /// A change of a PodDisruptionBudget has been delivered: it wakes no pod.
+    pub fn on_budget(&mut self, change: &Change<BudgetId, BudgetStatus>) {
+        self.core.budget_changed(change.id, &change.object);
     }
 
     /// Handles an event of the process; those of a dead process are stale.
@@ -219,7 +229,8 @@ impl Scheduler {
     /// Notes, for who asks, that a plugin keeps a pod out of the queue.
     fn hold(&mut self, cx: &Cx<'_>, pod: PodId, plugin: PluginId, why: &str) {
         if let Some(inquiry) = &mut self.inquiry {
-            inquiry.hold(full_name(cx.model, &cx.state.api.pods[pod]), plugin.name(), why);
+            let name = full_name(cx.model, &cx.state.api.pods[pod]);
+            inquiry.hold(name, plugin.name_in(cx.model), why);
         }
     }
 
@@ -269,6 +280,9 @@ impl Scheduler {
             }
             Outcome::Unschedulable => {
                 let failure = self.core.reject(cx.model, cx.now, &popped, &decided);
+                if let Some(preemption) = failure.preemption {
+                    cx.fact(preemption);
+                }
                 let Some(entry) = self.core.entry_mut(pod) else { return };
                 // The status is written only if it says something new.
                 let news = entry.reported.as_ref() != Some(&decision.reasons);

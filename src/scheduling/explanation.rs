@@ -1,6 +1,6 @@
 //! A decision with all its reasoning, for people.
 
-use super::{Decision, Framework, NodeExplanation, PluginId, PluginSet, Query};
+use super::{Decision, Framework, NodeExplanation, PluginId, PluginSet, PostFilter, Query};
 use crate::model::NodeId;
 
 /// Why a pod went where it went, or nowhere.
@@ -22,6 +22,8 @@ pub struct Explanation {
     pub weights: Vec<(PluginId, i64)>,
     /// Kubernetes' words where no node was found, without what PostFilter plugins say.
     pub message: Option<String>,
+    /// What PostFilter plugins then tried, if they were asked.
+    pub post_filter: Option<PostFilter>,
 }
 
 impl Explanation {
@@ -42,6 +44,7 @@ impl Explanation {
             message: decision.node().is_none().then(|| framework.message(asked, &decision, None)),
             decision,
             nodes,
+            post_filter: None,
         }
     }
 }

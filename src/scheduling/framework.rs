@@ -7,6 +7,7 @@
 
 use std::fmt;
 
+use super::expression::Failure;
 use super::rules::DomainRules;
 use super::{BoundPod, ClusterEvent, Snapshot, TieBreak, VolumeConflicts, WakeSet};
 use crate::model::{ClaimId, Model, NodeId, NodeSpec, PluginArgs, PodTemplate, Taint, TemplateId};
@@ -99,21 +100,43 @@ pub enum Dependency {
     Attempt,
 }
 
-/// A plugin by its place in [`super::plugins::ALL`].
+/// A plugin by its place in [`super::plugins::ALL`], or an expression of the policy by its place
+/// among those.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct PluginId(pub(crate) u8);
 
+/// Expressions that a policy may have.
+pub const EXPRESSIONS_MAX: u8 = 16;
+/// The first number that means an expression; a set of plugins has 64.
+const FIRST_EXPRESSION: u8 = 64 - EXPRESSIONS_MAX;
+
 impl PluginId {
-    /// The plugin's entry.
+    /// The plugin that an expression of the policy is.
+    pub(super) fn of_expression(index: u8) -> Self {
+        Self(FIRST_EXPRESSION + index)
+    }
+
+    /// The plugin's entry; all expressions share one.
     #[must_use]
     pub fn def(self) -> &'static PluginDef {
+        if self.0 >= FIRST_EXPRESSION {
+            return &super::plugins::expression::DEF;
+        }
         super::plugins::ALL[usize::from(self.0)]
     }
 
-    /// The plugin's name.
+    /// The plugin's name; all expressions share one.
     #[must_use]
     pub fn name(self) -> &'static str {
         self.def().descriptor.name
+    }
+
+    /// The plugin's name, or that which the policy gave its expression.
+    #[must_use]
+    pub fn name_in(self, model: &Model) -> &str {
+        let index = self.0.checked_sub(FIRST_EXPRESSION);
+        let written = index.and_then(|at| model.scheduler.expressions.get(usize::from(at)));
+        written.map_or(self.name(), |written| written.name.as_str())
     }
 }
 
@@ -165,6 +188,13 @@ pub enum Reason {
     Claim(ClaimReason, ClaimId),
     /// The claims cannot have volumes there.
     Volumes(VolumeConflicts),
+    /// What an expression of the policy says.
+    Expression {
+        /// Its place among them.
+        index: u8,
+        /// Why not.
+        failure: Failure,
+    },
     /// The node lies outside those that the pre-filters of these plugins left.
     OutsidePreFilter(PluginSet),
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
+use super::expression::Failure;
 use super::post_filter::{PostFilter, PostFilterStatus, Remark};
 use super::preemption::{DryRunFailure, NO_VICTIMS, NOT_HELPFUL, Preemption, nothing_to_evict};
 use super::{ClaimReason, Decision, Outcome, Reason};
@@ -21,8 +22,18 @@ pub fn reason_texts(model: &Model, template: TemplateId, reason: Reason) -> Vec<
         Reason::Insufficient(bits) => insufficient(model, template, bits),
         Reason::Claim(what, claim) => vec![claim_text((model, template), what, claim)],
         Reason::Volumes(conflicts) => conflicts.texts().map(str::to_owned).collect(),
+        Reason::Expression { index, failure } => {
+            let written = &model.scheduler.expressions[usize::from(index)];
+            vec![match (failure, &written.message) {
+                (Failure::Refused, Some(message)) => message.clone(),
+                (Failure::Refused, None) => {
+                    format!("node(s) didn't satisfy expression {}", written.name)
+                }
+                (failure, _) => format!("expression {} {}", written.name, failure.text()),
+            }]
+        }
         Reason::OutsidePreFilter(plugins) => {
-            let mut names: Vec<&str> = plugins.iter().map(|plugin| plugin.name()).collect();
+            let mut names: Vec<&str> = plugins.iter().map(|plugin| plugin.name_in(model)).collect();
             names.sort_unstable();
             vec![format!("node(s) didn't satisfy plugin(s) [{}]", names.join(" "))]
         }

@@ -14,6 +14,7 @@ pub mod config;
 mod decision;
 mod events;
 mod explanation;
+pub mod expression;
 mod framework;
 mod index;
 mod message;
@@ -23,8 +24,11 @@ pub mod plugins;
 mod post_filter;
 pub mod preemption;
 mod profile;
+pub mod reference;
 pub mod rules;
 mod snapshot;
+#[cfg(test)]
+mod soundness;
 mod storage;
 #[cfg(test)]
 pub(crate) mod testing;
@@ -40,8 +44,8 @@ pub use events::{
 };
 pub use explanation::Explanation;
 pub use framework::{
-    BuildCx, BuildPlugin, ClaimReason, CycleCx, Dependency, Plugin, PluginDef, PluginId, PluginSet,
-    Point, PreFilter, PreScore, Reason, Rejection, Verdict,
+    BuildCx, BuildPlugin, ClaimReason, CycleCx, Dependency, EXPRESSIONS_MAX, Plugin, PluginDef,
+    PluginId, PluginSet, Point, PreFilter, PreScore, Reason, Rejection, Verdict,
 };
 pub use message::reason_texts;
 pub use nominator::{Nominated, Nominator};

@@ -2,7 +2,7 @@
 
 use super::decision::{Decision, NodeExplanation, Outcome, PluginScore, ReasonCount, TieBreak};
 use super::framework::{
-    BuildCx, CycleCx, Plugin, PluginId, PluginSet, PreFilter, PreScore, Rejection,
+    BuildCx, CycleCx, EXPRESSIONS_MAX, Plugin, PluginId, PluginSet, PreFilter, PreScore, Rejection,
 };
 use super::index::{Answer, Index, Lists, Points};
 use super::message::unschedulable_message;
@@ -135,9 +135,9 @@ impl Framework {
         };
         let pre_enqueue = list(&profile.pre_enqueue);
         let pre_filter = list(&profile.pre_filter);
-        let filter = list(&profile.filter);
+        let mut filter = list(&profile.filter);
         let pre_score = list(&profile.pre_score);
-        let score: Vec<Scorer> = profile
+        let mut score: Vec<Scorer> = profile
             .score
             .iter()
             .filter_map(|entry| {
@@ -145,6 +145,15 @@ impl Framework {
                 Some(Scorer { plugin, weight: entry.weight })
             })
             .collect();
+        for (index, written) in (0..EXPRESSIONS_MAX).zip(&model.scheduler.expressions) {
+            let plugin = framework.instances.len();
+            framework.instances.push(plugins::expression::build(model, index));
+            framework.ids.push(PluginId::of_expression(index));
+            filter.push(plugin);
+            if written.score.is_some() {
+                score.push(Scorer { plugin, weight: written.weight });
+            }
+        }
         let index = Index::new(Lists::new(Points {
             ids: &framework.ids,
             pre_filter: &pre_filter,

@@ -315,6 +315,7 @@ fn empty_model() -> Model {
         control_plane: control_plane(),
         scheduler: SchedulerConfig {
             profiles: Vec::new(),
+            expressions: Vec::new(),
             pod_initial_backoff: SimDuration::from_secs(1),
             pod_max_backoff: SimDuration::from_secs(10),
             qps: 50,

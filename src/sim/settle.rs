@@ -6,6 +6,7 @@
 
 use super::world::Components;
 use crate::base::time::SimTime;
+use crate::controllers::settled_budgets;
 use crate::cx::Cx;
 use crate::model::{PodId, WorkloadId, WorkloadKind};
 use crate::record::Fact;
@@ -19,6 +20,7 @@ pub(super) fn settle(components: &mut Components, cx: &mut Cx<'_>) {
     place(components, cx, pods);
     report(cx);
     count_endpoints(cx);
+    cx.state.api.budgets = settled_budgets(cx);
     components.scheduler.lead(cx);
     components.controllers.lead(cx, 0);
 }

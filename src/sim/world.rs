@@ -176,6 +176,14 @@ fn deliver(components: &mut Components, cx: &mut Cx<'_>, event: WatchEvent) {
                 Watcher::ControllerManager => controllers.on_node(cx, &change),
             }
         }
+        Resource::Budgets => {
+            let change = api.budget_log.deliver(event.index).filter(|_| alive);
+            let Some(change) = change else { return };
+            match event.watcher {
+                Watcher::Scheduler => scheduler.on_budget(&change),
+                Watcher::ControllerManager => controllers.on_budget(cx, &change),
+            }
+        }
         Resource::ReplicaSets => {
             if let Some(change) = api.replica_set_log.deliver(event.index).filter(|_| alive) {
                 controllers.on_replica_set(cx, &change);

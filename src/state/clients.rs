@@ -21,6 +21,8 @@ pub enum Client {
     TaintEviction,
     /// Pod garbage collector.
     PodGc,
+    /// Disruption controller.
+    Disruption,
     /// The kubelet of a node.
     Kubelet(NodeId),
     /// A person or a pipeline; never throttled.
@@ -57,7 +59,7 @@ impl Bucket {
 #[derive(Debug)]
 pub struct Clients {
     scheduler: Bucket,
-    controllers: [Bucket; 6],
+    controllers: [Bucket; 7],
     kubelets: IdVec<NodeId, Bucket>,
     /// Requests issued so far.
     pub requests: u64,
@@ -74,7 +76,7 @@ impl Clients {
         }
         Self {
             scheduler: Bucket::new(model.scheduler.qps, model.scheduler.burst),
-            controllers: [Bucket::new(plane.controller_qps, plane.controller_burst); 6],
+            controllers: [Bucket::new(plane.controller_qps, plane.controller_burst); 7],
             kubelets,
             requests: 0,
         }
@@ -91,6 +93,7 @@ impl Clients {
             Client::NodeLifecycle => self.controllers[3].take(now),
             Client::TaintEviction => self.controllers[4].take(now),
             Client::PodGc => self.controllers[5].take(now),
+            Client::Disruption => self.controllers[6].take(now),
             Client::Kubelet(node) => self.kubelets[node].take(now),
             Client::Operator => now,
         }

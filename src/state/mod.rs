@@ -13,8 +13,8 @@ mod watch;
 
 pub use clients::{Client, Clients};
 pub use objects::{
-    Condition, ConditionStatus, DeletionCause, DeploymentObject, NodeObject, Phase, PodObject,
-    PodReason, PodStatus, ReplicaSetId, ReplicaSetObject, ReplicaSetStatus, Termination,
+    BudgetStatus, Condition, ConditionStatus, DeletionCause, DeploymentObject, NodeObject, Phase,
+    PodObject, PodReason, PodStatus, ReplicaSetId, ReplicaSetObject, ReplicaSetStatus, Termination,
 };
 pub use requests::{KubeletStatus, NodeTaint, Request, RequestSlots};
 pub use truth::{Heartbeat, NodeTruth, ProcessTruth, Truth};
@@ -22,7 +22,7 @@ pub use watch::{Change, Streams as WatchStreams, Verb, WatchLog};
 
 use crate::base::id::IdVec;
 use crate::event::Watcher;
-use crate::model::{Model, NodeId, PodId, ServiceId, WorkloadId};
+use crate::model::{BudgetId, Model, NodeId, PodId, ServiceId, WorkloadId};
 
 /// Objects as etcd has them.
 #[derive(Debug)]
@@ -37,6 +37,8 @@ pub struct Api {
     pub deployments: IdVec<WorkloadId, Option<DeploymentObject>>,
     /// Ready endpoints of each Service, as its EndpointSlices list them.
     pub endpoints: IdVec<ServiceId, u32>,
+    /// Statuses of the PodDisruptionBudgets.
+    pub budgets: IdVec<BudgetId, BudgetStatus>,
     /// Changes to pods, for watchers.
     pub pod_log: WatchLog<PodId, PodObject>,
     /// Changes to nodes.
@@ -45,6 +47,8 @@ pub struct Api {
     pub replica_set_log: WatchLog<ReplicaSetId, ReplicaSetObject>,
     /// Changes to Deployments.
     pub deployment_log: WatchLog<WorkloadId, DeploymentObject>,
+    /// Changes to PodDisruptionBudgets.
+    pub budget_log: WatchLog<BudgetId, BudgetStatus>,
     /// etcd's revision: one counter over all objects.
     pub revision: u64,
 }
@@ -87,10 +91,12 @@ impl State {
                 replica_sets: IdVec::new(),
                 deployments,
                 endpoints,
+                budgets: model.budgets.ids().map(|_| BudgetStatus::default()).collect(),
                 pod_log: WatchLog::new(),
                 node_log: WatchLog::new(),
                 replica_set_log: WatchLog::new(),
                 deployment_log: WatchLog::new(),
+                budget_log: WatchLog::new(),
                 revision: 0,
             },
             truth: Truth::new(model),

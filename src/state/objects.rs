@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::base::id::define_id;
 use crate::base::time::{SimDuration, SimTime};
-use crate::model::{NodeId, NodeSpec, Taint, TemplateId, WorkloadId};
+use crate::model::{NodeId, NodeSpec, PodId, Taint, TemplateId, WorkloadId};
 
 define_id!(
     /// A ReplicaSet object; ids are never reused within a run.
@@ -328,4 +328,19 @@ pub struct DeploymentObject {
     pub progress: SimTime,
     /// `Progressing=False`, reason `ProgressDeadlineExceeded`.
     pub deadline_exceeded: bool,
+}
+
+/// The status of a PodDisruptionBudget; its specification never changes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct BudgetStatus {
+    /// `disruptionsAllowed`.
+    pub disruptions_allowed: i32,
+    /// `currentHealthy`.
+    pub current_healthy: i32,
+    /// `desiredHealthy`.
+    pub desired_healthy: i32,
+    /// `expectedPods`.
+    pub expected_pods: i32,
+    /// `disruptedPods`: evictions granted, and when.
+    pub disrupted_pods: Vec<(PodId, SimTime)>,
 }

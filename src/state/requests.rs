@@ -1,11 +1,12 @@
 //! Requests on their way to the API server: payloads that do not fit an event.
 
 use super::objects::{
-    Condition, DeletionCause, DeploymentObject, Phase, PodReason, ReplicaSetId, ReplicaSetStatus,
+    BudgetStatus, Condition, DeletionCause, DeploymentObject, Phase, PodReason, ReplicaSetId,
+    ReplicaSetStatus,
 };
 use crate::base::map::Symbol;
 use crate::base::time::{SimDuration, SimTime};
-use crate::model::{NodeId, PodId, ServiceId, Taint, TemplateId, WorkloadId};
+use crate::model::{BudgetId, NodeId, PodId, ServiceId, Taint, TemplateId, WorkloadId};
 
 /// What a kubelet writes of a pod; the transition times are the kubelet's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -173,6 +174,13 @@ pub enum Request {
         service: ServiceId,
         /// Ready endpoints.
         ready: u32,
+    },
+    /// Report a PodDisruptionBudget's status.
+    BudgetStatus {
+        /// Budget.
+        budget: BudgetId,
+        /// Status.
+        status: BudgetStatus,
     },
     /// An operator scales a workload.
     ScaleWorkload {

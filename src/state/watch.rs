@@ -104,6 +104,9 @@ impl<I, T> WatchLog<I, T> {
 pub struct Streams {
     due: [[SimTime; Resource::COUNT]; Watcher::ALL.len()],
     deliveries: [u64; Watcher::ALL.len()],
+    /// Deliveries of budgets: a latency of its own each, so that the others' do not depend on
+    /// whether there are budgets.
+    of_budgets: [u64; Watcher::ALL.len()],
 }
 
 impl Streams {
@@ -114,9 +117,11 @@ impl Streams {
         *due
     }
 
-    /// Number of the next delivery to a watcher, for its latency draw.
-    pub fn next_delivery(&mut self, to: Watcher) -> u64 {
-        let count = &mut self.deliveries[to.index()];
+    /// Number of the next delivery to a watcher, for its latency draw; budgets count apart.
+    pub fn next_delivery(&mut self, to: Watcher, resource: Resource) -> u64 {
+        let of_budgets = resource == Resource::Budgets;
+        let counts = if of_budgets { &mut self.of_budgets } else { &mut self.deliveries };
+        let count = &mut counts[to.index()];
         *count += 1;
         *count - 1
     }

@@ -130,3 +130,56 @@ fn a_shipped_scenario_is_explained_on_one_screen() {
     let told = String::from_utf8(output.stdout).unwrap();
     assert!(told.contains("Scores") && told.lines().count() <= 40, "{told}");
 }
+
+#[test]
+fn a_preemption_is_told_on_one_screen() {
+    let dir = tempfile::tempdir().unwrap();
+    let scenario = root().join("scenarios/priorities.yaml");
+    let told = |more: &[&str]| {
+        let path = scenario.to_string_lossy();
+        let mut args = vec!["explain", &path, "--pod", "critical", "--at", "15m"];
+        args.extend(more);
+        let output = wavetank(dir.path(), &[], &args);
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let json: serde_json::Value = serde_json::from_str(&told(&["--format", "json"])).unwrap();
+    let preemption = &json["preemption"];
+    assert_eq!(
+        (&preemption["status"], &json["outcome"]),
+        (&"Success".into(), &"unschedulable".into())
+    );
+    let candidates = preemption["candidates"].as_array().unwrap();
+    let failures = preemption["dryRunFailures"].as_array().unwrap();
+    let potential = preemption["potentialNodes"].as_array().unwrap();
+    assert_eq!(candidates.len() + failures.len(), potential.len(), "every node was looked at");
+    let (nominated, best) = (&preemption["nominated"], &preemption["best"]);
+    assert!(best.as_array().unwrap().contains(nominated), "{preemption:#}");
+    assert_eq!(&candidates[0]["node"], nominated, "the one that is taken stands first");
+    let human = told(&[]);
+    let line = format!(
+        "→ nominated for {} by {}",
+        nominated.as_str().unwrap(),
+        preemption["rule"].as_str().unwrap()
+    );
+    assert!(human.contains(&line), "{line}: {human}");
+    for victim in candidates[0]["victims"].as_array().unwrap() {
+        assert!(human.contains(victim["pod"].as_str().unwrap()), "{human}");
+        assert!(victim["priority"].as_i64().unwrap() < 1000);
+    }
+    for failure in failures {
+        let reason = failure["reasons"][0].as_str().unwrap();
+        assert!(human.contains(&format!("{}  {reason}", failure["plugin"].as_str().unwrap())));
+    }
+    assert!(human.lines().count() <= 40, "{human}");
+}
+
+#[test]
+fn a_pod_that_may_not_preempt_is_told_why() {
+    let dir = tempfile::tempdir().unwrap();
+    let scenario = root().join("scenarios/priorities.yaml");
+    let args = ["explain", &scenario.to_string_lossy(), "--pod", "reports", "--at", "20m"];
+    let output = wavetank(dir.path(), &[], &args);
+    let told = String::from_utf8(output.stdout).unwrap();
+    assert!(told.contains("\n  not eligible due to preemptionPolicy=Never.\n"), "{told}");
+}

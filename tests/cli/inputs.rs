@@ -422,8 +422,15 @@ fn damaged_scenarios_are_accepted_or_refused_with_a_place() {
         std::fs::write(path, bytes).unwrap();
     }
     let mut texts = vec![super::hostile::GOOD.to_owned(), CONFIG.to_owned()];
-    for name in ["zone-outage", "health-check", "bin-packing", "control-plane-restart", "placement"]
-    {
+    let names = [
+        "zone-outage",
+        "health-check",
+        "bin-packing",
+        "control-plane-restart",
+        "placement",
+        "priorities",
+    ];
+    for name in names {
         texts.push(std::fs::read_to_string(scenarios.join(format!("{name}.yaml"))).unwrap());
     }
     let path = dir.path().join("scenario.yaml");

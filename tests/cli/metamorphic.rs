@@ -125,12 +125,14 @@ const CHANGES: &[Change] = &[
             ("ratio]", "aaaratio]"),
             ("name: ratio\n", "name: aaaratio\n"),
             ("  name: best-fit\n", "  name: zoofit\n"),
+            ("no-preemption", "aaanobody"),
         ],
         back: &[
             ("aaafailover", "fast-failover"),
             ("aaapatient", "patient"),
             ("aaaratio", "ratio"),
             ("zoofit", "best-fit"),
+            ("aaanobody", "no-preemption"),
         ],
     },
     Change {
@@ -141,6 +143,7 @@ const CHANGES: &[Change] = &[
             ("  name: bin-packing\n", "  name: zoopacking\n"),
             ("  name: control-plane-restart\n", "  name: aaarestart\n"),
             ("  name: placement\n", "  name: zooplacement\n"),
+            ("  name: priorities\n", "  name: zoopriorities\n"),
         ],
         back: &[
             ("zoooutage", "zone-outage"),
@@ -148,6 +151,7 @@ const CHANGES: &[Change] = &[
             ("zoopacking", "bin-packing"),
             ("aaarestart", "control-plane-restart"),
             ("zooplacement", "placement"),
+            ("zoopriorities", "priorities"),
         ],
     },
 ];
@@ -197,6 +201,7 @@ const SCENARIOS: &[&str] = &[
     "zone-outage.yaml",
     "zonal-volumes.yaml",
     "placement.yaml",
+    "priorities.yaml",
 ];
 
 /// Scenarios whose policies are built in and cannot be renamed.
@@ -258,6 +263,11 @@ fn nothing_changes_in_zone_outage() {
 #[test]
 fn nothing_changes_in_placement() {
     hold(SCENARIOS[4]);
+}
+
+#[test]
+fn nothing_changes_in_priorities() {
+    hold(SCENARIOS[5]);
 }
 
 /// Every text that is replaced is there, every shipped scenario is tried or named, and every

@@ -13,6 +13,7 @@ mod inputs;
 mod metamorphic;
 mod output;
 mod policies;
+mod preemption;
 
 use std::path::{Path, PathBuf};
 use std::process::Output;

@@ -11,7 +11,8 @@ use super::{Finding, TextFile, layers};
 const FOLDER: &str = "src/conformance/";
 
 /// Modules whose functions adapters may call.
-const MAY_USE: &[&str] = &["base", "conformance", "model", "scenario", "scheduler", "scheduling"];
+const MAY_USE: &[&str] =
+    &["base", "conformance", "controllers", "model", "scenario", "scheduler", "scheduling"];
 
 /// Facts from which decisions are made.
 const FACTS: &[&str] = &[

@@ -183,6 +183,7 @@ pub(super) fn model(template: PodTemplate) -> Model {
         control_plane: control_plane(),
         scheduler: SchedulerConfig {
             profiles: Vec::new(),
+            expressions: Vec::new(),
             pod_initial_backoff: secs(1),
             pod_max_backoff: secs(10),
             qps: 50,

@@ -178,6 +178,7 @@ pub(super) fn model(run_s: u64) -> Model {
         control_plane: control_plane(),
         scheduler: SchedulerConfig {
             profiles: vec![],
+            expressions: Vec::new(),
             pod_initial_backoff: SimDuration::from_secs(1),
             pod_max_backoff: SimDuration::from_secs(10),
             qps: 50,

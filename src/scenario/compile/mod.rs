@@ -6,6 +6,7 @@
 
 mod behaviour;
 mod control_plane;
+mod expressions;
 mod faults;
 mod nodes;
 mod observed;
@@ -20,6 +21,7 @@ mod workloads;
 use std::collections::BTreeMap;
 
 pub use self::observed::{Observed, start_time};
+pub use self::workloads::disruption_limit;
 
 use self::behaviour::Surround;
 use self::nodes::{Machines, Place};
@@ -82,6 +84,7 @@ pub fn compile(
     namespaces(loaded, &mut symbols);
     behaviour::image_sizes(&spec.behaviour, &collected, &mut symbols);
     let scheduler = scheduler::compile(policy.scheduler.as_ref(), &mut symbols, found);
+    let expressions = expressions::compile(&policy.policy.spec.expressions);
     let faults = faults::compile(loaded, &machines, &collected, &mut symbols, found);
     let world = (&machines, &mut collected, &mut symbols);
     let operations = faults::operations(loaded, world, &around, found);
@@ -89,7 +92,7 @@ pub fn compile(
         return None;
     }
     let storage = symbols.take_storage(Admission::Due);
-    Some(Model {
+    let model = Model {
         storage,
         scenario: loaded.scenario.metadata.name.value.clone(),
         description: description(&loaded.scenario.metadata),
@@ -121,9 +124,16 @@ pub fn compile(
         faults,
         operations,
         control_plane: control_plane::compile(spec.control_plane.as_ref()),
-        scheduler: scheduler?,
+        scheduler: crate::model::SchedulerConfig { expressions, ..scheduler? },
         recovery: overlay::recovery(policy.policy.spec.recovery.as_ref()),
-    })
+    };
+    expressions::try_out(&model, &policy.policy.spec.expressions, found);
+    (found.error_count() == before).then_some(model)
+}
+
+/// Checks the expressions of a policy by themselves: names, fields, types and functions.
+pub fn check_expressions(policy: &spec::Policy, found: &mut Diagnostics) {
+    expressions::check(&policy.spec.expressions, found);
 }
 
 /// Checks a scheduler configuration by itself: its extenders, plugins' arguments, and what its

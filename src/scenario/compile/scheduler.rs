@@ -18,6 +18,9 @@ use crate::scheduling::config::{
 };
 use crate::scheduling::{Point, plugins};
 
+/// How what cannot be simulated can be passed over.
+const SKIP: &str = "skip it by skipUnknownPlugins: true in the policy's spec, or by \
+                    --skip-unknown-plugins";
 /// `podInitialBackoffSeconds` where none is given.
 const INITIAL_BACKOFF_S: u32 = 1;
 /// `podMaxBackoffSeconds` where none is given.
@@ -35,6 +38,7 @@ pub(super) fn compile(
 ) -> Option<SchedulerConfig> {
     let mut out = SchedulerConfig {
         profiles: vec![default_profile()],
+        expressions: Vec::new(),
         pod_initial_backoff: SimDuration::from_secs(u64::from(INITIAL_BACKOFF_S)),
         pod_max_backoff: SimDuration::from_secs(u64::from(MAX_BACKOFF_S)),
         qps: CLIENT.0,
@@ -51,10 +55,12 @@ pub(super) fn compile(
         (out.qps, out.burst) = client(connection, found);
     }
     for extender in &config.extenders {
+        let url = extender.value.get("urlPrefix").and_then(Node::scalar_text);
+        let named = url.map_or_else(String::new, |url| format!("the one at {}; ", short(url)));
         let message = "extenders are processes of their own and cannot be simulated";
         found.push(
             Diagnostic::error(codes::UNKNOWN_PLUGIN, extender.span, message)
-                .help("remove the extenders"),
+                .help(format!("remove {named}or {SKIP}")),
         );
     }
     if let Some(election) = &config.leader_election {
@@ -113,6 +119,7 @@ fn merged(
         let (span, plugin) = place(profile, &configured, &problem.path);
         let unknown = plugin.is_some_and(|name| plugins::find(name).is_err());
         let code = if unknown { codes::UNKNOWN_PLUGIN } else { codes::OUT_OF_RANGE };
+        let skip = if unknown { format!("; or {SKIP}") } else { String::new() };
         let range = problem.message.split_once(" is not between ");
         let help = range.map_or_else(
             || "kube-scheduler would refuse this configuration, too".to_owned(),
@@ -121,7 +128,7 @@ fn merged(
         found.push(
             Diagnostic::error(code, span, problem.message)
                 .at(format!("profiles[{index}].{}", problem.path))
-                .help(problem.help.unwrap_or(help)),
+                .help(format!("{}{skip}", problem.help.unwrap_or(help))),
         );
     }
     None
@@ -248,7 +255,7 @@ fn arguments(
                 || "only kube-scheduler's own plugins can be simulated; `wavetank policies` lists them".to_owned(),
                 |near| format!("did you mean `{near}`?"),
             );
-            found.push(finding.at("pluginConfig").help(help));
+            found.push(finding.at("pluginConfig").help(format!("{help}; or {SKIP}")));
             return None;
         }
         let at = plugin.args.as_ref().map_or(plugin.name.span, |args| args.span);

@@ -207,17 +207,27 @@ pub(super) fn service(symbols: &mut Symbols, object: &KubeService) -> Service {
 /// A PodDisruptionBudget.
 pub(super) fn budget(symbols: &mut Symbols, object: &PodDisruptionBudget) -> Budget {
     let spec = object.spec.as_ref();
-    let min = spec.and_then(|spec| spec.min_available.as_ref()).map(int_or_percent);
-    let max = spec.and_then(|spec| spec.max_unavailable.as_ref()).map(int_or_percent);
-    let none = DisruptionLimit::MinAvailable(IntOrPercent::Int(0));
     Budget {
         namespace: symbols.namespace(object.metadata.namespace.as_deref().unwrap_or_default()),
         name: object.metadata.name.clone().unwrap_or_default(),
         selector: symbols.selector(spec.and_then(|spec| spec.selector.as_ref())),
-        limit: max
-            .map(DisruptionLimit::MaxUnavailable)
-            .or(min.map(DisruptionLimit::MinAvailable))
-            .unwrap_or(none),
+        limit: disruption_limit(
+            spec.and_then(|spec| spec.min_available.as_ref()),
+            spec.and_then(|spec| spec.max_unavailable.as_ref()),
+        ),
+    }
+}
+
+/// What a budget's two fields say, of which one at most is set.
+#[must_use]
+pub fn disruption_limit(
+    min_available: Option<&IntOrString>,
+    max_unavailable: Option<&IntOrString>,
+) -> DisruptionLimit {
+    match (min_available, max_unavailable) {
+        (_, Some(max)) => DisruptionLimit::MaxUnavailable(int_or_percent(max)),
+        (Some(min), None) => DisruptionLimit::MinAvailable(int_or_percent(min)),
+        (None, None) => DisruptionLimit::Absent,
     }
 }
 

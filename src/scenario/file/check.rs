@@ -169,6 +169,7 @@ pub(super) fn policy(policy: &Policy, root: &Node, found: &mut Diagnostics) {
     let at = Cursor::root(root, "");
     let name_at = at.keys(&["metadata", "name"]);
     check_name(&policy.metadata.name, (63, true), &name_at, Rules::Strict, found);
+    crate::scenario::compile::check_expressions(policy, found);
     let Some(recovery) = &policy.spec.recovery else { return };
     let mut bad = |span: Span, field: &str, message: String, help: &str| {
         let path = format!("spec.recovery.{field}");

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use super::skipped::skip_unknown;
 use super::{FileReader, Parsed, canonical, check, read_policy};
 use crate::base::diag::{Diagnostic, Diagnostics, FileId, Span, codes, did_you_mean};
 use crate::scenario::compile::check_scheduler;
@@ -74,22 +75,27 @@ impl FileReader<'_> {
     }
 
     fn scheduler_of(&mut self, policy: &Policy, folder: &Path) -> Option<SchedulerConfig> {
+        let skip = self.skip_unknown_plugins || policy.spec.skip_unknown_plugins;
         match policy.spec.scheduler.as_ref()? {
             SchedulerSource::Inline(config) => {
-                checked(config, &mut self.found);
-                Some((**config).clone())
+                Some(accepted((**config).clone(), skip, &mut self.found))
             }
-            SchedulerSource::File(name) => self.scheduler_file(name, folder),
+            SchedulerSource::File(name) => self.scheduler_file(name, folder, skip),
         }
     }
 
-    fn scheduler_file(&mut self, name: &Located<String>, folder: &Path) -> Option<SchedulerConfig> {
+    fn scheduler_file(
+        &mut self,
+        name: &Located<String>,
+        folder: &Path,
+        skip: bool,
+    ) -> Option<SchedulerConfig> {
         let path = folder.join(name.as_str());
         if self.is_open(&path, name.span, name) {
             return None;
         }
         match load(&path, name, &Limits::OURS, (&mut self.sources, &mut self.found)) {
-            Ok(file) => self.scheduler_document(file?, Some(name.span)),
+            Ok(file) => self.scheduler_document(file?, Some(name.span), skip),
             Err(error) => {
                 self.unreadable(name, &error);
                 None
@@ -102,6 +108,7 @@ impl FileReader<'_> {
         &mut self,
         file: FileId,
         named: Option<Span>,
+        skip: bool,
     ) -> Option<SchedulerConfig> {
         let parsed = self.documents(file, Path::new(""))?;
         let root = &parsed.documents.first()?.root;
@@ -132,8 +139,7 @@ impl FileReader<'_> {
             return None;
         }
         let config = SchedulerConfig::read(root, "", &mut self.found)?;
-        checked(&config, &mut self.found);
-        Some(config)
+        Some(accepted(config, skip, &mut self.found))
     }
 
     /// A finding when a file is being read already, further out.
@@ -255,11 +261,15 @@ pub fn read_scheduler_config(
 ) -> Option<SchedulerConfig> {
     let documents = parse_all(source, &Limits::OURS, Rules::Strict, found);
     let config = SchedulerConfig::read(&documents.first()?.root, "", found)?;
-    checked(&config, found);
-    Some(config)
+    Some(accepted(config, false, found))
 }
 
-fn checked(config: &SchedulerConfig, found: &mut Diagnostics) {
+/// Checks a configuration, without what is skipped.
+fn accepted(mut config: SchedulerConfig, skip: bool, found: &mut Diagnostics) -> SchedulerConfig {
+    if skip {
+        skip_unknown(&mut config, found);
+    }
     config.check(found);
-    check_scheduler(config, found);
+    check_scheduler(&config, found);
+    config
 }

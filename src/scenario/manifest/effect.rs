@@ -40,6 +40,7 @@ const SPECS: &[(&str, &[&str])] = &[
         "Service",
         &["selector", "ports", "type", "publishNotReadyAddresses", "clusterIP", "clusterIPs"],
     ),
+    ("PodDisruptionBudget", &["selector", "minAvailable", "maxUnavailable"]),
     ("Node", &["taints", "unschedulable"]),
     ("Namespace", &[]),
     ("PriorityClass", &[]),

@@ -58,6 +58,18 @@ pub(super) fn check_object(
                 check_label_selector(selector, &spec.key("selector"), rules, found);
             }
             let budget = o.spec.as_ref();
+            for (field, limit) in [
+                ("minAvailable", budget.and_then(|s| s.min_available.as_ref())),
+                ("maxUnavailable", budget.and_then(|s| s.max_unavailable.as_ref())),
+            ] {
+                let number = share(limit, &spec.key(field), rules, found);
+                let is_percent = matches!(limit, Some(IntOrString::String(_)));
+                if is_percent && number.is_some_and(|percent| percent > 100) {
+                    let message = format!("{field} is more than 100%");
+                    let finding = spec.key(field).finding(rules, codes::OUT_OF_RANGE, message);
+                    found.push(finding.help("write a number of pods, or at most 100%"));
+                }
+            }
             if budget.is_some_and(|s| s.min_available.is_some() && s.max_unavailable.is_some()) {
                 let message = "minAvailable and maxUnavailable exclude each other";
                 found.push(spec.finding(rules, codes::CONFLICT, message).help("keep one of them"));

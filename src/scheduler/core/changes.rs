@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use super::{Hints, PodView, SchedulerCore};
 use crate::base::time::SimTime;
-use crate::model::{Model, NodeId, PodId};
+use crate::model::{BudgetId, Model, NodeId, PodId};
 use crate::scheduler::queue::Place;
 use crate::scheduling::{ClusterEvent, NodeAspect, PluginId, node_events, pod_events};
+use crate::state::BudgetStatus;
 
 impl SchedulerCore {
     /// A node is there, has changed or is gone.
@@ -66,6 +67,13 @@ impl SchedulerCore {
             self.nominator.remove(pod);
         }
         self.nomination_lost(model, now, pod, old, after);
+    }
+
+    /// A PodDisruptionBudget's status has changed.
+    pub fn budget_changed(&mut self, budget: BudgetId, status: &BudgetStatus) {
+        let known = &mut self.budgets[budget.index()];
+        known.allowed = status.disruptions_allowed;
+        known.disrupted = status.disrupted_pods.iter().map(|(pod, _)| *pod).collect();
     }
 
     /// The events that a change of a node amounts to, in the order in which they are published.

@@ -17,6 +17,7 @@ use super::queue::{Place, PodQueue, QueuedPod, UNSCHEDULABLE_FLUSH, Verdicts};
 use crate::base::id::{IdSet, IdVec};
 use crate::base::time::{SimDuration, SimTime};
 use crate::model::{Model, NodeId, PodId, TemplateId};
+use crate::scheduling::preemption::DisruptionBudget;
 use crate::scheduling::{
     ClusterEvent, Decision, Explanation, Framework, Incoming, NodeAspect, Nominator, Outcome,
     PluginId, PluginSet, PostFilter, Query, Snapshot, StorageState, TieBreak, VolumeRef, WakeSet,
@@ -98,6 +99,8 @@ pub struct SchedulerCore {
     assumed: IdSet<PodId>,
     /// Pods that wait for room on a node.
     nominator: Nominator,
+    /// PodDisruptionBudgets with their statuses as the watch told of them last.
+    budgets: Vec<DisruptionBudget>,
     /// Pods for which victims are being asked to go.
     evictions: BTreeMap<PodId, Evictions>,
 }
@@ -161,6 +164,9 @@ impl SchedulerCore {
             nodes: model.nodes.ids().map(|_| None).collect(),
             assumed: IdSet::new(),
             nominator: Nominator::default(),
+            budgets: (model.budgets.ids())
+                .map(|budget| DisruptionBudget::of(model, budget, 0, Vec::new()))
+                .collect(),
             evictions: BTreeMap::new(),
         }
     }
@@ -218,7 +224,9 @@ impl SchedulerCore {
         let mut post_filter = None;
         if decision.outcome == Outcome::Unschedulable {
             let world = (model, &mut self.snapshot);
-            post_filter = Some(framework.post_filter(world, &incoming, &decision, &[], tie_break));
+            let budgets = &self.budgets;
+            let answer = framework.post_filter(world, &incoming, &decision, budgets, tie_break);
+            post_filter = Some(answer);
         }
         Some(Decided { decision, post_filter })
     }
@@ -339,6 +347,7 @@ impl SchedulerCore {
         let mut explanation = Explanation::of(framework, &query);
         let decided = self.decide(model, (pod, template), tie_break)?;
         explanation.decision = decided.decision.clone();
+        explanation.post_filter.clone_from(&decided.post_filter);
         if decided.decision.node().is_none() {
             explanation.message = Some(self.message(model, template, &decided));
         }

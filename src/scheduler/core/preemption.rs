@@ -7,6 +7,7 @@
 use super::{Decided, PodView, Popped, SchedulerCore};
 use crate::base::time::SimTime;
 use crate::model::{Model, NodeId, PodId};
+use crate::record::Fact;
 use crate::scheduler::queue::Place;
 use crate::scheduling::preemption::to_delete;
 use crate::scheduling::{Nominated, PluginSet};
@@ -21,7 +22,7 @@ pub(super) struct Evictions {
 }
 
 /// What follows from an attempt or a binding that failed.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Failure {
     /// Where the pod is now, if it is still to be scheduled.
     pub place: Option<Place>,
@@ -29,6 +30,8 @@ pub struct Failure {
     pub nomination: Option<Option<NodeId>>,
     /// Pods of lower priority that lose their nomination for the same node.
     pub cleared: Vec<PodId>,
+    /// What is to be told of the eviction of others, if there is one.
+    pub preemption: Option<Fact>,
     /// Pods to be deleted now; each answer is to be told to [`SchedulerCore::victim_asked`].
     pub victims: Vec<PodId>,
     /// A pod to be deleted when those have been answered.
@@ -53,6 +56,9 @@ impl SchedulerCore {
                 // Where all victims are on their way already, kube-scheduler leaves the
                 // nominations of others alone.
                 if !failure.victims.is_empty() {
+                    let victims = u32::try_from(failure.victims.len()).unwrap_or(u32::MAX);
+                    let (pod, violations) = (popped.pod, taken.violations);
+                    failure.preemption = Some(Fact::Preempting { pod, victims, violations });
                     let priority = model.templates[popped.template].priority;
                     let lower = self.nominator.on(taken.node).iter();
                     let lower = lower.filter(|other| other.priority < priority);

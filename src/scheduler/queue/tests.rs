@@ -59,6 +59,7 @@ impl Verdicts for Always {
 fn queue(initial: u64, max: u64) -> PodQueue {
     let config = SchedulerConfig {
         profiles: Vec::new(),
+        expressions: Vec::new(),
         pod_initial_backoff: SimDuration::from_secs(initial),
         pod_max_backoff: SimDuration::from_secs(max),
         qps: 50,

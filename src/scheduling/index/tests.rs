@@ -1,12 +1,13 @@
 //! The index against the full scan: both go through the same random histories and must decide
-//! alike, to the number of nodes looked at.
+//! alike, to the number of nodes looked at, and every placement must keep the rules.
 
 use crate::model::{
-    AccessModes, AffinityTerm, BindingMode, ClaimId, Disk, HostPort, InclusionPolicy,
+    AccessModes, AffinityTerm, BindingMode, ClaimId, Disk, Expression, HostPort, InclusionPolicy,
     LabelSelector, NO_PROVISIONER, NodeId, NodeSelectorTerm, PodId, PodVolume, Profile, Protocol,
     Requirement, ScoreWeight, SpreadConstraint, TaintEffect, TemplateId, Weighted,
 };
 use crate::rng::Streams;
+use crate::scheduling::soundness::Placed;
 use crate::scheduling::testing::{Bench, GIB, HOSTNAME, ModelBuilder, ZONE};
 use crate::scheduling::{Evaluation, Framework, Provisioned, Query, TieBreak, config};
 
@@ -203,6 +204,33 @@ fn storage(builder: &mut ModelBuilder, dice: &mut Dice) {
     }
 }
 
+/// Expressions that read labels, loads and the pod, some of which fail on some nodes.
+fn expressions(builder: &mut ModelBuilder, dice: &mut Dice) {
+    const FILTERS: &[&str] = &[
+        "node.requested.pods < 4.0",
+        "has(node.metadata.labels.rack) && node.metadata.labels.rack != 'r9'",
+        "node.metadata.labels.rack != 'r9'",
+        "pod.metadata.labels.app != 'db' || node.metadata.labels.disk == 'ssd'",
+        "node.spec.taints.all(t, t.key != 'late')",
+    ];
+    const SCORES: &[&str] = &[
+        "100.0 * (node.requested.cpu + pod.requests.cpu) / node.status.allocatable.cpu",
+        "node.metadata.labels.disk == 'ssd' ? 100 : 20",
+        "30.0 * node.requested.memory / (pod.requests.memory + 1e9)",
+    ];
+    if !dice.one_in(4) {
+        return;
+    }
+    for at in 0..1 + dice.below(2) {
+        let filter = dice.one_in(2).then(|| dice.pick(FILTERS).to_owned());
+        let score = (filter.is_none() || dice.one_in(2)).then(|| dice.pick(SCORES).to_owned());
+        let weight = i64::try_from(1 + dice.below(3)).unwrap();
+        let name = format!("own-{at}");
+        let written = Expression { name, filter, message: None, score, weight };
+        builder.model.scheduler.expressions.push(written);
+    }
+}
+
 /// One history: the decisions of both ways, compared one by one.
 fn history(seed: u64, steps: u32) -> Result<u32, String> {
     let mut dice = Dice(seed);
@@ -226,6 +254,7 @@ fn history(seed: u64, steps: u32) -> Result<u32, String> {
     let mut profile = config::default_profile();
     profile.percentage_of_nodes_to_score = dice.pick(&[0, 30, 100]);
     research(&mut profile, &mut dice);
+    expressions(&mut builder, &mut dice);
     let mut bench = Bench::with_profile(builder, &profile);
     let mut full = Framework::new(&bench.model, &profile);
     full.set_evaluation(Evaluation::FullScan);
@@ -261,7 +290,15 @@ fn history(seed: u64, steps: u32) -> Result<u32, String> {
             }
             5 if !pods.is_empty() => {
                 let (pod, template) = (dice.pick(&pods), dice.pick(&templates));
-                bench.snapshot.update_pod(&bench.model, pod, template);
+                let class = bench.snapshot.bound(pod).expect("it is on a node").template;
+                let fixed = |class| {
+                    let spec = &bench.model.templates[class];
+                    (&spec.host_ports, &spec.volumes)
+                };
+                // Labels and requests of a pod can change, its ports and volumes cannot.
+                if fixed(class) == fixed(template) {
+                    bench.snapshot.update_pod(&bench.model, pod, template);
+                }
             }
             _ => {}
         }
@@ -285,9 +322,15 @@ fn history(seed: u64, steps: u32) -> Result<u32, String> {
         start = ours.next_start;
         if let Some(node) = ours.node() {
             placed += 1;
-            let world = (&bench.model, &bench.snapshot);
-            let volumes = bench.framework.reserve(world, template, node);
-            pods.push(bench.bind(node, template));
+            let (model, snapshot) = (&bench.model, &bench.snapshot);
+            let volumes = bench.framework.reserve((model, snapshot), template, node);
+            let pod = bench.bind(node, template);
+            let (model, snapshot) = (&bench.model, &bench.snapshot);
+            let broken = Placed { model, snapshot, pod, template, node }.broken();
+            if !broken.is_empty() {
+                return Err(format!("seed {seed} step {step}: {broken:?}"));
+            }
+            pods.push(pod);
             let zone = bench.model.symbols.get(ZONE).expect("the builder knows it");
             let within = bench.model.nodes[node].labels.get(zone).map(|value| (zone, value));
             for (claim, volume) in volumes.bindings {

@@ -8,6 +8,7 @@
 mod best_fit;
 mod default_preemption;
 mod dot_product;
+pub(super) mod expression;
 mod first_fit;
 mod image_locality;
 mod inter_pod_affinity;

@@ -13,6 +13,7 @@ mod tests;
 mod victims;
 
 pub use budgets::DisruptionBudget;
+pub use choice::ChoiceRule;
 pub(crate) use choice::{best, to_delete};
 pub(crate) use victims::{NodeTrial, select_victims};
 
@@ -117,5 +118,11 @@ impl Preemption {
     #[must_use]
     pub fn nominated(&self) -> Option<&Candidate> {
         self.candidates.get(self.chosen?)
+    }
+
+    /// The rule that decided for it.
+    #[must_use]
+    pub fn deciding_rule(&self) -> Option<ChoiceRule> {
+        ChoiceRule::deciding(&self.candidates, &self.best)
     }
 }

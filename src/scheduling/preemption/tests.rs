@@ -1,8 +1,8 @@
 //! The rules, one table each, and what they make of whole clusters.
 
 use super::{
-    Candidate, DisruptionBudget, DryRunFailure, Ineligible, NodeTrial, Preemption, best,
-    select_victims,
+    Candidate, ChoiceRule, DisruptionBudget, DryRunFailure, Ineligible, NodeTrial, Preemption,
+    best, select_victims,
 };
 use crate::base::time::SimTime;
 use crate::model::{NodeId, PodId, TemplateId};
@@ -457,4 +457,31 @@ fn the_search_for_candidates_ends_when_enough_are_known() {
     starts.sort_unstable();
     starts.dedup();
     assert!(starts.len() > 10, "starts are drawn by attempt: {starts:?}");
+}
+
+#[test]
+fn the_rule_that_decided_is_named() {
+    let of = |violations: u32, victims: &[(i32, u64)]| Candidate {
+        node: node(0),
+        victims: victims.iter().map(|&(priority, started)| pod(0, priority, started)).collect(),
+        violations,
+    };
+    let base = of(0, &[(5, 9)]);
+    for (others, rule) in [
+        (vec![], ChoiceRule::OnlyOne),
+        (vec![of(1, &[(0, 9)])], ChoiceRule::FewestViolations),
+        (vec![of(0, &[(6, 9)])], ChoiceRule::LowestTopPriority),
+        (vec![of(0, &[(5, 9), (1, 9)])], ChoiceRule::LowestPrioritySum),
+        (vec![of(0, &[(5, 9), (i32::MIN, 9)])], ChoiceRule::FewestVictims),
+        (vec![of(0, &[(5, 8)])], ChoiceRule::LatestStart),
+        (vec![base.clone()], ChoiceRule::Lot),
+        // The last rule that was needed, whichever place the others have.
+        (vec![of(0, &[(5, 8)]), of(1, &[(0, 9)])], ChoiceRule::LatestStart),
+    ] {
+        let mut found = Preemption { candidates: others, ..Preemption::default() };
+        found.candidates.push(base.clone());
+        found.best = best(&found.candidates);
+        assert_eq!(found.deciding_rule(), Some(rule));
+    }
+    assert_eq!(Preemption::default().deciding_rule(), None);
 }
