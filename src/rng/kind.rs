@@ -81,6 +81,8 @@ stream_kinds! {
     RequestTraffic = 21, Exogenous;
     /// What a placement policy that decides by lot draws for a node.
     NodeDraw = 22, Policy;
+    /// Where a volume is made that may be made in several places.
+    VolumePlace = 23, Policy;
 }
 
 impl StreamKind {
@@ -124,6 +126,7 @@ mod tests {
         20 Arrival Exogenous
         21 RequestTraffic Exogenous
         22 NodeDraw Policy
+        23 VolumePlace Policy
         ");
     }
 }

@@ -17,6 +17,7 @@ use crate::cx::Cx;
 use crate::event::{Event, SchedulerEvent, Watcher};
 use crate::model::{BudgetId, Model, NodeId, PodId, TemplateId, pod_address};
 use crate::record::{Fact, Involved, QueueName};
+use crate::rng::StreamKind;
 use crate::scheduling::{NodeAspect, Outcome, PluginId, TieBreak};
 use crate::state::{
     BudgetStatus, Change, Client, DeletionCause, NodeObject, PodObject, Request, Verb,
@@ -72,7 +73,10 @@ impl Scheduler {
     pub fn crash(&mut self, model: &Model) {
         let lengths = self.lengths;
         let inquiry = self.inquiry.take();
+        // Claims and volumes are the API server's; what was bound stays bound.
+        let storage = self.core.snapshot().storage().clone();
         *self = Self::new(model);
+        self.core.set_storage(storage);
         // What was stated last still stands for whoever reads the facts.
         self.lengths = lengths;
         self.inquiry = inquiry;
@@ -101,7 +105,13 @@ impl Scheduler {
         }
         self.crash(cx.model);
         self.epoch = epoch;
+        let mut storage = self.core.snapshot().storage().clone();
+        storage.bind_immediate(cx.model, |claim, places| {
+            let mut stream = cx.streams.stream(StreamKind::VolumePlace, claim.address);
+            usize::try_from(stream.below(places as u64)).expect("below a number of zones")
+        });
         self.core = SchedulerCore::new(cx.model, cx.now);
+        self.core.set_storage(storage);
         for (node, object) in cx.state.api.nodes.iter() {
             self.core.node_changed(cx.model, cx.now, node, Some(aspect(object)));
         }
@@ -263,6 +273,7 @@ impl Scheduler {
         cx.fact(Fact::SchedulingAttempt { scheduled: decision.node().is_some() });
         match decision.outcome {
             Outcome::Place(node) => {
+                self.core.bind_volumes(cx.model, cx.now, &popped, node);
                 self.core.assume(cx.model, &popped, node);
                 let epoch = self.epoch;
                 cx.request(Client::Scheduler, Request::BindPod { pod, node, epoch });

@@ -54,4 +54,5 @@ pub use profile::{Evaluation, Framework, Query};
 pub use snapshot::{BoundPod, ClassCount, ImageSpread, NodeLoad, NodeRow, Snapshot};
 pub use storage::{
     ClaimState, PodVolumes, Provisioned, StorageState, VolumeConflicts, VolumeRef, VolumeState,
+    place_of,
 };

@@ -219,6 +219,11 @@ impl Snapshot {
         &mut self.storage
     }
 
+    /// Takes over claims and volumes as they are.
+    pub fn set_storage(&mut self, storage: StorageState) {
+        self.storage = storage;
+    }
+
     /// Adds a node as it is now; pods already placed there count from now on.
     pub fn add_node(&mut self, model: &Model, node: NodeId, taints: &[Taint], unschedulable: bool) {
         if self.present.insert(node) {

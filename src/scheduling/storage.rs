@@ -13,6 +13,9 @@ use crate::model::{
     Storage, TopologyTerm, VolumeId, VolumeSpec,
 };
 
+/// Nodes of one zone reach the same new volumes.
+const ZONE_LABEL: &str = "topology.kubernetes.io/zone";
+
 /// A volume.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum VolumeRef {
@@ -118,6 +121,50 @@ impl StorageState {
         state.provisioned = Some(provisioned);
     }
 
+    /// Binds the claims that do not wait for a pod: to the volume they name, to the smallest that
+    /// fits, or to a new one. `choose` takes one of so many zones for a claim's new volume.
+    pub fn bind_immediate(
+        &mut self,
+        model: &Model,
+        mut choose: impl FnMut(&ClaimSpec, usize) -> usize,
+    ) {
+        let storage = &model.storage;
+        for (claim, spec) in
+            storage.claims.iter().filter_map(|(id, c)| Some((id, c.spec.as_ref()?)))
+        {
+            let class = spec.class.and_then(|class| storage.classes[class].spec.as_ref());
+            let named = self.claims[claim].volume;
+            let late = class.is_some_and(|c| c.binding == Some(BindingMode::WaitForFirstConsumer));
+            if self.is_bound(claim) || spec.deleting || spec.lost || (late && named.is_none()) {
+                continue;
+            }
+            let found = match named {
+                Some(VolumeRef::Declared(volume)) => self.free_for(model, claim, volume),
+                Some(VolumeRef::Provisioned(_)) => None,
+                None => find_volume((&*self, model), claim, None, &[]),
+            };
+            if let Some(volume) = found {
+                self.bind(claim, volume);
+            } else if named.is_none()
+                && let Some(class) = class.filter(|class| class.provisions)
+            {
+                let places = places_of(model, &class.allowed_topologies);
+                let within = match places.len() {
+                    0 => None,
+                    count => Some(places[choose(spec, count)]),
+                };
+                self.provision(claim, Provisioned { within });
+            }
+        }
+    }
+
+    /// A volume that a claim names, unless it is another's or does not exist.
+    fn free_for(&self, model: &Model, claim: ClaimId, volume: VolumeId) -> Option<VolumeId> {
+        let holder = self.volumes[volume].holder;
+        let free = holder.is_none_or(|holder| holder == Holder::Claim(claim));
+        (free && model.storage.volumes[volume].spec.is_some()).then_some(volume)
+    }
+
     /// Whether a claim's binding is complete.
     #[must_use]
     pub fn is_bound(&self, claim: ClaimId) -> bool {
@@ -170,6 +217,23 @@ pub(crate) fn allows(terms: &[TopologyTerm], labels: &Labels) -> bool {
         !term.is_empty() && term.iter().all(has)
     };
     terms.is_empty() || terms.iter().any(matches)
+}
+
+/// The zones in which a class may make volumes: key and value of the label of nodes.
+fn places_of(model: &Model, allowed: &[TopologyTerm]) -> Vec<(Symbol, Symbol)> {
+    let Some(key) = model.symbols.get(ZONE_LABEL) else { return Vec::new() };
+    let nodes = model.nodes.values().filter(|node| allows(allowed, &node.labels));
+    let mut places: Vec<_> = nodes.filter_map(|node| Some((key, node.labels.get(key)?))).collect();
+    places.sort_unstable();
+    places.dedup();
+    places
+}
+
+/// Where a volume can be reached that is made for a node: in the node's zone, or everywhere.
+#[must_use]
+pub fn place_of(model: &Model, labels: &Labels) -> Provisioned {
+    let key = model.symbols.get(ZONE_LABEL);
+    Provisioned { within: key.and_then(|key| Some((key, labels.get(key)?))) }
 }
 
 /// A pod's claims, by what has to be done for them.
@@ -297,7 +361,7 @@ pub(crate) fn find_volumes(
     // Small claims first, so that they leave large volumes to large claims.
     match_them.sort_by_key(|&claim| request_of(cx.model, claim));
     for claim in match_them {
-        match find_volume(cx, claim, &spec.labels, &volumes.bindings) {
+        match find_volume((state, cx.model), claim, Some(&spec.labels), &volumes.bindings) {
             Some(volume) => volumes.bindings.push((claim, volume)),
             None => provision.push(claim),
         }
@@ -318,17 +382,17 @@ fn request_of(model: &Model, claim: ClaimId) -> i64 {
 ///
 /// Fidelity: among equally large ones the one declared first; kube-scheduler takes any.
 fn find_volume(
-    cx: &CycleCx<'_>,
+    (state, model): (&StorageState, &Model),
     claim: ClaimId,
-    labels: &Labels,
+    labels: Option<&Labels>,
     taken: &[(ClaimId, VolumeId)],
 ) -> Option<VolumeId> {
-    let storage = &cx.model.storage;
+    let storage = &model.storage;
     let wanted = storage.claims[claim].spec.as_ref()?;
     let mut smallest: Option<(i64, VolumeId)> = None;
     for (id, volume) in storage.volumes.iter() {
         let Some(spec) = &volume.spec else { continue };
-        let state = cx.snapshot.storage().volume(id);
+        let state = state.volume(id);
         let own = state.holder == Some(Holder::Claim(claim));
         // Only volumes of the claim's class are looked at, reserved or not.
         if spec.class != wanted.class
@@ -340,14 +404,14 @@ fn find_volume(
         {
             continue;
         }
-        let reachable = reachable(cx.model, spec, labels);
+        let reachable = labels.is_none_or(|labels| reachable(model, spec, labels));
         if own {
             return reachable.then_some(id);
         }
         let selected = wanted
             .selector
             .as_ref()
-            .is_none_or(|selector| selector.matches(&spec.labels, &cx.model.symbols));
+            .is_none_or(|selector| selector.matches(&spec.labels, &model.symbols));
         if state.available
             && selected
             && spec.attributes_class == wanted.attributes_class

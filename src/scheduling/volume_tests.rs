@@ -372,6 +372,27 @@ fn a_claim_for_one_pod_serves_one_and_goes_to_the_more_important() {
 }
 
 #[test]
+fn immediate_claims_are_bound_without_a_pod() {
+    let (mut builder, late) = three_zones();
+    let now = builder.class("now", DRIVER, BindingMode::Immediate);
+    let none = builder.class("none", NO_PROVISIONER, BindingMode::Immediate);
+    let [large, fits] = [("large", 9), ("fits", 5)].map(|v| builder.volume(v.0, now, v.1, "b"));
+    let claims = [("c", now, 5), ("d", now, 20), ("e", late, 1), ("f", none, 1)];
+    let [c, d, e, f] = claims.map(|claim| builder.claim(claim.0, claim.1, claim.2));
+    let bench = Bench::new(builder);
+    let mut storage = bench.snapshot.storage().clone();
+    storage.bind_immediate(&bench.model, |_, zones| zones - 1);
+    assert_eq!(storage.claim(c).volume, Some(super::VolumeRef::Declared(fits)));
+    let last = bench.model.symbols.get(ZONE).zip(bench.model.symbols.get("c"));
+    assert_eq!(storage.claim(d).provisioned, Some(Provisioned { within: last }));
+    assert_eq!([e, f].map(|claim| storage.is_bound(claim)), [false, false]);
+    assert!(storage.volume(large).available);
+    let before = storage.clone();
+    storage.bind_immediate(&bench.model, |_, _| 0);
+    assert_eq!(storage, before, "what is bound stays bound");
+}
+
+#[test]
 fn pods_without_volumes_have_nothing_to_do_with_claims() {
     let (mut builder, class) = three_zones();
     builder.claim("c", class, 5);

@@ -199,6 +199,7 @@ const SCENARIOS: &[&str] = &[
     "control-plane-restart.yaml",
     "bin-packing.yaml",
     "zone-outage.yaml",
+    "zonal-volumes.yaml",
     "placement.yaml",
     "priorities.yaml",
 ];

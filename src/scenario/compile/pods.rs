@@ -144,8 +144,6 @@ fn restart_policy(spec: &PodSpec) -> RestartPolicy {
 }
 
 /// The pod's volumes.
-///
-/// Fidelity: nobody binds claims in a simulation yet, so its pods have no volumes.
 fn volumes(
     symbols: &mut Symbols,
     identity: Identity,
@@ -153,9 +151,6 @@ fn volumes(
     spec: &PodSpec,
     admission: Admission,
 ) -> Vec<PodVolume> {
-    if admission == Admission::Due {
-        return Vec::new();
-    }
     let pod = identity.single.map(|address| (metadata, admission, address));
     symbols.pod_volumes(identity.namespace, spec, pod)
 }

@@ -27,6 +27,9 @@ const BIND_COMPLETED: &str = "pv.kubernetes.io/bind-completed";
 const SELECTED_NODE: &str = "volume.kubernetes.io/selected-node";
 const DEFAULT_CLASS: &str = "storageclass.kubernetes.io/is-default-class";
 
+/// Name of the default class, and of the provisioner, where nobody declares a class.
+const IMPLIED_CLASS: &str = "standard";
+
 /// Storage as it is collected.
 #[derive(Debug, Default)]
 pub(super) struct Collected {
@@ -310,6 +313,25 @@ impl Symbols {
         })
     }
 
+    /// Where no StorageClass is declared at all, those that claims name exist, and a default one:
+    /// they make volumes where their pods go.
+    fn imply_classes(&mut self, storage: &mut Storage, default: bool) {
+        if default {
+            storage.classes.push(Named { name: IMPLIED_CLASS.to_owned(), spec: None });
+        }
+        let provisioner = self.intern(IMPLIED_CLASS);
+        let last = storage.classes.len();
+        for (id, class) in storage.classes.iter_mut() {
+            class.spec = Some(ClassSpec {
+                provisioner,
+                provisions: true,
+                binding: Some(BindingMode::WaitForFirstConsumer),
+                allowed_topologies: Vec::new(),
+                is_default: default && id.index() + 1 == last,
+            });
+        }
+    }
+
     /// Everything that was collected. Claims that name no class get the default one, if admission
     /// is due: of several the last.
     pub(super) fn take_storage(&mut self, admission: Admission) -> Storage {
@@ -325,6 +347,9 @@ impl Symbols {
             }
         }
         if admission == Admission::Due {
+            if storage.classes.values().all(|class| class.spec.is_none()) {
+                self.imply_classes(&mut storage, !unclassed.is_empty());
+            }
             let mut classes = storage.classes.iter();
             let default = classes
                 .rfind(|(_, class)| class.spec.as_ref().is_some_and(|spec| spec.is_default))

@@ -44,7 +44,66 @@ const SPECS: &[(&str, &[&str])] = &[
     ("Node", &["taints", "unschedulable"]),
     ("Namespace", &[]),
     ("PriorityClass", &[]),
+    ("PersistentVolumeClaim", CLAIM),
+    (
+        "PersistentVolume",
+        &[
+            "accessModes",
+            "capacity",
+            "claimRef",
+            "csi",
+            "nodeAffinity",
+            "storageClassName",
+            "volumeAttributesClassName",
+            "volumeMode",
+        ],
+    ),
+    ("StorageClass", &[]),
+    ("CSINode", &["drivers"]),
+    ("CSIDriver", &["storageCapacity"]),
+    ("CSIStorageCapacity", &[]),
 ];
+
+/// Fields of kinds without a `spec`.
+const TOPS: &[(&str, &[&str])] = &[
+    (
+        "StorageClass",
+        &[
+            "apiVersion",
+            "kind",
+            "metadata",
+            "allowedTopologies",
+            "provisioner",
+            "volumeBindingMode",
+        ],
+    ),
+    (
+        "CSIStorageCapacity",
+        &[
+            "apiVersion",
+            "kind",
+            "metadata",
+            "capacity",
+            "maximumVolumeSize",
+            "nodeTopology",
+            "storageClassName",
+        ],
+    ),
+];
+
+const CLAIM: &[&str] = &[
+    "accessModes",
+    "resources",
+    "selector",
+    "storageClassName",
+    "volumeAttributesClassName",
+    "volumeMode",
+    "volumeName",
+];
+
+/// Sources of pods' volumes that are read; the others say nothing of where a pod can go.
+const VOLUMES: &[&str] =
+    &["persistentVolumeClaim", "gcePersistentDisk", "awsElasticBlockStore", "iscsi", "rbd"];
 
 const POD: &[&str] = &[
     "affinity",
@@ -96,11 +155,25 @@ pub fn effect_of(info: &KindInfo, node: &Node) -> Effect {
             pod(template, "spec.template.spec", &mut ignored);
         }
     }
+    if let Some((_, fields)) = TOPS.iter().find(|(kind, _)| *kind == info.kind) {
+        unread(node, "", fields, &mut ignored);
+    }
     Effect { simulated: true, ignored: ignored.into_iter().collect() }
 }
 
 fn pod(spec: &Node, path: &str, ignored: &mut BTreeSet<String>) {
-    unread(spec, path, POD, ignored);
+    for entry in spec.entries().iter().filter(|entry| !POD.contains(&&*entry.key)) {
+        if &*entry.key != "volumes" && !entry.value.is_null() {
+            ignored.insert(join_key(path, &entry.key));
+        }
+    }
+    let single = path == "spec";
+    for volume in spec.get("volumes").map(Node::items).unwrap_or_default() {
+        let read = |key: &str| VOLUMES.contains(&key) || (single && key == "ephemeral");
+        if !volume.entries().iter().any(|entry| read(&entry.key)) {
+            ignored.insert(join_key(path, "volumes"));
+        }
+    }
     for list in ["containers", "initContainers"] {
         for container in spec.get(list).map(Node::items).unwrap_or_default() {
             unread(container, &format!("{path}.{list}[]"), CONTAINER, ignored);

@@ -48,6 +48,11 @@ pub(super) fn check_object(
         },
         Object::Service(o) => check_service(o, &spec, rules, found),
         Object::Node(o) => check_node(o, at, rules, found),
+        Object::StorageClass(o) => {
+            let modes = ["Immediate", "WaitForFirstConsumer"];
+            let mode = o.volume_binding_mode.as_deref().unwrap_or("Immediate");
+            check_word(mode, &modes, &at.key("volumeBindingMode"), rules, found);
+        }
         Object::PodDisruptionBudget(o) => {
             if let Some(selector) = o.spec.as_ref().and_then(|s| s.selector.as_ref()) {
                 check_label_selector(selector, &spec.key("selector"), rules, found);

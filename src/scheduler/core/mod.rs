@@ -20,7 +20,8 @@ use crate::model::{Model, NodeId, PodId, TemplateId};
 use crate::scheduling::preemption::DisruptionBudget;
 use crate::scheduling::{
     ClusterEvent, Decision, Explanation, Framework, Incoming, NodeAspect, Nominator, Outcome,
-    PluginId, PluginSet, PostFilter, Query, Snapshot, TieBreak, WakeSet, plugins,
+    PluginId, PluginSet, PostFilter, Query, Snapshot, StorageState, TieBreak, VolumeRef, WakeSet,
+    place_of, plugins,
 };
 use preemption::Evictions;
 pub use preemption::Failure;
@@ -252,6 +253,48 @@ impl SchedulerCore {
         }
     }
 
+    /// The volumes of a pod that is on its way to a node are bound and made, at once.
+    ///
+    /// Fidelity: the PV controller and the provisioner answer without delay, so PreBind never waits.
+    pub fn bind_volumes(&mut self, model: &Model, now: SimTime, popped: &Popped, node: NodeId) {
+        for event in self.take_volumes(model, popped.template, node) {
+            self.publish(model, now, &event, None);
+        }
+    }
+
+    /// Binds and makes the volumes of a class of pods for a node; tells what changed.
+    fn take_volumes(
+        &mut self,
+        model: &Model,
+        template: TemplateId,
+        node: NodeId,
+    ) -> Vec<ClusterEvent> {
+        let mut events = Vec::new();
+        let Some(profile) = self.profile_of[template] else { return events };
+        let volumes = self.frameworks[profile].reserve((model, &self.snapshot), template, node);
+        if volumes.is_empty() {
+            return events;
+        }
+        let place = place_of(model, &self.snapshot.spec(model, node).labels);
+        let storage = self.snapshot.storage_mut();
+        for (claim, volume) in volumes.bindings {
+            storage.bind(claim, volume);
+            events.push(ClusterEvent::VolumeUpdate { volume: VolumeRef::Declared(volume) });
+            events.push(ClusterEvent::ClaimUpdate { claim });
+        }
+        for claim in volumes.provisions {
+            storage.provision(claim, place);
+            events.push(ClusterEvent::VolumeAdd { volume: VolumeRef::Provisioned(claim) });
+            events.push(ClusterEvent::ClaimUpdate { claim });
+        }
+        events
+    }
+
+    /// Takes over claims and volumes as they are.
+    pub fn set_storage(&mut self, storage: StorageState) {
+        self.snapshot.set_storage(storage);
+    }
+
     /// A binding was accepted.
     pub fn bound(&mut self, pod: PodId) {
         if self.queue.get(pod).is_some_and(|entry| entry.place == Place::Binding) {
@@ -320,6 +363,7 @@ impl SchedulerCore {
     /// Puts a pod of a class onto a node, without the queue; it counts as bound.
     pub fn place(&mut self, model: &Model, pod: PodId, template: TemplateId, node: NodeId) {
         self.queue.remove(pod);
+        self.take_volumes(model, template, node);
         self.snapshot.add_pod(model, node, pod, template);
         let view = PodView { node: Some(node), ..PodView::new(template) };
         self.set_known(pod, Some(view));
