@@ -36,6 +36,8 @@ struct Kind {
     recognises: fn(&Value) -> bool,
     /// The family or topic of a line of the file with this stem.
     topic: fn(&Value, &str) -> String,
+    /// How many units a line records.
+    units: fn(&Value) -> usize,
     /// Replays a line; gives what wavetank decided, in the shape of `expected`.
     replay: fn(&Value, &str, &mut Tally) -> Result<Value, String>,
 }
@@ -92,8 +94,9 @@ impl Report {
 
 /// What came of one line.
 enum Replayed {
-    /// A case: its kind, topic and tally, and what was decided.
-    Case(&'static Kind, String, Box<Tally>, String),
+    /// A case: its kind, topic and tally, and what was decided, or why it was not replayed to its
+    /// end.
+    Case(&'static Kind, String, Box<Tally>, Result<String, Unreadable>),
     /// Of no kind, or not asked for.
     PassedOver,
     /// Not readable.
@@ -127,7 +130,10 @@ pub fn replay(paths: &[PathBuf], only: &[String]) -> Report {
             match line {
                 Replayed::Case(kind, topic, tally, decided) => {
                     report.group(kind, topic).agreement.add(*tally);
-                    report.decided.push(decided);
+                    match decided {
+                        Ok(decided) => report.decided.push(decided),
+                        Err(error) => report.unreadable.push(error),
+                    }
                 }
                 Replayed::PassedOver => {}
                 Replayed::Unreadable(error) => report.unreadable.push(error),
@@ -154,13 +160,15 @@ fn replay_line(
         return Replayed::PassedOver;
     }
     let mut tally = Tally::new(case_name(line));
-    match (kind.replay)(line, &topic, &mut tally) {
-        Ok(decided) => {
-            let decided = emitted(case_name(line), &topic, decided);
-            Replayed::Case(kind, topic, Box::new(tally), decided)
+    let decided = match (kind.replay)(line, &topic, &mut tally) {
+        Ok(decided) => Ok(emitted(case_name(line), &topic, decided)),
+        Err(message) => {
+            // What was not replayed was recorded all the same.
+            tally.fail((kind.units)(line), &message);
+            Err(Unreadable::case(path, number, message))
         }
-        Err(message) => Replayed::Unreadable(Unreadable::case(path, number, message)),
-    }
+    };
+    Replayed::Case(kind, topic, Box::new(tally), decided)
 }
 
 fn case_name(line: &Value) -> &str {

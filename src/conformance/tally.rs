@@ -111,6 +111,25 @@ impl Tally {
         self.agreement.units += units as u64;
     }
 
+    /// The case could not be replayed to its end: of its `units` those not counted so far do not
+    /// agree.
+    pub(super) fn fail(&mut self, units: usize, why: &str) {
+        let units = units as u64;
+        if units <= self.agreement.units {
+            return;
+        }
+        self.agreement.units = units;
+        if self.agreement.first.is_empty() {
+            self.agreement.first = vec![Difference {
+                case: self.case.clone(),
+                unit: "the case".to_owned(),
+                field: "replay".to_owned(),
+                ours: why.into(),
+                theirs: Value::Null,
+            }];
+        }
+    }
+
     fn compare(
         &mut self,
         unit: &str,

@@ -69,6 +69,28 @@ fn what_cannot_be_read_is_said_with_its_place() {
 }
 
 #[test]
+fn units_of_a_case_that_breaks_off_count_as_differing() {
+    let refused = concat!(
+        "{\"case\": {\"name\": \"a\", \"incoming\": [{}, {}, {}], ",
+        "\"config\": {\"profiles\": [{\"plugins\": {\"score\": {\"enabled\": [{\"name\": \"Nobody\"}]}}}]}}, ",
+        "\"expected\": {\"decisions\": [{}, {}, {}]}}\n"
+    );
+    // The second decision names a node that is not there; the first was compared already.
+    let halfway = concat!(
+        "{\"case\": {\"name\": \"b\", \"incoming\": [{}, {}, {}]}, ",
+        "\"expected\": {\"decisions\": [{}, {\"node\": 7}, {}]}}\n"
+    );
+    let timeline = "{\"case\": {\"timeline\": []}, \"expected\": {\"attempts\": [{}, {}]}}\n";
+    for (file, units) in [(refused, 3), (halfway, 3), (timeline, 2)] {
+        let report = replayed(&[("x.jsonl", file)], &[]);
+        assert_eq!(report.totals(), (units, 0), "{file}");
+        assert_eq!(report.unreadable.len(), 1, "{file}");
+        let [group] = &report.groups[..] else { panic!("{:?}", report.groups) };
+        assert!(!group.agreement.first.is_empty(), "{file}");
+    }
+}
+
+#[test]
 fn recorded_budget_statuses_agree() {
     let root = std::env::var_os("WAVETANK_SHARED")
         .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared"), PathBuf::from);

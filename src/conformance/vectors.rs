@@ -17,6 +17,7 @@ pub(super) const KIND: Kind = Kind {
     unit: "vector",
     recognises: |line| line["case"].is_string() && line.get("expected").is_some(),
     topic: |_, stem| stem.to_owned(),
+    units: |_| 1,
     replay: |line, topic, tally| {
         let Some((_, answer)) = TOPICS.iter().find(|(known, _)| *known == topic) else {
             tally.unsupported(1, "the topic is not supported yet");

@@ -167,6 +167,7 @@ fn template(workload: WorkloadId, namespace: NamespaceId, symbols: &Interner) ->
         spread: Vec::new(),
         pod_affinity: PodAffinity::default(),
         host_ports: Vec::new(),
+        image_volumes: Vec::new(),
         volumes: Vec::new(),
         restart_policy: RestartPolicy::Always,
         termination_grace: SimDuration::from_secs(30),

@@ -181,7 +181,8 @@ impl Toleration {
 pub struct NodeSelectorTerm {
     /// `matchExpressions`.
     pub expressions: Vec<Requirement>,
-    /// `matchFields` on `metadata.name`: (`In` = true / `NotIn` = false, node names).
+    /// `matchFields` on `metadata.name`: (`In` = true / `NotIn` = false, node names). Not exactly
+    /// one name does not parse in kube-scheduler: the term matches nothing.
     pub names: Vec<(bool, Vec<Symbol>)>,
 }
 
@@ -334,6 +335,8 @@ pub struct PodTemplate {
     pub pod_affinity: PodAffinity,
     /// Host ports of app containers and sidecars, sorted.
     pub host_ports: Vec<HostPort>,
+    /// Images that it mounts as volumes.
+    pub image_volumes: Vec<ImageId>,
     /// Volumes that matter to where the pod can go, in the pod's order.
     pub volumes: Vec<PodVolume>,
     /// Restart policy.

@@ -27,8 +27,8 @@ pub use operation::{Operation, OperationKind};
 pub use policy::{Expression, Formula, Policy, PolicySpec, SchedulerSource};
 pub use recovery::{CrashLoopBackOff, ProbeOverride, Recovery};
 pub use scheduler_config::{
-    EXTENSION_POINTS, PluginConfig, PluginRef, PluginSet, Plugins, Profile, SchedulerConfig,
-    is_scheduler_config,
+    EXTENSION_POINTS, INITIAL_BACKOFF_S, MAX_BACKOFF_S, PluginConfig, PluginRef, PluginSet,
+    Plugins, Profile, SchedulerConfig, is_scheduler_config,
 };
 
 use crate::base::diag::{Diagnostics, codes};

@@ -104,7 +104,7 @@ impl Placed<'_> {
             && terms.is_none_or(|terms| {
                 terms.iter().any(|term| {
                     let fields = term.names.iter().all(|(within, names)| {
-                        names.iter().any(|&name| symbols.resolve(name) == spec.name) == *within
+                        names.len() == 1 && (symbols.resolve(names[0]) == spec.name) == *within
                     });
                     let labels =
                         term.expressions.iter().all(|one| one.matches(&spec.labels, symbols));

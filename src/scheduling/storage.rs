@@ -198,12 +198,12 @@ impl StorageState {
 }
 
 /// Whether a volume's node affinity lets nodes with such labels use it. Nodes are known by their
-/// labels alone here: a name matches no term.
+/// labels alone here: what a term says of names is not looked at.
 fn reachable(model: &Model, volume: &VolumeSpec, labels: &Labels) -> bool {
     let matches = |term: &NodeSelectorTerm| {
         (!term.expressions.is_empty() || !term.names.is_empty())
             && term.expressions.iter().all(|r| r.matches(labels, &model.symbols))
-            && term.names.iter().all(|&(within, _)| !within)
+            && term.names.iter().all(|(_, names)| names.len() == 1)
     };
     volume.node_affinity.as_ref().is_none_or(|terms| terms.iter().any(matches))
 }

@@ -9,13 +9,14 @@ use crate::base::id::IdVec;
 use crate::base::map::{Interner, Symbol};
 use crate::base::time::{SimDuration, SimTime};
 use crate::model::{
-    AccessModes, AffinityTerm, BindingMode, Claim, ClaimId, ClaimSpec, ClassSpec, ControlPlane,
-    DeploymentStrategy, InclusionPolicy, LabelSelector, Labels, LeaderElection, Model,
-    NO_PROVISIONER, Named, Namespace, NamespaceId, NodeId, NodeSelectorTerm, NodeSpec, Operator,
-    PluginArgs, PodAffinity, PodId, PodTemplate, PodTemplateFlags, PodVolume, Pool, PoolId,
-    Profile, RecoveryPolicy, Requirement, Resources, RestartPolicy, SchedulerConfig, ScoreWeight,
-    SpreadConstraint, Start, Storage, StorageClassId, Taint, TaintEffect, TemplateId, Toleration,
-    TolerationOperator, VolumeId, VolumeSpec, Workload, WorkloadKind, Zone,
+    AccessModes, AffinityTerm, AppBehaviour, BindingMode, Claim, ClaimId, ClaimSpec, ClassSpec,
+    ContainerSpec, ControlPlane, DeploymentStrategy, ImageId, InclusionPolicy, LabelSelector,
+    Labels, LeaderElection, Model, NO_PROVISIONER, Named, Namespace, NamespaceId, NodeId,
+    NodeSelectorTerm, NodeSpec, Operator, PluginArgs, PodAffinity, PodId, PodTemplate,
+    PodTemplateFlags, PodVolume, Pool, PoolId, PreStop, Profile, PullPolicy, RecoveryPolicy,
+    Requirement, Resources, RestartPolicy, SchedulerConfig, ScoreWeight, SpreadConstraint, Start,
+    Storage, StorageClassId, Taint, TaintEffect, TemplateId, Toleration, TolerationOperator,
+    VolumeId, VolumeSpec, Workload, WorkloadKind, Zone,
 };
 use crate::rng::Distribution;
 
@@ -121,6 +122,7 @@ impl ModelBuilder {
             spread: Vec::new(),
             pod_affinity: PodAffinity::default(),
             host_ports: Vec::new(),
+            image_volumes: Vec::new(),
             volumes: Vec::new(),
             restart_policy: RestartPolicy::Always,
             termination_grace: SimDuration::from_secs(30),
@@ -367,6 +369,28 @@ fn control_plane() -> ControlPlane {
         pull_overhead_s: constant(0.5),
         pull_bytes_per_s: 50_000_000,
         lease_renew_interval: SimDuration::from_secs(10),
+    }
+}
+
+/// A container of an image, and nothing else.
+pub(crate) fn container(image: ImageId) -> ContainerSpec {
+    ContainerSpec {
+        name: "c".into(),
+        image,
+        pull_policy: PullPolicy::IfNotPresent,
+        sidecar: false,
+        memory_limit_bytes: None,
+        startup: None,
+        liveness: None,
+        readiness: None,
+        pre_stop: PreStop::None,
+        behaviour: AppBehaviour {
+            startup_s: Distribution::Constant(0.0),
+            shutdown_s: Distribution::Constant(0.0),
+            latency: SimDuration::ZERO,
+            checks_dependencies: true,
+            failures: Vec::new(),
+        },
     }
 }
 

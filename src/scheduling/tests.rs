@@ -174,9 +174,11 @@ fn node_affinity_selects_restricts_and_prefers() {
         [(20, in_a), (80, in_b)].map(|(weight, r)| Weighted { weight, term: term(vec![r]) });
     builder.spec(preferring).node_affinity_preferred.extend(weighted);
     let named = builder.template("named", (100, 0));
-    let names = vec![builder.symbol("n3"), builder.symbol("n9")];
-    let by_name = NodeSelectorTerm { expressions: Vec::new(), names: vec![(true, names)] };
-    builder.spec(named).node_affinity = Some(vec![by_name]);
+    let by_name = ["n3", "n9"].map(|name| NodeSelectorTerm {
+        expressions: Vec::new(),
+        names: vec![(true, vec![builder.symbol(name)])],
+    });
+    builder.spec(named).node_affinity = Some(by_name.to_vec());
     let nowhere = builder.template("nowhere", (100, 0));
     builder.spec(nowhere).node_affinity = Some(vec![NodeSelectorTerm::default()]);
     let full = builder.template("full", (2000, 0));

@@ -303,3 +303,22 @@ fn real_configurations_are_read_once_what_is_not_ours_is_skipped() {
     }
     assert!(read >= 5, "only {read} configurations were read");
 }
+
+#[test]
+fn pods_that_no_profile_serves_are_named() {
+    let dir = tempfile::tempdir().unwrap();
+    let policy = "apiVersion: wavetank/v1\nkind: Policy\nmetadata: {name: other}\n\
+                  spec: {scheduler: {profiles: [{schedulerName: other}]}}\n";
+    std::fs::write(dir.path().join("other.yaml"), policy).unwrap();
+    let scenario = root().join("scenarios/placement.yaml");
+    let output =
+        wavetank(dir.path(), &[], &["run", scenario.to_str().unwrap(), "--policy", "other.yaml"]);
+    let text = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(0), "{text}");
+    assert_eq!(text.matches("warning[N005]").count(), 1, "{text}");
+    assert!(
+        text.contains("ask for the scheduler \"default-scheduler\"")
+            && text.contains("there is other"),
+        "{text}"
+    );
+}

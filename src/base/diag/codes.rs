@@ -59,4 +59,5 @@ codes! {
     OLD_API_VERSION = "N002", "An old apiVersion, read as its successor of the same shape.";
     NO_EFFECT = "N003", "A setting that has no effect in a simulation.";
     SKIPPED_PLUGIN = "N004", "A plugin or extender that is skipped because that was asked for.";
+    UNSERVED_POD = "N005", "Pods that ask for a scheduler of which the policy has no profile.";
 }

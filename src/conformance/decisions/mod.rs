@@ -22,6 +22,7 @@ pub(super) const KIND: Kind = Kind {
     unit: "decision",
     recognises: |line| line["case"]["incoming"].is_array(),
     topic: |line, stem| line["case"]["family"].as_str().unwrap_or(stem).to_owned(),
+    units: |line| line["expected"]["decisions"].as_array().map_or(0, Vec::len),
     replay: |line, _topic, tally| replay_case(line, tally),
 };
 

@@ -21,6 +21,7 @@ pub(super) const KIND: Kind = Kind {
     unit: "attempt",
     recognises: |line| line["case"]["timeline"].is_array(),
     topic: |line, stem| line["case"]["family"].as_str().unwrap_or(stem).to_owned(),
+    units: |line| line["expected"]["attempts"].as_array().map_or(0, Vec::len),
     replay: |line, _topic, tally| replay_case(line, tally),
 };
 

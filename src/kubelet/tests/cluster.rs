@@ -90,6 +90,7 @@ pub(super) fn template(containers: Vec<ContainerSpec>) -> PodTemplate {
         spread: Vec::new(),
         pod_affinity: PodAffinity::default(),
         host_ports: Vec::new(),
+        image_volumes: Vec::new(),
         volumes: Vec::new(),
         restart_policy: RestartPolicy::Always,
         termination_grace: secs(30),

@@ -56,6 +56,7 @@ fn template(workload: WorkloadId, requests: Resources) -> PodTemplate {
         spread: vec![],
         pod_affinity: PodAffinity::default(),
         host_ports: vec![],
+        image_volumes: vec![],
         volumes: vec![],
         restart_policy: RestartPolicy::Always,
         termination_grace: SimDuration::from_secs(30),

@@ -28,13 +28,17 @@ use self::nodes::{Machines, Place};
 use self::storage::Admission;
 use self::symbols::Symbols;
 use self::workloads::Collected;
-use crate::base::diag::{Diagnostic, Diagnostics, FileId, codes};
+use crate::base::diag::{Diagnostic, Diagnostics, FileId, Severity, codes};
 use crate::base::id::IdVec;
 use crate::base::time::SimTime;
-use crate::model::{Budget, BudgetId, Model, Pool, PoolId, Service, ServiceId, Start};
+use crate::model::{
+    Budget, BudgetId, Model, Pool, PoolId, SchedulerConfig, Service, ServiceId, Start,
+};
 use crate::rng::Distribution;
 use crate::scenario::file::{LoadedPolicy, LoadedScenario};
 use crate::scenario::manifest::{Manifest, Object, Origin, PODS_MAX};
+use crate::scenario::node::short;
+use crate::scenario::read::Located;
 use crate::scenario::spec::{self, NODES_MAX};
 
 /// Seed of scenarios that name none.
@@ -91,6 +95,9 @@ pub fn compile(
     if found.error_count() > before {
         return None;
     }
+    if let Some(scheduler) = &scheduler {
+        unserved(loaded, &collected, (&policy.policy.metadata.name, scheduler), found);
+    }
     let storage = symbols.take_storage(Admission::Due);
     let model = Model {
         storage,
@@ -124,7 +131,7 @@ pub fn compile(
         faults,
         operations,
         control_plane: control_plane::compile(spec.control_plane.as_ref()),
-        scheduler: crate::model::SchedulerConfig { expressions, ..scheduler? },
+        scheduler: SchedulerConfig { expressions, ..scheduler? },
         recovery: overlay::recovery(policy.policy.spec.recovery.as_ref()),
     };
     expressions::try_out(&model, &policy.policy.spec.expressions, found);
@@ -202,6 +209,43 @@ fn csi_nodes(
                 found.push(refuse(manifest, "metadata.name", message, help));
             }
         }
+    }
+}
+
+/// Says which workloads ask for a scheduler that the policy does not have: as in a real cluster
+/// without it, their pods stay pending.
+fn unserved(
+    loaded: &LoadedScenario,
+    collected: &Collected,
+    (policy, scheduler): (&Located<String>, &SchedulerConfig),
+    found: &mut Diagnostics,
+) {
+    if scheduler.profiles.iter().any(|profile| profile.scheduler_name.is_empty()) {
+        // That is an error of its own.
+        return;
+    }
+    let served = |name: &str| scheduler.profiles.iter().any(|p| p.scheduler_name == name);
+    let mut waiting: Vec<(&str, &str)> = Vec::new();
+    for workload in collected.workloads.values() {
+        let asked = collected.templates[workload.template].scheduler_name.as_str();
+        if !served(asked) && !waiting.iter().any(|(_, known)| *known == asked) {
+            waiting.push((&workload.name, asked));
+        }
+    }
+    let span = loaded.scenario.metadata.name.span;
+    for (workload, asked) in waiting {
+        let message = format!(
+            "the pods of {} ask for the scheduler \"{}\", of which policy {} has no profile: they \
+             stay pending",
+            short(workload),
+            short(asked),
+            short(policy)
+        );
+        let names = scheduler.profiles.iter().map(|profile| profile.scheduler_name.as_str());
+        let names: Vec<&str> = names.collect();
+        let help = format!("add a profile with that schedulerName; there is {}", names.join(", "));
+        let finding = Diagnostic::new(Severity::Warning, codes::UNSERVED_POD, Some(span), message);
+        found.push(finding.at("spec.workloads").help(help));
     }
 }
 

@@ -13,10 +13,10 @@ use super::storage::Admission;
 use super::symbols::Symbols;
 use crate::base::time::SimDuration;
 use crate::model::{
-    AffinityTerm, AppBehaviour, ContainerSpec, HostPort, InclusionPolicy, NamespaceId, Operator,
-    PodAffinity, PodTemplate, PodTemplateFlags, PodVolume, PreStop, ProbeHandler, ProbeSpec,
-    Protocol, PullPolicy, Requirement, RestartPolicy, SpreadConstraint, Taint, TaintEffect,
-    Toleration, TolerationOperator, Weighted, WorkloadId,
+    AffinityTerm, AppBehaviour, ContainerSpec, HostPort, ImageId, InclusionPolicy, NamespaceId,
+    Operator, PodAffinity, PodTemplate, PodTemplateFlags, PodVolume, PreStop, ProbeHandler,
+    ProbeSpec, Protocol, PullPolicy, Requirement, RestartPolicy, SpreadConstraint, Taint,
+    TaintEffect, Toleration, TolerationOperator, Weighted, WorkloadId,
 };
 
 /// A hundred years, beyond which seconds of the API need not be told apart.
@@ -127,6 +127,7 @@ pub(super) fn compile(
             .collect(),
         pod_affinity: pod_affinity(symbols, affinity, identity.namespace),
         host_ports: host_ports(symbols, spec),
+        image_volumes: image_volumes(symbols, spec),
         volumes: volumes(symbols, identity, metadata, spec, around.admission()),
         restart_policy: restart_policy(spec),
         termination_grace: grace,
@@ -339,6 +340,8 @@ pub(super) fn spread_constraint(
     // matchLabelKeys: the pod's own values of these keys join the selector.
     for key in constraint.match_label_keys.iter().flatten() {
         if let Some(value) = metadata.labels.as_ref().and_then(|labels| labels.get(key)) {
+            // Kubernetes adds an absent selector's requirements, which are none, to these.
+            selector.nothing = false;
             let (key, value) = (symbols.intern(key), symbols.intern(value));
             selector.requirements.push(Requirement {
                 key,
@@ -402,6 +405,13 @@ fn effect(name: &str) -> Option<TaintEffect> {
     }
 }
 
+/// The images that a pod mounts as volumes.
+fn image_volumes(symbols: &mut Symbols, spec: &PodSpec) -> Vec<ImageId> {
+    let sources = spec.volumes.iter().flatten().filter_map(|volume| volume.image.as_ref());
+    let named = sources.filter_map(|source| source.reference.as_deref());
+    named.map(|name| symbols.image(name)).collect()
+}
+
 /// Host ports of app containers and sidecars; ordinary init containers' do not count.
 fn host_ports(symbols: &mut Symbols, spec: &PodSpec) -> Vec<HostPort> {
     let sidecars = spec
@@ -426,4 +436,27 @@ fn host_ports(symbols: &mut Symbols, spec: &PodSpec) -> Vec<HostPort> {
     ports.sort_unstable();
     ports.dedup();
     ports
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn match_label_keys_stand_alone_without_a_selector() {
+        let labels = [("app", "web"), ("tier", "a")].map(|(k, v)| (k.to_owned(), v.to_owned()));
+        let metadata = ObjectMeta { labels: Some(labels.into()), ..ObjectMeta::default() };
+        let mut symbols = Symbols::default();
+        let web = symbols.labels(metadata.labels.as_ref());
+        let other = symbols.labels(Some(&[("app".to_owned(), "api".to_owned())].into()));
+        let mut selects = |keys: &[&str]| {
+            let keys = keys.iter().map(|&key| key.to_owned()).collect();
+            let constraint =
+                TopologySpreadConstraint { match_label_keys: Some(keys), ..Default::default() };
+            let selector = spread_constraint(&mut symbols, &constraint, &metadata).selector;
+            [&web, &other].map(|labels| selector.matches(labels, &symbols.interner))
+        };
+        assert_eq!(selects(&["app", "absent"]), [true, false]);
+        assert_eq!(selects(&["absent"]), [false, false], "an absent selector selects nothing");
+    }
 }

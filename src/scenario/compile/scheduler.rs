@@ -10,8 +10,10 @@ use crate::model::{
     FitStrategy, PluginArgs, Profile, ResourceWeight, SchedulerConfig, ShapePoint, SpreadDefaults,
     Weighted,
 };
+use crate::scenario::manifest::{Cursor, check_default_constraint, check_node_affinity};
 use crate::scenario::node::{Node, Step, short};
-use crate::scenario::read::{Fields, Located, Read, record};
+use crate::scenario::read::{Fields, Located, Read, record, word};
+use crate::scenario::source::Rules;
 use crate::scenario::spec::{self, PluginConfig, PluginSet};
 use crate::scheduling::config::{
     RawPoint, RawProfile, default_args, default_profile, merge_profile,
@@ -21,10 +23,6 @@ use crate::scheduling::{Point, plugins};
 /// How what cannot be simulated can be passed over.
 const SKIP: &str = "skip it by skipUnknownPlugins: true in the policy's spec, or by \
                     --skip-unknown-plugins";
-/// `podInitialBackoffSeconds` where none is given.
-const INITIAL_BACKOFF_S: u32 = 1;
-/// `podMaxBackoffSeconds` where none is given.
-const MAX_BACKOFF_S: u32 = 10;
 /// Client rate and burst of kube-scheduler.
 const CLIENT: (u32, u32) = (50, 100);
 /// Weight of a resource that is named without one.
@@ -39,8 +37,8 @@ pub(super) fn compile(
     let mut out = SchedulerConfig {
         profiles: vec![default_profile()],
         expressions: Vec::new(),
-        pod_initial_backoff: SimDuration::from_secs(u64::from(INITIAL_BACKOFF_S)),
-        pod_max_backoff: SimDuration::from_secs(u64::from(MAX_BACKOFF_S)),
+        pod_initial_backoff: SimDuration::from_secs(u64::from(spec::INITIAL_BACKOFF_S)),
+        pod_max_backoff: SimDuration::from_secs(u64::from(spec::MAX_BACKOFF_S)),
         qps: CLIENT.0,
         burst: CLIENT.1,
         tie_seed: Some(0),
@@ -49,8 +47,8 @@ pub(super) fn compile(
     let seconds = |value: &Option<Located<u32>>, default| {
         SimDuration::from_secs(u64::from(value.as_ref().map_or(default, |v| v.value)))
     };
-    out.pod_initial_backoff = seconds(&config.pod_initial_backoff_seconds, INITIAL_BACKOFF_S);
-    out.pod_max_backoff = seconds(&config.pod_max_backoff_seconds, MAX_BACKOFF_S);
+    out.pod_initial_backoff = seconds(&config.pod_initial_backoff_seconds, spec::INITIAL_BACKOFF_S);
+    out.pod_max_backoff = seconds(&config.pod_max_backoff_seconds, spec::MAX_BACKOFF_S);
     if let Some(connection) = &config.client_connection {
         (out.qps, out.burst) = client(connection, found);
     }
@@ -301,17 +299,7 @@ fn read_arguments(
             let list = fields.defaulted::<Vec<ResourceSpec>>("resources")?;
             PluginArgs::WeightedResources { resources: weights(&list, resources) }
         }
-        PluginArgs::PodTopologySpread { .. } => {
-            let defaulting = fields.optional::<String>("defaultingType")?;
-            let list = fields.defaulted::<Vec<Constraint>>("defaultConstraints")?;
-            let metadata = Default::default();
-            let list = list.iter().map(|c| pods::spread_constraint(symbols, &c.0, &metadata));
-            let defaults = match defaulting.as_deref() {
-                Some("List") => SpreadDefaults::List(list.collect()),
-                _ => SpreadDefaults::System,
-            };
-            PluginArgs::PodTopologySpread { defaults }
-        }
+        PluginArgs::PodTopologySpread { .. } => spread_defaults(fields, symbols)?,
         PluginArgs::NodeAffinity { .. } => {
             let added = fields.optional::<Added>("addedAffinity")?;
             added_affinity(added.as_ref(), symbols)
@@ -338,6 +326,28 @@ fn read_arguments(
             }
         }
     })
+}
+
+/// Arguments of PodTopologySpread.
+fn spread_defaults(fields: &mut Fields<'_>, symbols: &mut Symbols) -> Option<PluginArgs> {
+    let defaulting = fields.optional::<Defaulting>("defaultingType")?;
+    let given = fields.raw("defaultConstraints");
+    let list = fields.defaulted::<Vec<Constraint>>("defaultConstraints")?;
+    let metadata = Default::default();
+    let list = list.iter().map(|c| pods::spread_constraint(symbols, &c.0, &metadata));
+    let defaults = match defaulting.unwrap_or(Defaulting::System) {
+        Defaulting::List => SpreadDefaults::List(list.collect()),
+        Defaulting::System => {
+            if let Some(given) = given.filter(|_| list.len() > 0) {
+                let message = "with defaultingType System the constraints are Kubernetes' own";
+                let help = "write defaultingType: List, or remove defaultConstraints";
+                let finding = Diagnostic::error(codes::CONFLICT, given.span, message);
+                fields.found().push(finding.at("defaultConstraints").help(help));
+            }
+            SpreadDefaults::System
+        }
+    };
+    Some(PluginArgs::PodTopologySpread { defaults })
 }
 
 fn fit(
@@ -387,13 +397,30 @@ fn weights(list: &[ResourceSpec], defaults: Vec<ResourceWeight>) -> Vec<Resource
         .collect()
 }
 
+/// `defaultingType`.
+#[derive(Clone, Copy)]
+enum Defaulting {
+    System,
+    List,
+}
+
+impl Read for Defaulting {
+    fn read(node: &Node, path: &str, found: &mut Diagnostics) -> Option<Self> {
+        let words = [("System", Self::System), ("List", Self::List)];
+        word(node, path, ("defaultingType", &words), found)
+    }
+}
+
 /// A default constraint of PodTopologySpread.
 struct Constraint(TopologySpreadConstraint);
 
 impl Read for Constraint {
     fn read(node: &Node, path: &str, found: &mut Diagnostics) -> Option<Self> {
-        let rules = crate::scenario::source::Rules::Strict;
-        crate::scenario::de::read(node, path, rules, found).map(Self)
+        let rules = Rules::Strict;
+        let constraint = crate::scenario::de::read(node, path, rules, found)?;
+        let before = found.error_count();
+        check_default_constraint(&constraint, &Cursor::root(node, path), found);
+        (found.error_count() == before).then_some(Self(constraint))
     }
 }
 
@@ -402,8 +429,9 @@ struct Added(NodeAffinity);
 
 impl Read for Added {
     fn read(node: &Node, path: &str, found: &mut Diagnostics) -> Option<Self> {
-        let rules = crate::scenario::source::Rules::Strict;
-        crate::scenario::de::read(node, path, rules, found).map(Self)
+        let added = crate::scenario::de::read(node, path, Rules::Strict, found)?;
+        check_node_affinity(&added, &Cursor::root(node, path), Rules::Strict, found);
+        Some(Self(added))
     }
 }
 

@@ -13,7 +13,7 @@ use crate::model::{
     Image, ImageId, LabelSelector, Labels, Namespace, NamespaceId, NodeSelectorTerm, Operator,
     Requirement, ResourceId, Resources,
 };
-use crate::scenario::manifest::is_label_value;
+use crate::scenario::manifest::{is_label_key, is_label_value};
 
 /// Larger amounts are cut to this, so that sums of them stay numbers; no node may have as much
 /// (`manifest::check_node`), so what asks for it fits nowhere either way.
@@ -157,7 +157,10 @@ impl Symbols {
             .flatten()
             .map(|field| {
                 let values = field.values.as_deref().unwrap_or_default();
-                (field.operator == "In", values.iter().map(|v| self.intern(v)).collect())
+                let known = field.key == "metadata.name"
+                    && matches!(field.operator.as_str(), "In" | "NotIn");
+                let values = if known { values } else { &[] };
+                (field.operator == "In" && known, values.iter().map(|v| self.intern(v)).collect())
             })
             .collect();
         NodeSelectorTerm { expressions, names }
@@ -169,13 +172,14 @@ impl Symbols {
     }
 
     /// A requirement as kube-scheduler parses it: the number of values must be the operator's, and
-    /// every value a label value. One that does not parse is [`Operator::Invalid`].
+    /// the key and every value those of a label. One that does not parse is [`Operator::Invalid`].
     fn requirement(&mut self, key: &str, operator: &str, values: &[String]) -> Requirement {
         let bound = || match values {
             [bound] => bound.parse().ok(),
             _ => None,
         };
         let operator = match operator {
+            _ if !is_label_key(key) => Operator::Invalid,
             _ if !values.iter().all(|value| is_label_value(value)) => Operator::Invalid,
             "In" if !values.is_empty() => Operator::In,
             "NotIn" if !values.is_empty() => Operator::NotIn,
@@ -200,4 +204,46 @@ fn is_scalar(name: &str) -> bool {
         || name.starts_with("attachable-volumes-")
         || (name.contains('/')
             && (name.contains("kubernetes.io/") || !name.starts_with("requests.")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn requirements_are_parsed_as_kube_scheduler_does() {
+        let mut symbols = Symbols::default();
+        let mut operator = |key: &str, operator: &str, values: &[&str]| {
+            let values: Vec<String> = values.iter().map(|&value| value.to_owned()).collect();
+            symbols.requirement(key, operator, &values).operator
+        };
+        assert_eq!(operator("a.b/c", "In", &["x", ""]), Operator::In);
+        assert_eq!(operator("c", "Gt", &["07"]), Operator::Gt(7));
+        for (key, word, values) in [
+            ("c", "Gt", &["-3"][..]),
+            ("c", "Lt", &["1", "2"]),
+            ("c", "In", &[]),
+            ("c", "Exists", &["x"]),
+            ("", "Exists", &[]),
+            ("a b", "In", &["x"]),
+            ("A_b/c", "DoesNotExist", &[]),
+        ] {
+            assert_eq!(operator(key, word, values), Operator::Invalid, "{key} {word} {values:?}");
+        }
+    }
+
+    #[test]
+    fn requirements_on_fields_take_one_name() {
+        let term = serde_json::json!({"matchFields": [
+            {"key": "metadata.name", "operator": "In", "values": ["a"]},
+            {"key": "metadata.name", "operator": "NotIn", "values": ["b"]},
+            {"key": "metadata.name", "operator": "Exists"},
+            {"key": "metadata.uid", "operator": "In", "values": ["a"]},
+        ]});
+        let mut symbols = Symbols::default();
+        let term = symbols.node_term(&serde_json::from_value(term).unwrap());
+        let [a, b] = ["a", "b"].map(|name| symbols.intern(name));
+        let none = (false, Vec::new());
+        assert_eq!(term.names, [(true, vec![a]), (false, vec![b]), none.clone(), none]);
+    }
 }

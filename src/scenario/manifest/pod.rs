@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use k8s_openapi::api::core::v1::{
-    Affinity, Container, NodeSelectorTerm, PodSpec, PodTemplateSpec, Probe, ResourceRequirements,
-    TopologySpreadConstraint,
+    Affinity, Container, NodeAffinity, NodeSelectorTerm, PodSpec, PodTemplateSpec, Probe,
+    ResourceRequirements, TopologySpreadConstraint,
 };
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
@@ -318,6 +318,17 @@ pub(super) fn check_resource_name(
     found.push(at.finding(rules, codes::UNKNOWN_RESOURCE, message).help(help));
 }
 
+/// Checks a constraint that a scheduler gives to pods without their own; its selector is not its
+/// own either.
+pub fn check_default_constraint(
+    constraint: &TopologySpreadConstraint,
+    at: &Cursor<'_>,
+    found: &mut Diagnostics,
+) {
+    let own = TopologySpreadConstraint { match_label_keys: None, ..constraint.clone() };
+    check_constraint(&own, at, Rules::Strict, found);
+}
+
 fn check_constraint(
     constraint: &TopologySpreadConstraint,
     at: &Cursor<'_>,
@@ -349,6 +360,11 @@ fn check_constraint(
             problem("minDomains", message, "remove minDomains");
         }
     }
+    let keys = constraint.match_label_keys.as_ref().is_some_and(|keys| !keys.is_empty());
+    if keys && constraint.label_selector.is_none() {
+        let message = "matchLabelKeys needs a labelSelector".to_owned();
+        problem("matchLabelKeys", message, "add a labelSelector, or remove matchLabelKeys");
+    }
     for (field, policy) in [
         ("nodeAffinityPolicy", &constraint.node_affinity_policy),
         ("nodeTaintsPolicy", &constraint.node_taints_policy),
@@ -363,24 +379,34 @@ fn check_constraint(
     }
 }
 
+const REQUIRED: &str = "requiredDuringSchedulingIgnoredDuringExecution";
+const PREFERRED: &str = "preferredDuringSchedulingIgnoredDuringExecution";
+
+/// Checks node affinity: a pod's own, or one that a scheduler adds to all of its pods.
+pub fn check_node_affinity(
+    node: &NodeAffinity,
+    at: &Cursor<'_>,
+    rules: Rules,
+    found: &mut Diagnostics,
+) {
+    let required = &node.required_during_scheduling_ignored_during_execution;
+    if let Some(required) = required {
+        let at = at.keys(&[REQUIRED, "nodeSelectorTerms"]);
+        for (index, term) in required.node_selector_terms.iter().enumerate() {
+            check_node_term(term, &at.index(index), rules, found);
+        }
+    }
+    let preferred = &node.preferred_during_scheduling_ignored_during_execution;
+    for (index, term) in preferred.iter().flatten().enumerate() {
+        let at = at.key(PREFERRED).index(index);
+        check_weight(term.weight, &at, rules, found);
+        check_node_term(&term.preference, &at.key("preference"), rules, found);
+    }
+}
+
 fn check_affinity(affinity: &Affinity, at: &Cursor<'_>, rules: Rules, found: &mut Diagnostics) {
-    const REQUIRED: &str = "requiredDuringSchedulingIgnoredDuringExecution";
-    const PREFERRED: &str = "preferredDuringSchedulingIgnoredDuringExecution";
     if let Some(node) = &affinity.node_affinity {
-        let at = at.key("nodeAffinity");
-        let required = &node.required_during_scheduling_ignored_during_execution;
-        if let Some(required) = required {
-            let at = at.keys(&[REQUIRED, "nodeSelectorTerms"]);
-            for (index, term) in required.node_selector_terms.iter().enumerate() {
-                check_node_term(term, &at.index(index), rules, found);
-            }
-        }
-        let preferred = &node.preferred_during_scheduling_ignored_during_execution;
-        for (index, term) in preferred.iter().flatten().enumerate() {
-            let at = at.key(PREFERRED).index(index);
-            check_weight(term.weight, &at, rules, found);
-            check_node_term(&term.preference, &at.key("preference"), rules, found);
-        }
+        check_node_affinity(node, &at.key("nodeAffinity"), rules, found);
     }
     let pod = affinity.pod_affinity.as_ref().map(|a| {
         let required = a.required_during_scheduling_ignored_during_execution.as_deref();
@@ -436,5 +462,16 @@ fn check_node_term(
         let values = requirement.values.as_deref().unwrap_or_default();
         let operators = ["In", "NotIn", "Exists", "DoesNotExist", "Gt", "Lt"];
         check_requirement((&requirement.operator, values, &operators), &at, rules, found);
+    }
+    for (index, field) in term.match_fields.iter().flatten().enumerate() {
+        let at = at.key("matchFields").index(index);
+        check_word(&field.key, &["metadata.name"], &at.key("key"), rules, found);
+        check_word(&field.operator, &["In", "NotIn"], &at.key("operator"), rules, found);
+        if field.values.as_ref().is_none_or(|values| values.len() != 1) {
+            let message = "a requirement on a field takes exactly one value";
+            let help = "write one term for each of several names";
+            let at = at.key("values");
+            found.push(at.finding(rules, codes::BAD_SELECTOR, message).help(help));
+        }
     }
 }

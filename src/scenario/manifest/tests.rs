@@ -137,6 +137,21 @@ fn broken_objects_are_located_with_help() {
             pod("topologySpreadConstraints: [{maxSkew: 1, topologyKey: z, whenUnsatisfiable: DoNotSchedul}]"),
             "E051 6:79 spec.topologySpreadConstraints[0].whenUnsatisfiable".to_owned(),
         ),
+        (
+            "spread matchLabelKeys",
+            pod("topologySpreadConstraints: [{maxSkew: 1, topologyKey: z, whenUnsatisfiable: DoNotSchedule, matchLabelKeys: [a]}]"),
+            "E051 6:94 spec.topologySpreadConstraints[0].matchLabelKeys".to_owned(),
+        ),
+        (
+            "two names",
+            pod("affinity: {nodeAffinity: {requiredDuringSchedulingIgnoredDuringExecution: {nodeSelectorTerms: [{matchFields: [{key: metadata.name, operator: In, values: [a, b]}]}]}}}"),
+            "E041 6:148 spec.affinity.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms[0].matchFields[0].values".to_owned(),
+        ),
+        (
+            "another field",
+            pod("affinity: {nodeAffinity: {requiredDuringSchedulingIgnoredDuringExecution: {nodeSelectorTerms: [{matchFields: [{key: spec.x, operator: In, values: [a]}]}]}}}"),
+            "E023 6:119 spec.affinity.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms[0].matchFields[0].key".to_owned(),
+        ),
         ("toleration operator", pod("tolerations: [{operator: Exist}]"), "E023 6:28 spec.tolerations[0].operator".to_owned()),
         ("restart policy", pod("restartPolicy: Sometimes"), "E023 6:18 spec.restartPolicy".to_owned()),
         ("label value", pod("nodeSelector: {disk: \"a b\"}"), "E040 6:24 spec.nodeSelector.disk".to_owned()),

@@ -32,6 +32,11 @@ pub const EXTENSION_POINTS: &[&str] = &[
     "postBind",
 ];
 
+/// `podInitialBackoffSeconds` where none is given.
+pub const INITIAL_BACKOFF_S: u32 = 1;
+/// `podMaxBackoffSeconds` where none is given.
+pub const MAX_BACKOFF_S: u32 = 10;
+
 record! {
     /// The scheduler's configuration; what is absent is kube-scheduler's default.
     pub struct SchedulerConfig {
@@ -156,6 +161,7 @@ impl SchedulerConfig {
                 );
             }
         }
+        self.check_numbers(found);
         let of_profiles = self.profiles.iter().map(|p| &p.percentage_of_nodes_to_score);
         for share in of_profiles.chain([&self.percentage_of_nodes_to_score]).flatten() {
             if share.value > 100 {
@@ -170,6 +176,12 @@ impl SchedulerConfig {
         let mut names: Vec<(&str, crate::base::diag::Span)> = Vec::new();
         for profile in &self.profiles {
             let name = profile.scheduler_name.as_ref();
+            if let Some(name) = name.filter(|name| name.value.is_empty()) {
+                let message = "a profile's schedulerName is empty";
+                let help = "name the scheduler, or leave schedulerName out for default-scheduler";
+                let finding = Diagnostic::error(codes::BAD_NAME, name.span, message);
+                found.push(finding.at("profiles").help(help));
+            }
             let span = name.map_or(profile.span, |name| name.span);
             let name = name.map_or("default-scheduler", |name| name.value.as_str());
             if let Some((_, first)) = names.iter().find(|(other, _)| *other == name) {
@@ -182,6 +194,30 @@ impl SchedulerConfig {
                 );
             }
             names.push((name, span));
+        }
+    }
+
+    /// What kube-scheduler demands of numbers.
+    fn check_numbers(&self, found: &mut Diagnostics) {
+        let first = self.pod_initial_backoff_seconds.as_ref();
+        let longest = self.pod_max_backoff_seconds.as_ref();
+        let positive =
+            [("podInitialBackoffSeconds", first), ("parallelism", self.parallelism.as_ref())];
+        for (field, number) in positive {
+            if let Some(number) = number.filter(|number| number.value == 0) {
+                let message = format!("{field} is 0");
+                let finding = Diagnostic::error(codes::OUT_OF_RANGE, number.span, message);
+                found.push(finding.at(field).help("write 1 or more"));
+            }
+        }
+        let [from, to] = [(first, INITIAL_BACKOFF_S), (longest, MAX_BACKOFF_S)]
+            .map(|(given, default)| given.map_or(default, |given| given.value));
+        if let Some(given) = longest.or(first).filter(|_| to < from) {
+            let message = format!(
+                "podMaxBackoffSeconds, {to}, is less than podInitialBackoffSeconds, {from}"
+            );
+            let finding = Diagnostic::error(codes::OUT_OF_RANGE, given.span, message);
+            found.push(finding.at("podMaxBackoffSeconds").help(format!("write {from} or more")));
         }
     }
 }

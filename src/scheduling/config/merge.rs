@@ -121,6 +121,7 @@ pub fn merge_profile(raw: &RawProfile) -> Result<Profile, Vec<ConfigProblem>> {
         Point::ALL.into_iter().map(|point| point_list(point, raw, &multi)).collect();
     if problems.is_empty() {
         check_lists(&lists, &mut problems);
+        check_halves(&lists, &mut problems);
     }
     if !problems.is_empty() {
         return Err(problems);
@@ -272,6 +273,43 @@ fn check_name(name: &str, point: Option<Point>, path: String, problems: &mut Vec
             ConfigProblem::new(path, format!("plugin `{name}` is unknown"))
                 .with_help(unknown.help()),
         ),
+    }
+}
+
+/// Plugins that work alike whether their PreFilter or PreScore ran before or not.
+const INDEPENDENT: &[(Point, &str)] = &[
+    (Point::Filter, "NodeVolumeLimits"),
+    (Point::Score, "NodeAffinity"),
+    (Point::Score, "NodeResourcesFit"),
+    (Point::Score, "NodeResourcesBalancedAllocation"),
+    (Point::Score, "VolumeBinding"),
+];
+
+/// A plugin whose first half is disabled finds nothing prepared: kube-scheduler then fails every
+/// pod that comes this far.
+///
+/// Fidelity: NodeAffinity and VolumeZone would filter all the same, more slowly.
+fn check_halves(lists: &[Vec<String>], problems: &mut Vec<ConfigProblem>) {
+    for (first, second) in [(Point::PreFilter, Point::Filter), (Point::PreScore, Point::Score)] {
+        let prepared = &lists[first as usize];
+        for name in &lists[second as usize] {
+            if !implements(name, first)
+                || prepared.contains(name)
+                || INDEPENDENT.contains(&(second, name))
+            {
+                continue;
+            }
+            let (first, second) = (first.name(), second.name());
+            problems.push(
+                ConfigProblem::new(
+                    format!("plugins.{first}"),
+                    format!(
+                        "`{name}` is enabled at {second} and not at {first}, where it prepares"
+                    ),
+                )
+                .with_help(format!("enable it at {first} too, or disable it at {second}")),
+            );
+        }
     }
 }
 

@@ -2,13 +2,14 @@
 //! alike, to the number of nodes looked at, and every placement must keep the rules.
 
 use crate::model::{
-    AccessModes, AffinityTerm, BindingMode, ClaimId, Disk, Expression, HostPort, InclusionPolicy,
-    LabelSelector, NO_PROVISIONER, NodeId, NodeSelectorTerm, PodId, PodVolume, Profile, Protocol,
-    Requirement, ScoreWeight, SpreadConstraint, TaintEffect, TemplateId, Weighted,
+    AccessModes, AffinityTerm, BindingMode, ClaimId, Disk, Expression, FitStrategy, HostPort,
+    Image, ImageId, InclusionPolicy, LabelSelector, NO_PROVISIONER, NodeId, NodeSelectorTerm,
+    PluginArgs, PodId, PodVolume, Profile, Protocol, Requirement, ResourceId, ResourceWeight,
+    ScoreWeight, ShapePoint, SpreadConstraint, TaintEffect, TemplateId, Weighted,
 };
 use crate::rng::Streams;
 use crate::scheduling::soundness::Placed;
-use crate::scheduling::testing::{Bench, GIB, HOSTNAME, ModelBuilder, ZONE};
+use crate::scheduling::testing::{Bench, GIB, HOSTNAME, ModelBuilder, ZONE, container};
 use crate::scheduling::{Evaluation, Framework, Provisioned, Query, TieBreak, config};
 
 /// SplitMix64, so that a history follows from one number.
@@ -150,7 +151,84 @@ fn template(builder: &mut ModelBuilder, dice: &mut Dice) -> TemplateId {
         let name = builder.symbol("n001");
         builder.spec(id).node_name = Some(name);
     }
+    if dice.one_in(8) {
+        let names = ["n000", "n002"].map(|name| builder.symbol(name));
+        let names = names[..dice.pick(&[1, 1, 2])].to_vec();
+        let term =
+            NodeSelectorTerm { expressions: Vec::new(), names: vec![(dice.one_in(2), names)] };
+        builder.spec(id).node_affinity.get_or_insert_default().push(term);
+    }
+    scalars_and_images(builder, dice, id);
     id
+}
+
+/// Scalar resources, by containers or by the pod as a whole, and images.
+fn scalars_and_images(builder: &mut ModelBuilder, dice: &mut Dice, id: TemplateId) {
+    let scalars: Vec<ResourceId> = builder.model.scalar_resources.ids().collect();
+    if dice.one_in(3) {
+        let scalar = dice.pick(&scalars);
+        let amount = i64::try_from(dice.below(3)).unwrap();
+        builder.spec(id).requests.set_scalar(scalar, amount);
+        builder.spec(id).score_scalars = dice.one_in(2).then(Vec::new);
+    }
+    let images: Vec<ImageId> = builder.model.images.ids().collect();
+    for _ in 0..dice.below(3) {
+        let image = dice.pick(&images);
+        builder.spec(id).containers.push(container(image));
+    }
+    if dice.one_in(4) {
+        let image = dice.pick(&images);
+        builder.spec(id).image_volumes.push(image);
+    }
+}
+
+/// What nodes have of scalar resources and images.
+fn offers(builder: &mut ModelBuilder, dice: &mut Dice) {
+    let scalars = ["example.com/gpu", "hugepages-2Mi"];
+    let scalars = scalars.map(|name| builder.model.scalar_resources.push(name.to_owned()));
+    let image = |name: &str| Image { name: name.to_owned(), size_bytes: 0 };
+    let images = ["a:v1", "b:v1", "c:v1"].map(|name| builder.model.images.push(image(name)));
+    let plain = dice.one_in(2);
+    for node in builder.model.nodes.values_mut().filter(|_| !plain) {
+        for scalar in scalars {
+            let amount = i64::try_from(dice.below(6)).unwrap();
+            node.allocatable.set_scalar(scalar, amount);
+        }
+        let size = |dice: &mut Dice| i64::try_from(dice.below(2000) << 20).unwrap();
+        for &image in &images {
+            if dice.one_in(2) {
+                node.images.push((image, size(dice)));
+            }
+        }
+    }
+}
+
+/// Scores that look at scalar resources.
+fn scored_scalars(profile: &mut Profile, dice: &mut Dice) {
+    if !dice.one_in(2) {
+        return;
+    }
+    let resources = ["cpu", "example.com/gpu", "hugepages-2Mi"];
+    let resources = resources.map(|name| ResourceWeight { name: name.to_owned(), weight: 1 });
+    let resources = resources.to_vec();
+    let shape = [(0, 10), (100, 1)];
+    let shape = shape.map(|(utilization, score)| ShapePoint { utilization, score });
+    let strategies = [
+        FitStrategy::LeastAllocated,
+        FitStrategy::MostAllocated,
+        FitStrategy::RequestedToCapacityRatio(shape.to_vec()),
+    ];
+    let at = usize::try_from(dice.below(3)).unwrap();
+    let fit = PluginArgs::NodeResourcesFit {
+        strategy: strategies[at].clone(),
+        resources: resources.clone(),
+        ignored_resources: Vec::new(),
+        ignored_groups: Vec::new(),
+    };
+    let balanced = PluginArgs::NodeResourcesBalancedAllocation { resources };
+    for (name, args) in [("NodeResourcesFit", fit), ("NodeResourcesBalancedAllocation", balanced)] {
+        profile.args.push((name.to_owned(), args));
+    }
 }
 
 /// Plugins of research added to the defaults, or in their place.
@@ -238,6 +316,7 @@ fn history(seed: u64, steps: u32) -> Result<u32, String> {
     let count = dice.pick(&[1, 3, 20, 70, 150, 260]);
     nodes(&mut builder, &mut dice, count);
     storage(&mut builder, &mut dice);
+    offers(&mut builder, &mut dice);
     let templates: Vec<_> =
         (0..dice.pick(&[1, 3, 8])).map(|_| template(&mut builder, &mut dice)).collect();
     if dice.one_in(2) {
@@ -254,6 +333,7 @@ fn history(seed: u64, steps: u32) -> Result<u32, String> {
     let mut profile = config::default_profile();
     profile.percentage_of_nodes_to_score = dice.pick(&[0, 30, 100]);
     research(&mut profile, &mut dice);
+    scored_scalars(&mut profile, &mut dice);
     expressions(&mut builder, &mut dice);
     let mut bench = Bench::with_profile(builder, &profile);
     let mut full = Framework::new(&bench.model, &profile);

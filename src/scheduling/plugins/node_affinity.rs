@@ -36,14 +36,17 @@ pub(super) const DEF: PluginDef = PluginDef {
     build: Some(|cx| Box::new(NodeAffinity::new(cx))),
 };
 
-/// Whether a node matches one term; an empty term matches nothing.
+/// Whether a node matches one term; an empty term matches nothing, and neither does one whose
+/// requirement on names has not exactly one: it does not parse in kube-scheduler.
 fn matches_term(model: &Model, node: &NodeSpec, term: &NodeSelectorTerm) -> bool {
     (!term.expressions.is_empty() || !term.names.is_empty())
         && term
             .expressions
             .iter()
             .all(|requirement| requirement.matches(&node.labels, &model.symbols))
-        && term.names.iter().all(|(within, names)| names.contains(&node.name_symbol) == *within)
+        && term.names.iter().all(|(within, names)| {
+            matches!(names.as_slice(), [name] if (*name == node.name_symbol) == *within)
+        })
 }
 
 fn matches_any(model: &Model, node: &NodeSpec, terms: &[NodeSelectorTerm]) -> bool {
@@ -226,6 +229,7 @@ impl Plugin for NodeAffinity {
     fn pre_score(&mut self, cx: &CycleCx<'_>, _feasible: &[NodeId]) -> PreScore {
         let invalid = |weighted: &Weighted<NodeSelectorTerm>| {
             weighted.term.expressions.iter().any(|r| r.operator == Operator::Invalid)
+                || weighted.term.names.iter().any(|(_, names)| names.len() != 1)
         };
         if self.preferred(cx.spec).any(invalid) {
             return PreScore::Error(
@@ -348,10 +352,12 @@ mod tests {
     fn names_in_every_term_leave_only_those_nodes() {
         // Names per term (none: a term on the label instead); of the nodes that are asked, who passes;
         // and the node taken, the first by name.
-        let table: [(&[Option<&[&str]>], &[bool], usize); 3] = [
-            (&[Some(&["n1", "n3"])], &[true, true], 1),
-            (&[Some(&["n3"]), Some(&["n2"])], &[true, true], 2),
-            (&[Some(&["n1"]), None], &[true, true, false, false], 0),
+        // Several names in one requirement do not parse: they restrict the search and match nothing.
+        let table: [(&[Option<&[&str]>], &[bool], Option<usize>); 4] = [
+            (&[Some(&["n1"]), Some(&["n3"])], &[true, true], Some(1)),
+            (&[Some(&["n3"]), Some(&["n2"])], &[true, true], Some(2)),
+            (&[Some(&["n1"]), None], &[true, true, false, false], Some(0)),
+            (&[Some(&["n1", "n3"])], &[false, false], None),
         ];
         for (terms, asked, taken) in table {
             let mut builder = sizes();
@@ -372,7 +378,7 @@ mod tests {
             let told = bench.verdicts(pod);
             let told: Vec<_> = told.iter().map(String::is_empty).collect();
             assert_eq!(told, asked);
-            assert_eq!(bench.decide(pod).node(), Some(NodeId::from_index(taken)));
+            assert_eq!(bench.decide(pod).node(), taken.map(NodeId::from_index));
         }
     }
 }

@@ -72,7 +72,7 @@ fn balance(shares: impl Iterator<Item = f64> + Clone) -> i64 {
 
 impl Plugin for NodeResourcesBalancedAllocation {
     fn alike(&self, cx: &CycleCx<'_>, other: &PodTemplate) -> bool {
-        cx.spec.requests == other.requests
+        cx.spec.on_node() == other.on_node()
     }
 
     fn pre_score(&mut self, cx: &CycleCx<'_>, _feasible: &[NodeId]) -> PreScore {

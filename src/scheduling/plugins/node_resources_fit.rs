@@ -208,6 +208,7 @@ impl Plugin for NodeResourcesFit {
         cx.spec.requests == other.requests
             && (cx.spec.score_cpu_milli, cx.spec.score_memory_bytes)
                 == (other.score_cpu_milli, other.score_memory_bytes)
+            && cx.spec.score_scalars == other.score_scalars
     }
 
     #[inline]
