@@ -49,9 +49,7 @@ fn is_dns_label(text: &str) -> bool {
 
 /// Checks a label or annotation key: an optional DNS prefix and `/`, then at most 63 characters.
 pub fn check_label_key(key: &str, at: &Cursor<'_>, rules: Rules, found: &mut Diagnostics) {
-    let (prefix, name) = key.split_once('/').map_or((None, key), |(p, n)| (Some(p), n));
-    let prefix_good = prefix.is_none_or(|p| p.len() <= 253 && p.split('.').all(is_dns_label));
-    if prefix_good && !name.is_empty() && is_qualified(name) {
+    if is_label_key(key) {
         return;
     }
     let message = format!("invalid label key \"{}\"", short(key));
@@ -71,6 +69,14 @@ pub fn check_label_value(value: &str, at: &Cursor<'_>, rules: Rules, found: &mut
         "a value has at most 63 letters, digits, '-', '_', '.', and starts and ends with a letter \
          or digit",
     ));
+}
+
+/// Whether a text may be the key of a label.
+#[must_use]
+pub fn is_label_key(key: &str) -> bool {
+    let (prefix, name) = key.split_once('/').map_or((None, key), |(p, n)| (Some(p), n));
+    let prefix_good = prefix.is_none_or(|p| p.len() <= 253 && p.split('.').all(is_dns_label));
+    prefix_good && is_qualified(name)
 }
 
 /// Whether a text may be the value of a label.
