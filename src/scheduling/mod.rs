@@ -54,5 +54,4 @@ pub use profile::{Evaluation, Framework, Query};
 pub use snapshot::{BoundPod, ClassCount, ImageSpread, NodeLoad, NodeRow, Snapshot};
 pub use storage::{
     ClaimState, PodVolumes, Provisioned, StorageState, VolumeConflicts, VolumeRef, VolumeState,
-    place_of,
 };

@@ -25,6 +25,10 @@ const EVENTS: &[(WakeSet, &str)] = &[
     (WakeSet::NODE_ALLOCATABLE, "NodeAllocatable"),
     (WakeSet::NODE_CONDITION, "NodeCondition"),
     (WakeSet::NODE_ANNOTATION, "NodeAnnotation"),
+    (WakeSet::CLAIM_ADD, "PersistentVolumeClaimAdd"),
+    (WakeSet::CLAIM_UPDATE, "PersistentVolumeClaimUpdate"),
+    (WakeSet::VOLUME_ADD, "PersistentVolumeAdd"),
+    (WakeSet::VOLUME_UPDATE, "PersistentVolumeUpdate"),
 ];
 
 /// Reasons for which plugins reject pods and nodes: plugin, whether evicting pods could help, text.
@@ -39,6 +43,53 @@ const REASONS: &[(&str, bool, &str)] = &[
     ("NodePorts", true, "node(s) didn't have free ports for the requested pod ports"),
     ("NodeResourcesFit", true, "Too many pods"),
     ("NodeResourcesFit", true, "Insufficient RESOURCE"),
+    ("VolumeRestrictions", false, "persistentvolumeclaim \"NAME\" not found"),
+    ("VolumeRestrictions", true, "node(s) had no available disk"),
+    (
+        "VolumeRestrictions",
+        true,
+        "node(s) unavailable due to PersistentVolumeClaim with ReadWriteOncePod access mode already \
+         in-use by another pod",
+    ),
+    (
+        "NodeVolumeLimits",
+        false,
+        "looking up PVC NAMESPACE/NAME: persistentvolumeclaim \"NAME\" not found",
+    ),
+    ("NodeVolumeLimits", true, "node(s) exceed max volume count"),
+    ("VolumeBinding", false, "persistentvolumeclaim \"NAME\" not found"),
+    (
+        "VolumeBinding",
+        false,
+        "waiting for ephemeral volume controller to create the persistentvolumeclaim \"NAME\"",
+    ),
+    (
+        "VolumeBinding",
+        false,
+        "PVC NAMESPACE/NAME was not created for pod NAMESPACE/POD (pod is not owner)",
+    ),
+    (
+        "VolumeBinding",
+        false,
+        "persistentvolumeclaim \"NAME\" bound to non-existent persistentvolume \"VOLUME\"",
+    ),
+    ("VolumeBinding", false, "persistentvolumeclaim \"NAME\" is being deleted"),
+    ("VolumeBinding", false, "pod has unbound immediate PersistentVolumeClaims"),
+    ("VolumeBinding", false, "node(s) didn't match PersistentVolume's node affinity"),
+    ("VolumeBinding", false, "node(s) didn't find available persistent volumes to bind"),
+    ("VolumeBinding", false, "node(s) did not have enough free storage"),
+    (
+        "VolumeBinding",
+        false,
+        "node(s) unavailable due to one or more pvc(s) bound to non-existent pv(s)",
+    ),
+    ("VolumeZone", false, "persistentvolumeclaim \"NAME\" not found"),
+    ("VolumeZone", false, "PersistentVolumeClaim had no pv name and storageClass name"),
+    ("VolumeZone", false, "PersistentVolume had no name"),
+    ("VolumeZone", false, "persistentvolume \"VOLUME\" not found"),
+    ("VolumeZone", false, "storageclass.storage.k8s.io \"CLASS\" not found"),
+    ("VolumeZone", false, "VolumeBindingMode not set for StorageClass \"CLASS\""),
+    ("VolumeZone", false, "node(s) had no available volume zone"),
     (
         "PodTopologySpread",
         false,

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use super::changes::{Change, ChangeLog};
 use super::node_tree::NodeTree;
-use super::storage::StorageState;
+use super::storage::{Provisioned, StorageState, place_of};
 use crate::base::id::{IdSet, IdVec};
 use crate::base::time::SimTime;
 use crate::model::{
@@ -217,6 +217,13 @@ impl Snapshot {
     /// time, so nobody has to be told.
     pub fn storage_mut(&mut self) -> &mut StorageState {
         &mut self.storage
+    }
+
+    /// The volume that is made for a pod of a node: it is reached from the node's zone, or from
+    /// everywhere if the node is in none.
+    #[must_use]
+    pub fn volume_made_for(&self, model: &Model, node: NodeId) -> Provisioned {
+        place_of(model, &self.spec(model, node).labels)
     }
 
     /// Takes over claims and volumes as they are.

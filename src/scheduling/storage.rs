@@ -231,7 +231,7 @@ fn places_of(model: &Model, allowed: &[TopologyTerm]) -> Vec<(Symbol, Symbol)> {
 
 /// Where a volume can be reached that is made for a node: in the node's zone, or everywhere.
 #[must_use]
-pub fn place_of(model: &Model, labels: &Labels) -> Provisioned {
+pub(super) fn place_of(model: &Model, labels: &Labels) -> Provisioned {
     let key = model.symbols.get(ZONE_LABEL);
     Provisioned { within: key.and_then(|key| Some((key, labels.get(key)?))) }
 }

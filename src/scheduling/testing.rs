@@ -2,7 +2,8 @@
 
 use super::preemption::DisruptionBudget;
 use super::{
-    Decision, Framework, Incoming, Nominator, PostFilter, Query, Snapshot, TieBreak, config,
+    Decision, Framework, Incoming, Nominator, PluginId, PostFilter, Query, Rejection, Snapshot,
+    TieBreak, config, reason_texts,
 };
 use crate::base::id::IdVec;
 use crate::base::map::{Interner, Symbol};
@@ -461,6 +462,39 @@ impl Bench {
         assert_eq!(decision.node(), None, "a node was found");
         let answer = self.post_filter(template, &decision, &[]);
         self.framework.message((&self.model, template), &decision, Some(&answer))
+    }
+
+    /// What every node says: the first rejecting plugin and its words, with `!` before it if no
+    /// eviction would help, or nothing. One entry if the pod is rejected before nodes are asked.
+    pub(crate) fn verdicts(&mut self, template: TemplateId) -> Vec<String> {
+        self.snapshot.refresh();
+        let (decision, nodes) = self.framework.explain(&Query {
+            model: &self.model,
+            snapshot: &self.snapshot,
+            template,
+            start: 0,
+            tie_break: TieBreak::LowestName,
+        });
+        let told = |(plugin, rejection): (PluginId, Rejection)| {
+            let words = reason_texts(&self.model, template, rejection.reason).join("; ");
+            let code = if rejection.unresolvable { "!" } else { "" };
+            format!("{code}{}: {words}", plugin.name())
+        };
+        if let Some(rejected) = decision.pre_filter {
+            return vec![told(rejected)];
+        }
+        nodes.iter().map(|node| node.rejected.map_or_else(String::new, told)).collect()
+    }
+
+    /// Whether each node passes one plugin, where no other rejects.
+    pub(crate) fn passes(&mut self, template: TemplateId, plugin: &str) -> Vec<bool> {
+        let verdicts = self.verdicts(template);
+        let of = |verdict: &String| {
+            let by = verdict.trim_start_matches('!').split(':').next().unwrap_or_default();
+            assert!(by.is_empty() || by == plugin, "{verdict}");
+            verdict.is_empty()
+        };
+        verdicts.iter().map(of).collect()
     }
 
     /// (raw, normalised) scores of one plugin, by node; `None` where the plugin skipped.

@@ -21,28 +21,6 @@ fn three_zones() -> (ModelBuilder, StorageClassId) {
     (builder, class)
 }
 
-/// What every node says: the first rejecting plugin and its words, or nothing.
-fn verdicts(bench: &mut Bench, template: TemplateId) -> Vec<String> {
-    bench.snapshot.refresh();
-    let query = super::Query {
-        model: &bench.model,
-        snapshot: &bench.snapshot,
-        template,
-        start: 0,
-        tie_break: super::TieBreak::LowestName,
-    };
-    let (decision, nodes) = bench.framework.explain(&query);
-    let told = |(plugin, rejection): (super::PluginId, super::Rejection)| {
-        let words = super::reason_texts(&bench.model, template, rejection.reason).join("; ");
-        let code = if rejection.unresolvable { "!" } else { "" };
-        format!("{code}{}: {words}", plugin.name())
-    };
-    if let Some(rejected) = decision.pre_filter {
-        return vec![told(rejected)];
-    }
-    nodes.iter().map(|node| node.rejected.map_or_else(String::new, told)).collect()
-}
-
 fn reserve(bench: &Bench, template: TemplateId, node: usize) -> PodVolumes {
     let world = (&bench.model, &bench.snapshot);
     bench.framework.reserve(world, template, NodeId::from_index(node))
@@ -59,7 +37,7 @@ fn a_bound_volume_keeps_its_pod_in_its_zone() {
     let pod = builder.with_volumes("web", &[PodVolume::Claim(claim)]);
     let mut bench = Bench::new(builder);
     bench.snapshot.storage_mut().bind(claim, volume);
-    assert_eq!(verdicts(&mut bench, pod), [AFFINITY, "", AFFINITY]);
+    assert_eq!(bench.verdicts(pod), [AFFINITY, "", AFFINITY]);
     assert!(reserve(&bench, pod, 1).is_empty());
     bench.snapshot.remove_node(&bench.model, NodeId::from_index(1));
     assert_eq!(
@@ -76,14 +54,14 @@ fn a_made_volume_keeps_its_pod_in_the_zone_it_was_made_for() {
     let claim = builder.claim("c", class, 5);
     let pod = builder.with_volumes("web", &[PodVolume::Claim(claim)]);
     let mut bench = Bench::new(builder);
-    assert_eq!(verdicts(&mut bench, pod), ["", "", ""]);
+    assert_eq!(bench.verdicts(pod), ["", "", ""]);
     assert_eq!(reserve(&bench, pod, 2).provisions, [claim]);
     let zone = bench.model.symbols.get(ZONE).zip(bench.model.symbols.get("c"));
     bench.snapshot.storage_mut().provision(claim, Provisioned { within: zone });
-    assert_eq!(verdicts(&mut bench, pod), [AFFINITY, AFFINITY, ""]);
+    assert_eq!(bench.verdicts(pod), [AFFINITY, AFFINITY, ""]);
     bench.snapshot.storage_mut().claim_mut(claim).provisioned = None;
     let gone = "!VolumeZone: persistentvolume \"\" not found";
-    assert_eq!(verdicts(&mut bench, pod), [gone]);
+    assert_eq!(bench.verdicts(pod), [gone]);
 }
 
 #[test]
@@ -96,12 +74,12 @@ fn the_smallest_volume_that_fits_is_bound_and_small_claims_come_first() {
     let both = [PodVolume::Claim(large), PodVolume::Claim(small)];
     let (pod, one) = (builder.with_volumes("both", &both), builder.with_volumes("one", &both[1..]));
     let mut bench = Bench::new(builder);
-    assert_eq!(verdicts(&mut bench, pod), ["", NOTHING, NOTHING]);
+    assert_eq!(bench.verdicts(pod), ["", NOTHING, NOTHING]);
     assert_eq!(reserve(&bench, pod, 0).bindings, [(small, six), (large, ten)]);
-    assert_eq!(verdicts(&mut bench, one), ["", "", NOTHING]);
+    assert_eq!(bench.verdicts(one), ["", "", NOTHING]);
     // A volume on its way to another claim is not for this one.
     bench.snapshot.storage_mut().volume_mut(ten).holder = Some(Holder::Other);
-    assert_eq!(verdicts(&mut bench, pod), [NOTHING; 3]);
+    assert_eq!(bench.verdicts(pod), [NOTHING; 3]);
 }
 
 #[test]
@@ -163,10 +141,10 @@ fn allowed_topologies_and_capacity_limit_what_is_made() {
     }
     let mut bench = Bench::new(builder);
     let full = "!VolumeBinding: node(s) did not have enough free storage";
-    assert_eq!(verdicts(&mut bench, pod), ["", full, NOTHING]);
+    assert_eq!(bench.verdicts(pod), ["", full, NOTHING]);
     // Who has chosen a node already stays there.
     bench.snapshot.storage_mut().claim_mut(claim).selected_node = Some(b);
-    assert_eq!(verdicts(&mut bench, pod), [NOTHING, full, NOTHING]);
+    assert_eq!(bench.verdicts(pod), [NOTHING, full, NOTHING]);
 }
 
 #[test]
@@ -198,7 +176,7 @@ fn claims_that_nobody_has_bound_yet() {
         let pod = builder.with_volumes("web", &[PodVolume::Claim(claim)]);
         change(&mut builder, claim);
         let mut bench = Bench::new(builder);
-        verdicts(&mut bench, pod).join(", ")
+        bench.verdicts(pod).join(", ")
     };
     assert_eq!(
         told(|_, _| {}, now),
@@ -273,10 +251,10 @@ fn attached_volumes_are_limited_per_driver_and_count_once() {
     let both = builder.with_volumes("both", &[one, two]);
     let mut bench = Bench::new(builder);
     let limit = "NodeVolumeLimits: node(s) exceed max volume count";
-    assert_eq!(verdicts(&mut bench, both), [limit, "", ""]);
+    assert_eq!(bench.verdicts(both), [limit, "", ""]);
     bench.bind(nodes[0], first);
-    assert_eq!(verdicts(&mut bench, first), ["", "", ""]);
-    assert_eq!(verdicts(&mut bench, second), [limit, "", ""]);
+    assert_eq!(bench.verdicts(first), ["", "", ""]);
+    assert_eq!(bench.verdicts(second), [limit, "", ""]);
 }
 
 #[test]
@@ -292,10 +270,10 @@ fn zone_labels_of_volumes_may_name_several() {
     let mut bench = Bench::new(builder);
     bench.snapshot.storage_mut().bind(claim, volume);
     let elsewhere = "!VolumeZone: node(s) had no available volume zone";
-    assert_eq!(verdicts(&mut bench, pod), [elsewhere, "", "", ""]);
+    assert_eq!(bench.verdicts(pod), [elsewhere, "", "", ""]);
     // A list with a gap says nothing.
     bench.model.storage.volumes[volume].spec.as_mut().unwrap().labels.set(key, gap);
-    assert_eq!(verdicts(&mut bench, pod), ["", "", "", ""]);
+    assert_eq!(bench.verdicts(pod), ["", "", "", ""]);
 }
 
 #[test]
@@ -338,7 +316,7 @@ fn disks_without_claims_are_not_shared_on_a_node() {
         let pod = bench.bind(NodeId::from_index(0), there);
         let expected =
             if conflict { "VolumeRestrictions: node(s) had no available disk" } else { "" };
-        assert_eq!(verdicts(&mut bench, comes), [expected], "{case:?}");
+        assert_eq!(bench.verdicts(comes), [expected], "{case:?}");
         bench.snapshot.remove_pod(&bench.model, pod);
     }
 }
@@ -357,7 +335,7 @@ fn a_claim_for_one_pod_serves_one_and_goes_to_the_more_important() {
     bench.snapshot.storage_mut().provision(claim, Provisioned { within: None });
     let used = "VolumeRestrictions: node(s) unavailable due to PersistentVolumeClaim with \
                 ReadWriteOncePod access mode already in-use by another pod";
-    assert_eq!(verdicts(&mut bench, equal), [used; 3]);
+    assert_eq!(bench.verdicts(equal), [used; 3]);
     let victims = |bench: &mut Bench, template| {
         let decision = bench.decide(template);
         let answer = bench.post_filter(template, &decision, &[]);
@@ -368,7 +346,7 @@ fn a_claim_for_one_pod_serves_one_and_goes_to_the_more_important() {
     let taken = victims(&mut bench, above).expect("the user is less important");
     assert_eq!((taken.0, taken.1.len(), taken.1[0].pod), (1, 1, bound));
     bench.snapshot.remove_pod(&bench.model, bound);
-    assert_eq!(verdicts(&mut bench, equal), [""; 3]);
+    assert_eq!(bench.verdicts(equal), [""; 3]);
 }
 
 #[test]
@@ -403,7 +381,7 @@ fn pods_without_volumes_have_nothing_to_do_with_claims() {
     });
     let pod = builder.template("web", (100, GIB));
     let mut bench = Bench::new(builder);
-    assert_eq!(verdicts(&mut bench, pod), ["", "", ""]);
+    assert_eq!(bench.verdicts(pod), ["", "", ""]);
     let skipped: Vec<&str> =
         bench.framework.skipped_filters().iter().map(super::PluginId::name).collect();
     for plugin in ["VolumeRestrictions", "NodeVolumeLimits", "VolumeBinding", "VolumeZone"] {

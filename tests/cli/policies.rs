@@ -105,8 +105,11 @@ fn the_reference_of_the_plugins_is_up_to_date() {
     }
 }
 
-/// Texts of `Rejection::CODE("…")` in a plugin's source.
+/// Texts of `Rejection::CODE("…")` in a plugin's source, put together where they take two lines.
 fn reasons(source: &str, code: &str) -> Vec<String> {
+    let mut parts = source.split("\\\n");
+    let first = parts.next().unwrap_or_default().to_owned();
+    let source = parts.fold(first, |text, part| text + part.trim_start());
     let call = format!("Rejection::{code}(");
     let calls = source.split(&call).skip(1);
     let text =

@@ -11,12 +11,9 @@ use crate::base::time::{SimDuration, SimTime};
 use crate::model::{Claim, NodeId, PodId, Profile, TemplateId};
 use crate::scheduling::preemption::{DisruptionBudget, Preemption};
 use crate::scheduling::{
-    BoundPod, Decision, Framework, Incoming, Nominated, Nominator, Outcome, Provisioned, Query,
-    Snapshot, TieBreak,
+    BoundPod, Decision, Framework, Incoming, Nominated, Nominator, Outcome, Query, Snapshot,
+    TieBreak,
 };
-
-/// Nodes of one zone reach the same new volumes.
-const ZONE_LABEL: &str = "topology.kubernetes.io/zone";
 /// When pods that are bound on the way start: 2030-01-01 and so many seconds.
 const STARTS_FROM: SimTime = SimTime::from_secs(1_893_456_000);
 
@@ -227,10 +224,7 @@ impl Replay {
         };
         let (claim, _) = model.storage.claims.iter().find(|(_, claim)| known(claim))?;
         if binding["provisioned"] == true {
-            // The new volume can be reached from the zone of the chosen node.
-            let zone = model.symbols.get(ZONE_LABEL);
-            let value = zone.and_then(|key| model.nodes[node].labels.get(key));
-            let made = Provisioned { within: zone.zip(value) };
+            let made = self.snapshot.volume_made_for(model, node);
             self.snapshot.storage_mut().provision(claim, made);
         } else {
             let name = binding["pv"].as_str()?;

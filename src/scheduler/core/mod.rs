@@ -21,7 +21,7 @@ use crate::scheduling::preemption::DisruptionBudget;
 use crate::scheduling::{
     ClusterEvent, Decision, Explanation, Framework, Incoming, NodeAspect, Nominator, Outcome,
     PluginId, PluginSet, PostFilter, Query, Snapshot, StorageState, TieBreak, VolumeRef, WakeSet,
-    place_of, plugins,
+    plugins,
 };
 use preemption::Evictions;
 pub use preemption::Failure;
@@ -275,7 +275,7 @@ impl SchedulerCore {
         if volumes.is_empty() {
             return events;
         }
-        let place = place_of(model, &self.snapshot.spec(model, node).labels);
+        let place = self.snapshot.volume_made_for(model, node);
         let storage = self.snapshot.storage_mut();
         for (claim, volume) in volumes.bindings {
             storage.bind(claim, volume);

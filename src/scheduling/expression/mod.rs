@@ -1,8 +1,8 @@
 //! Filters and scores that a policy file writes itself, as expressions in CEL.
 //!
 //! The crate `cel` reads and evaluates them. Here stands what it does not know: which fields a pod
-//! and a node have ([`fields`]), and that every name, type and function is checked before the first
-//! pod comes ([`check`]). An expression sees one pod class and one node, has no loops but those
+//! and a node have (`fields`), and that every name, type and function is checked before the first
+//! pod comes (`check`). An expression sees one pod class and one node, has no loops but those
 //! over short lists, and never the clock: its answer follows from its arguments alone.
 
 mod check;

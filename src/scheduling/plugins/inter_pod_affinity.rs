@@ -394,3 +394,7 @@ impl Plugin for InterPodAffinity {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "inter_pod_affinity_tests.rs"]
+mod tests;

@@ -269,3 +269,110 @@ impl Plugin for NodeAffinity {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::model::{NodeId, NodeSelectorTerm, Operator, Requirement};
+    use crate::scheduling::testing::{Bench, ModelBuilder};
+
+    const SIZE: &str = "size";
+    const NODES: [(&str, &str); 4] = [("n0", "07"), ("n1", "12"), ("n2", "large"), ("n3", "")];
+
+    /// Nodes with label `size` of 07, 12, large, and one without it.
+    fn sizes() -> ModelBuilder {
+        let mut builder = ModelBuilder::new();
+        for (name, size) in NODES {
+            let node = builder.node(name, "", (1000, 1));
+            let (key, value) = (builder.symbol(SIZE), builder.symbol(size));
+            if !size.is_empty() {
+                builder.model.nodes[node].labels.set(key, value);
+            }
+        }
+        builder
+    }
+
+    #[test]
+    fn operators_read_labels_as_kubernetes_does() {
+        let table = [
+            (Operator::In, &["07", "12"][..], [true, true, false, false]),
+            (Operator::NotIn, &["07"][..], [false, true, true, true]),
+            (Operator::Exists, &[][..], [true, true, true, false]),
+            (Operator::DoesNotExist, &[][..], [false, false, false, true]),
+            (Operator::Gt(7), &[][..], [false, true, false, false]),
+            (Operator::Lt(8), &[][..], [true, false, false, false]),
+            (Operator::Invalid, &[][..], [false; 4]),
+        ];
+        for (operator, values, passes) in table {
+            let mut builder = sizes();
+            let pod = builder.template("web", (100, 0));
+            let values = values.iter().map(|&value| builder.symbol(value)).collect();
+            let key = builder.symbol(SIZE);
+            let requirement = Requirement { key, operator: operator.clone(), values };
+            let term = NodeSelectorTerm { expressions: vec![requirement], names: Vec::new() };
+            builder.spec(pod).node_affinity = Some(vec![term]);
+            let mut bench = Bench::new(builder);
+            assert_eq!(bench.passes(pod, "NodeAffinity"), passes, "{operator:?}");
+            let text = "!NodeAffinity: node(s) didn't match Pod's node affinity/selector";
+            assert!(bench.verdicts(pod).iter().all(|told| told.is_empty() || told == text));
+        }
+    }
+
+    #[test]
+    fn the_selector_and_one_of_the_terms_have_to_match() {
+        // Sizes that terms ask for (none: an empty term), the selector's size, and who passes.
+        let table: [(&[Option<&str>], Option<&str>, [bool; 4]); 5] = [
+            (&[Some("07"), Some("12")], None, [true, true, false, false]),
+            (&[None, Some("12")], None, [false, true, false, false]),
+            (&[None], None, [false; 4]),
+            (&[Some("07"), Some("12")], Some("12"), [false, true, false, false]),
+            (&[Some("07")], Some("12"), [false; 4]),
+        ];
+        for (terms, selected, passes) in table {
+            let mut builder = sizes();
+            let pod = builder.template("web", (100, 0));
+            let mut term = |size: &Option<&str>| NodeSelectorTerm {
+                expressions: size.iter().map(|size| builder.requirement(SIZE, size)).collect(),
+                names: Vec::new(),
+            };
+            let terms: Vec<_> = terms.iter().map(&mut term).collect();
+            builder.spec(pod).node_affinity = Some(terms);
+            if let Some(size) = selected {
+                let pair = (builder.symbol(SIZE), builder.symbol(size));
+                builder.spec(pod).node_selector.push(pair);
+            }
+            assert_eq!(Bench::new(builder).passes(pod, "NodeAffinity"), passes);
+        }
+    }
+
+    #[test]
+    fn names_in_every_term_leave_only_those_nodes() {
+        // Names per term (none: a term on the label instead); of the nodes that are asked, who passes;
+        // and the node taken, the first by name.
+        let table: [(&[Option<&[&str]>], &[bool], usize); 3] = [
+            (&[Some(&["n1", "n3"])], &[true, true], 1),
+            (&[Some(&["n3"]), Some(&["n2"])], &[true, true], 2),
+            (&[Some(&["n1"]), None], &[true, true, false, false], 0),
+        ];
+        for (terms, asked, taken) in table {
+            let mut builder = sizes();
+            let pod = builder.template("web", (100, 0));
+            let mut term = |names: &Option<&[&str]>| match names {
+                Some(names) => NodeSelectorTerm {
+                    expressions: Vec::new(),
+                    names: vec![(true, names.iter().map(|n| builder.symbol(n)).collect())],
+                },
+                None => NodeSelectorTerm {
+                    expressions: vec![builder.requirement(SIZE, "07")],
+                    names: Vec::new(),
+                },
+            };
+            let terms: Vec<_> = terms.iter().map(&mut term).collect();
+            builder.spec(pod).node_affinity = Some(terms);
+            let mut bench = Bench::new(builder);
+            let told = bench.verdicts(pod);
+            let told: Vec<_> = told.iter().map(String::is_empty).collect();
+            assert_eq!(told, asked);
+            assert_eq!(bench.decide(pod).node(), Some(NodeId::from_index(taken)));
+        }
+    }
+}

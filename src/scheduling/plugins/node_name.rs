@@ -40,3 +40,26 @@ impl Plugin for NodeName {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::scheduling::testing::{Bench, ModelBuilder};
+
+    #[test]
+    fn only_the_node_of_that_name_passes() {
+        for (name, passes) in [("n1", [false, true]), ("n0", [true, false]), ("n", [false; 2])] {
+            let mut builder = ModelBuilder::new();
+            ["n0", "n1"].into_iter().for_each(|name| {
+                builder.node(name, "", (1000, 1));
+            });
+            let pod = builder.template("web", (100, 0));
+            let symbol = builder.symbol(name);
+            builder.spec(pod).node_name = Some(symbol);
+            let mut bench = Bench::new(builder);
+            assert_eq!(bench.passes(pod, "NodeName"), passes, "{name}");
+            let other = bench.verdicts(pod).into_iter().find(|verdict| !verdict.is_empty());
+            let text = "!NodeName: node(s) didn't match the requested node name";
+            assert_eq!(other.as_deref(), Some(text));
+        }
+    }
+}

@@ -64,3 +64,44 @@ impl Plugin for NodePorts {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::model::{HostPort, Protocol};
+    use crate::scheduling::testing::{Bench, ModelBuilder};
+
+    use Protocol::{Tcp, Udp};
+
+    #[test]
+    fn a_port_is_taken_for_its_protocol_and_address() {
+        // What a pod on the first node holds, what the other pod wants, whether it can come too.
+        let table = [
+            ((None, Tcp, 80), (None, Tcp, 80), false),
+            ((None, Tcp, 80), (None, Tcp, 81), true),
+            ((None, Tcp, 80), (None, Udp, 80), true),
+            ((Some("10.0.0.1"), Tcp, 80), (None, Tcp, 80), false),
+            ((None, Tcp, 80), (Some("10.0.0.1"), Tcp, 80), false),
+            ((Some("10.0.0.1"), Tcp, 80), (Some("10.0.0.1"), Tcp, 80), false),
+            ((Some("10.0.0.1"), Tcp, 80), (Some("10.0.0.2"), Tcp, 80), true),
+        ];
+        for (held, wanted, fits) in table {
+            let mut builder = ModelBuilder::new();
+            let nodes = ["n0", "n1"].map(|name| builder.node(name, "", (1000, 1)));
+            let [holder, pod] = [held, wanted].map(|(ip, protocol, port)| {
+                let template = builder.template("web", (100, 0));
+                let ip = ip.map(|ip| builder.symbol(ip));
+                builder.spec(template).host_ports.push(HostPort { ip, protocol, port });
+                template
+            });
+            let mut bench = Bench::new(builder);
+            let there = bench.bind(nodes[0], holder);
+            assert_eq!(bench.passes(pod, "NodePorts"), [fits, true], "{held:?} {wanted:?}");
+            if !fits {
+                let text = "NodePorts: node(s) didn't have free ports for the requested pod ports";
+                assert_eq!(bench.verdicts(pod)[0], text);
+            }
+            bench.snapshot.remove_pod(&bench.model, there);
+            assert_eq!(bench.passes(pod, "NodePorts"), [true, true]);
+        }
+    }
+}

@@ -76,3 +76,49 @@ impl Plugin for NodeUnschedulable {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::model::{TaintEffect, TolerationOperator};
+    use crate::scheduling::testing::{Bench, ModelBuilder};
+
+    #[test]
+    fn a_cordon_is_lifted_by_its_toleration() {
+        let key = "node.kubernetes.io/unschedulable";
+        let no_schedule = Some(TaintEffect::NoSchedule);
+        // Key (none: every key), operator, effect (none: every effect), whether it lifts the cordon.
+        let table = [
+            (Some(key), TolerationOperator::Exists, None, true),
+            (Some(key), TolerationOperator::Exists, no_schedule, true),
+            (Some(key), TolerationOperator::Exists, Some(TaintEffect::NoExecute), false),
+            (Some(key), TolerationOperator::Equal, None, true),
+            (Some("other"), TolerationOperator::Exists, None, false),
+            (None, TolerationOperator::Exists, None, true),
+            (None, TolerationOperator::Exists, Some(TaintEffect::PreferNoSchedule), false),
+        ];
+        for (key, operator, effect, lifts) in table {
+            let mut builder = ModelBuilder::new();
+            let cordoned = builder.node("cordoned", "", (1000, 1));
+            builder.node("open", "", (1000, 1));
+            builder.model.nodes[cordoned].unschedulable = true;
+            let pod = builder.template("web", (100, 0));
+            let mut toleration = builder.toleration("");
+            toleration.key = key.map(|key| builder.symbol(key));
+            (toleration.operator, toleration.effect) = (operator, effect);
+            builder.spec(pod).tolerations.push(toleration);
+            let mut bench = Bench::new(builder);
+            let passes = bench.passes(pod, "NodeUnschedulable");
+            assert_eq!(passes, [lifts, true], "{key:?} {operator:?} {effect:?}");
+        }
+    }
+
+    #[test]
+    fn no_eviction_helps_on_a_cordoned_node() {
+        let mut builder = ModelBuilder::new();
+        let node = builder.node("n", "", (1000, 1));
+        builder.model.nodes[node].unschedulable = true;
+        let pod = builder.template("web", (100, 0));
+        let verdicts = Bench::new(builder).verdicts(pod);
+        assert_eq!(verdicts, ["!NodeUnschedulable: node(s) were unschedulable"]);
+    }
+}

@@ -478,3 +478,7 @@ impl Plugin for PodTopologySpread {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "pod_topology_spread_tests.rs"]
+mod tests;

@@ -35,3 +35,26 @@ impl Plugin for SchedulingGates {
         matches!(event, ClusterEvent::PodUpdate { assigned: false, .. })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::SchedulingGates;
+    use crate::scheduling::framework::Plugin;
+    use crate::scheduling::testing::ModelBuilder;
+
+    #[test]
+    fn gates_are_named() {
+        for (gates, text) in [
+            (&[][..], None),
+            (&["a.io/quota"][..], Some("waiting for scheduling gates: [a.io/quota]")),
+            (&["a", "b"][..], Some("waiting for scheduling gates: [a b]")),
+        ] {
+            let mut builder = ModelBuilder::new();
+            let pod = builder.template("web", (100, 0));
+            builder.spec(pod).flags.gated = !gates.is_empty();
+            builder.spec(pod).scheduling_gates = gates.iter().map(|&g| g.to_owned()).collect();
+            let told = SchedulingGates.pre_enqueue(builder.spec(pod));
+            assert_eq!(told.as_deref(), text);
+        }
+    }
+}

@@ -85,3 +85,91 @@ impl Plugin for TaintToleration {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::model::{TaintEffect, TolerationOperator};
+    use crate::scheduling::testing::{Bench, ModelBuilder};
+
+    use TaintEffect::{NoExecute, NoSchedule, PreferNoSchedule};
+    use TolerationOperator::{Equal, Exists};
+
+    #[test]
+    fn tolerations_open_nodes() {
+        // Key (none: every key), operator, value, effect (none: every effect); whether nodes with
+        // k=v:NoSchedule, k=v:NoExecute, k=v:PreferNoSchedule, l=:NoSchedule pass.
+        let table = [
+            (Some("k"), Equal, "v", None, [true, true, true, false]),
+            (Some("k"), Equal, "w", None, [false, false, true, false]),
+            (Some("k"), Equal, "v", Some(NoSchedule), [true, false, true, false]),
+            (Some("k"), Exists, "", Some(NoExecute), [false, true, true, false]),
+            (Some("l"), Equal, "", None, [false, false, true, true]),
+            (None, Exists, "", None, [true; 4]),
+            (None, Exists, "", Some(PreferNoSchedule), [false, false, true, false]),
+        ];
+        for (key, operator, value, effect, passes) in table {
+            let mut builder = ModelBuilder::new();
+            let taints = [("k", "v", NoSchedule), ("k", "v", NoExecute)];
+            for (key, value, effect) in
+                taints.into_iter().chain([("k", "v", PreferNoSchedule), ("l", "", NoSchedule)])
+            {
+                let node = builder.node(&format!("{key}-{effect:?}"), "", (1000, 1));
+                let taint = builder.taint(key, value, effect);
+                builder.model.nodes[node].taints.push(taint);
+            }
+            let pod = builder.template("web", (100, 0));
+            let mut toleration = builder.toleration("");
+            toleration.key = key.map(|key| builder.symbol(key));
+            toleration.value = builder.symbol(value);
+            (toleration.operator, toleration.effect) = (operator, effect);
+            builder.spec(pod).tolerations.push(toleration);
+            let told = Bench::new(builder).passes(pod, "TaintToleration");
+            assert_eq!(told, passes, "{key:?} {operator:?} {value} {effect:?}");
+        }
+    }
+
+    #[test]
+    fn the_first_taint_that_is_not_tolerated_is_named() {
+        let mut builder = ModelBuilder::new();
+        let node = builder.node("n", "", (1000, 1));
+        for (key, value, effect) in
+            [("soft", "", PreferNoSchedule), ("a", "1", NoSchedule), ("b", "2", NoExecute)]
+        {
+            let taint = builder.taint(key, value, effect);
+            builder.model.nodes[node].taints.push(taint);
+        }
+        let pods = [(); 2].map(|()| builder.template("web", (100, 0)));
+        let toleration = builder.toleration("a");
+        builder.spec(pods[1]).tolerations.push(toleration);
+        let mut bench = Bench::new(builder);
+        let told = pods.map(|pod| bench.verdicts(pod).join(","));
+        let text = |taint| format!("!TaintToleration: node(s) had untolerated taint {taint}");
+        assert_eq!(told, [text("{a: 1}"), text("{b: 2}")]);
+    }
+
+    #[test]
+    fn only_tolerations_of_the_soft_effect_count_in_the_score() {
+        // The toleration's effect; raw and final scores of nodes with 0, 1 and 2 soft taints.
+        let table = [
+            (Some(NoSchedule), [(0, 100), (1, 50), (2, 0)]),
+            (Some(PreferNoSchedule), [(0, 100), (0, 100), (1, 0)]),
+            (None, [(0, 100), (0, 100), (1, 0)]),
+        ];
+        for (effect, scores) in table {
+            let mut builder = ModelBuilder::new();
+            for taints in 0..3 {
+                let node = builder.node(&format!("n{taints}"), "", (1000, 1));
+                for key in ["k1", "k2"].into_iter().take(taints) {
+                    let taint = builder.taint(key, "", PreferNoSchedule);
+                    builder.model.nodes[node].taints.push(taint);
+                }
+            }
+            let pod = builder.template("web", (100, 0));
+            let mut toleration = builder.toleration("k1");
+            toleration.effect = effect;
+            builder.spec(pod).tolerations.push(toleration);
+            let told = Bench::new(builder).scores(pod, "TaintToleration");
+            assert_eq!(told, scores.map(Some), "{effect:?}");
+        }
+    }
+}
