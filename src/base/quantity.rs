@@ -8,6 +8,9 @@ use std::fmt;
 use std::str::FromStr;
 
 mod help;
+mod reading;
+
+pub use reading::Reading;
 
 const NANOS_PER_UNIT: i128 = 1_000_000_000;
 const NANOS_PER_MILLI: i128 = 1_000_000;
@@ -104,6 +107,12 @@ impl Quantity {
         let notation = if self.is_zero() { other.notation } else { self.notation };
         Quantity { nanos: self.nanos.saturating_sub(other.nanos), notation }
     }
+}
+
+/// How `a` compares with `b`, their sum and their difference.
+#[must_use]
+pub fn arithmetic(a: Quantity, b: Quantity) -> (Ordering, Quantity, Quantity) {
+    (a.cmp(&b), a.saturating_add(b), a.saturating_sub(b))
 }
 
 /// `nanos / unit`, rounded away from zero and capped to 64 bits.
@@ -224,8 +233,8 @@ fn parse(text: &str) -> Option<Quantity> {
         Scale::Ten(exponent) => decimal_nanos(whole, fraction, exponent),
         Scale::Two(power) => binary_nanos(whole, fraction, power),
     };
-    // Fidelity: a binary quantity between 0 and 1 prints as a decimal one, as in Kubernetes.
-    if notation == Notation::BinarySi && !negative && (1..NANOS_PER_UNIT).contains(&magnitude) {
+    // Fidelity: a binary quantity of less than 1 prints as a decimal one, as in Kubernetes.
+    if notation == Notation::BinarySi && (1..NANOS_PER_UNIT).contains(&magnitude) {
         notation = Notation::DecimalSi;
     }
     Some(Quantity { nanos: if negative { -magnitude } else { magnitude }, notation })

@@ -9,14 +9,16 @@ use std::iter::Sum;
 use std::ops::{Add, AddAssign, Div, Mul, Sub, SubAssign};
 use std::str::FromStr;
 
+use serde::{Serialize, Serializer};
+
 const NANOS_PER_MICRO: u64 = 1_000;
 const NANOS_PER_MILLI: u64 = 1_000_000;
 const NANOS_PER_SEC: u64 = 1_000_000_000;
 const NANOS_PER_MIN: u64 = 60 * NANOS_PER_SEC;
 const NANOS_PER_HOUR: u64 = 60 * NANOS_PER_MIN;
 
-/// Longest duration that text may name: Go's limit, a signed 64-bit count of nanoseconds.
-const MAX_PARSED_NANOS: u128 = i64::MAX as u128;
+/// Longest duration that text may name either way: Go's limit, 2^63 nanoseconds.
+const MAX_PARSED_NANOS: i128 = 1 << 63;
 
 /// An instant: nanoseconds since the scenario's start.
 #[derive(Copy, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Debug)]
@@ -305,6 +307,24 @@ impl Sum for SimDuration {
     }
 }
 
+impl Serialize for SimTime {
+    /// Seconds since the start, as a number.
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        SimDuration(self.0).serialize(serializer)
+    }
+}
+
+impl Serialize for SimDuration {
+    /// Seconds, as a number: a whole one where they are whole.
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        if self.0.is_multiple_of(NANOS_PER_SEC) {
+            serializer.serialize_u64(self.as_secs())
+        } else {
+            serializer.serialize_f64(self.as_secs_f64())
+        }
+    }
+}
+
 impl fmt::Display for SimTime {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         SimDuration(self.0).fmt(f)
@@ -400,29 +420,56 @@ impl FromStr for SimDuration {
     ///
     /// The arithmetic is exact; what is left below one nanosecond is dropped, as Go does.
     fn from_str(text: &str) -> Result<Self, DurationError> {
-        if text.is_empty() {
-            return Err(DurationError::Empty);
+        let nanos = parse_nanos(text)?;
+        match u64::try_from(nanos) {
+            Ok(nanos) if !text.starts_with('-') => Ok(SimDuration(nanos)),
+            _ => Err(DurationError::Negative(text.to_owned())),
         }
-        if text.starts_with('-') {
-            return Err(DurationError::Negative(text.to_owned()));
+    }
+}
+
+/// Reads Go's duration syntax with its sign, in nanoseconds: what `time.ParseDuration` gives.
+///
+/// # Errors
+/// If the text is no duration.
+pub fn parse_nanos(text: &str) -> Result<i64, DurationError> {
+    if text.is_empty() {
+        return Err(DurationError::Empty);
+    }
+    let mut rest = text.strip_prefix(['+', '-']).unwrap_or(text);
+    if rest == "0" {
+        return Ok(0);
+    }
+    if rest.is_empty() {
+        return Err(DurationError::Malformed(text.to_owned()));
+    }
+    let mut total: i128 = 0;
+    while !rest.is_empty() {
+        let (nanos, tail) = parse_part(rest, text)?;
+        total += i128::try_from(nanos).unwrap_or(i128::MAX / 2);
+        rest = tail;
+        if total > MAX_PARSED_NANOS {
+            return Err(DurationError::TooLong(text.to_owned()));
         }
-        let mut rest = text.strip_prefix('+').unwrap_or(text);
-        if rest == "0" {
-            return Ok(SimDuration::ZERO);
-        }
-        if rest.is_empty() {
-            return Err(DurationError::Malformed(text.to_owned()));
-        }
-        let mut total: u128 = 0;
-        while !rest.is_empty() {
-            let (nanos, tail) = parse_part(rest, text)?;
-            total += nanos;
-            rest = tail;
-            if total > MAX_PARSED_NANOS {
-                return Err(DurationError::TooLong(text.to_owned()));
-            }
-        }
-        Ok(SimDuration(u64::try_from(total).expect("checked against a smaller limit")))
+    }
+    let signed = if text.starts_with('-') { -total } else { total };
+    i64::try_from(signed).map_err(|_| DurationError::TooLong(text.to_owned()))
+}
+
+/// A signed count of nanoseconds as Go writes a duration: `1h0m0s`, `-5m0s`, `1.5s`, `20µs`.
+#[must_use]
+pub fn go_text(nanos: i64) -> String {
+    let sign = if nanos < 0 { "-" } else { "" };
+    let nanos = nanos.unsigned_abs();
+    if nanos < NANOS_PER_SEC {
+        return format!("{sign}{}", SimDuration(nanos));
+    }
+    let (hours, minutes) = (nanos / NANOS_PER_HOUR, nanos % NANOS_PER_HOUR / NANOS_PER_MIN);
+    let seconds = decimal(nanos % NANOS_PER_MIN, NANOS_PER_SEC);
+    match (hours, minutes) {
+        (0, 0) => format!("{sign}{seconds}s"),
+        (0, _) => format!("{sign}{minutes}m{seconds}s"),
+        (_, _) => format!("{sign}{hours}h{minutes}m{seconds}s"),
     }
 }
 

@@ -9,7 +9,6 @@
 //! line in `vectors`.
 
 mod decisions;
-mod disruption;
 mod files;
 mod queue;
 mod tally;

@@ -90,8 +90,9 @@ fn units_of_a_case_that_breaks_off_count_as_differing() {
     }
 }
 
+/// Every vector of every topic that is supported agrees.
 #[test]
-fn recorded_budget_statuses_agree() {
+fn recorded_vectors_agree() {
     let root = std::env::var_os("WAVETANK_SHARED")
         .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared"), PathBuf::from);
     let folder = root.join("conformance/controllers");
@@ -99,11 +100,14 @@ fn recorded_budget_statuses_agree() {
         println!("skipped: no recordings in {}", folder.display());
         return;
     }
-    let report = replay(&[folder.join("pdb_status.jsonl.gz")], &[]);
-    assert_eq!(report.unreadable, []);
-    let [group] = &report.groups[..] else { panic!("{:?}", report.groups) };
-    assert!(group.agreement.units > 0);
-    assert_eq!(group.agreement.agree, group.agreement.units, "{:#?}", group.agreement.first);
+    for topic in vectors::supported() {
+        let report = replay(&[folder.join(format!("{topic}.jsonl.gz"))], &[]);
+        assert_eq!(report.unreadable, [], "{topic}");
+        let [group] = &report.groups[..] else { panic!("{topic}: {:?}", report.groups) };
+        let Agreement { units, agree, first, .. } = &group.agreement;
+        assert!(*units > 0, "{topic}");
+        assert_eq!(agree, units, "{topic}: {first:#?}");
+    }
 }
 
 /// Everything agrees in every field.

@@ -9,7 +9,7 @@ use crate::base::id::IdVec;
 use crate::cx::Cx;
 use crate::event::WorkQueue;
 use crate::model::{Model, PodId, ServiceId, TemplateId};
-use crate::state::{Change, Client, PodObject, Request};
+use crate::state::{Change, Client, Phase, PodObject, Request};
 
 /// The controller's memory.
 #[derive(Debug)]
@@ -91,10 +91,54 @@ impl EndpointSliceController {
     }
 }
 
+/// What decides about a pod's endpoint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EndpointPod {
+    /// Phase.
+    pub phase: Phase,
+    /// It has an IP address.
+    pub has_ip: bool,
+    /// Its `Ready` condition is True.
+    pub ready: bool,
+    /// It is being deleted.
+    pub terminating: bool,
+}
+
+/// Conditions of an endpoint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EndpointConditions {
+    /// Traffic goes there.
+    pub ready: bool,
+    /// It could serve traffic: ready, whether it is going or not.
+    pub serving: bool,
+    /// Its pod is being deleted.
+    pub terminating: bool,
+}
+
+/// The endpoint of a pod, if it is in its Service's slices at all.
+#[must_use]
+pub fn endpoint(pod: EndpointPod, publish_not_ready: bool) -> Option<EndpointConditions> {
+    if pod.phase.is_terminal() || !pod.has_ip {
+        return None;
+    }
+    let (serving, terminating) = (pod.ready, pod.terminating);
+    let ready = publish_not_ready || (serving && !terminating);
+    Some(EndpointConditions { ready, serving, terminating })
+}
+
+/// The host name of an endpoint: the pod's own, if its subdomain is the Service.
+#[must_use]
+pub fn endpoint_hostname<'a>(hostname: &'a str, subdomain: &str, service: &str) -> &'a str {
+    if subdomain == service { hostname } else { "" }
+}
+
 /// Whether a pod is a ready endpoint.
 fn is_ready(pod: &PodObject, publish_not_ready: bool) -> bool {
-    !pod.gone
-        && pod.status.has_ip
-        && !pod.status.phase.is_terminal()
-        && (publish_not_ready || (pod.is_ready() && pod.termination.is_none()))
+    let seen = EndpointPod {
+        phase: pod.status.phase,
+        has_ip: pod.status.has_ip,
+        ready: pod.is_ready(),
+        terminating: pod.termination.is_some(),
+    };
+    !pod.gone && endpoint(seen, publish_not_ready).is_some_and(|endpoint| endpoint.ready)
 }

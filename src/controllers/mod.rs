@@ -28,11 +28,12 @@ mod well_known;
 mod zones;
 
 pub use disruption::{Budgeted, BudgetedPod, Scale, budgeted, settled_budgets};
+pub use endpoint_slice::{EndpointConditions, EndpointPod, endpoint, endpoint_hostname};
 pub use informers::Informers;
 pub use node_lifecycle::NodeLifecycle;
 pub use pod_gc::PodGc;
 pub use rolling::{ReplicaCounts, RollingStep, StrategyBounds, rolling_step};
-pub use taint_eviction::{Stay, TaintEviction, no_execute, stay};
+pub use taint_eviction::{Evictions, Looked, Stay, TaintEviction, no_execute, stay};
 pub use victims::{VictimRank, deletion_order};
 pub use zones::{TaintInterval, TaintRates, ZoneState, ZoneTainter, taint_interval};
 

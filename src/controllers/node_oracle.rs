@@ -617,9 +617,7 @@ fn lifecycle_traces_are_those_recorded() {
                 }
             }
         }
-        if case != "nl-0025" {
-            assert_eq!(ours, seen, "{case} up to {end}");
-        }
+        assert_eq!(ours, seen, "{case} up to {end}");
     });
 }
 

@@ -51,6 +51,9 @@ pub fn no_execute(taints: &[Taint]) -> Vec<Taint> {
     taints.iter().filter(|taint| taint.effect == TaintEffect::NoExecute).copied().collect()
 }
 
+/// Begin of the message of a timer that was called off.
+const CANCELLING: &str = "Cancelling deletion of Pod";
+
 /// A pod's eviction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Eviction {
@@ -89,16 +92,37 @@ fn verdict(stay: Stay, existing: Option<Eviction>, now: SimTime) -> Verdict {
     Verdict::At { created, fires: created.saturating_add(wait) }
 }
 
+/// What a look at a pod changed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Looked {
+    /// A running timer was called off.
+    pub cancelled: bool,
+    /// When a timer that was started runs out, and its epoch.
+    pub timer: Option<(SimTime, u32)>,
+}
+
 /// The pods whose eviction is timed or done.
 #[derive(Debug, Default)]
-struct Evictions {
+pub struct Evictions {
     pods: BTreeMap<PodId, Eviction>,
     epochs: u32,
 }
 
 impl Evictions {
+    /// Looks at a pod that may stay for so long.
+    pub fn look(&mut self, pod: PodId, stay: Stay, now: SimTime) -> Looked {
+        let (created, fires) = match verdict(stay, self.pods.get(&pod).copied(), now) {
+            Verdict::Keep => return Looked::default(),
+            Verdict::Cancel => return Looked { cancelled: self.cancel(pod, now), timer: None },
+            Verdict::Now => (now, now),
+            Verdict::At { created, fires } => (created, fires),
+        };
+        let cancelled = self.cancel(pod, now);
+        Looked { cancelled, timer: Some((fires, self.start(pod, created, fires))) }
+    }
+
     /// Forgets a pod; whether a timer was running (one that runs out now no longer is).
-    fn cancel(&mut self, pod: PodId, now: SimTime) -> bool {
+    pub fn cancel(&mut self, pod: PodId, now: SimTime) -> bool {
         let removed = self.pods.remove(&pod);
         matches!(removed, Some(Eviction::Timed { fires, .. }) if fires > now)
     }
@@ -111,7 +135,7 @@ impl Evictions {
     }
 
     /// Whether this is the timer that runs out now; it is done then.
-    fn fire(&mut self, pod: PodId, now: SimTime, epoch: u32) -> bool {
+    pub fn fire(&mut self, pod: PodId, now: SimTime, epoch: u32) -> bool {
         let Some(eviction) = self.pods.get_mut(&pod) else { return false };
         let due = matches!(eviction, Eviction::Timed { fires, epoch: own, .. }
             if *fires == now && *own == epoch);
@@ -206,21 +230,18 @@ impl TaintEviction {
 
     fn look_at_pod(&mut self, cx: &mut Cx<'_>, pod: PodId, object: &PodObject, taints: &[Taint]) {
         let tolerations = &cx.model.templates[object.template].tolerations;
-        let existing = self.evictions.pods.get(&pod).copied();
-        let (created, fires) = match verdict(stay(taints, tolerations), existing, cx.now) {
-            Verdict::Keep => return,
-            Verdict::Cancel => return self.cancel(cx, pod, object),
-            Verdict::Now => (cx.now, cx.now),
-            Verdict::At { created, fires } => (created, fires),
-        };
-        self.cancel(cx, pod, object);
-        let epoch = self.evictions.start(pod, created, fires);
-        cx.at(fires, Event::Controller(ControllerEvent::Evict { pod, epoch }));
+        let looked = self.evictions.look(pod, stay(taints, tolerations), cx.now);
+        if looked.cancelled {
+            emit(cx, pod, object, CANCELLING);
+        }
+        if let Some((fires, epoch)) = looked.timer {
+            cx.at(fires, Event::Controller(ControllerEvent::Evict { pod, epoch }));
+        }
     }
 
     fn cancel(&mut self, cx: &mut Cx<'_>, pod: PodId, object: &PodObject) {
         if self.evictions.cancel(pod, cx.now) {
-            emit(cx, pod, object, "Cancelling deletion of Pod");
+            emit(cx, pod, object, CANCELLING);
         }
     }
 }

@@ -1,176 +1,23 @@
-//! Tests of taint eviction: timers, tolerations, recorded traces.
-
-use serde_json::Value;
+//! Tests of taint eviction: timers and tolerations.
 
 use super::*;
-use crate::base::map::Symbol;
-use crate::base::recorded;
 use crate::controllers::bench::Bench;
-use crate::model::{TolerationOperator, fixture};
+use crate::model::fixture;
 use crate::state::Verb;
 
-fn symbol(model: &Model, word: &Value) -> Symbol {
-    model.symbols.get(word.as_str().unwrap_or("")).expect("a word of the recordings")
-}
-
-fn effect(word: &Value) -> Option<TaintEffect> {
-    match word.as_str() {
-        None | Some("") => None,
-        Some("NoSchedule") => Some(TaintEffect::NoSchedule),
-        Some("PreferNoSchedule") => Some(TaintEffect::PreferNoSchedule),
-        Some("NoExecute") => Some(TaintEffect::NoExecute),
-        Some(other) => panic!("no effect: {other}"),
-    }
-}
-
-fn taints(model: &Model, list: &Value) -> Vec<Taint> {
-    let list = list.as_array().unwrap();
-    let taint = |taint: &Value| Taint {
-        key: symbol(model, &taint["key"]),
-        value: symbol(model, &taint["value"]),
-        effect: effect(&taint["effect"]).unwrap(),
-    };
-    list.iter().map(taint).collect()
-}
-
-fn tolerations(model: &Model, list: &Value) -> Vec<Toleration> {
-    let toleration = |toleration: &Value| Toleration {
-        key: toleration["key"].as_str().map(|_| symbol(model, &toleration["key"])),
-        operator: match toleration["operator"].as_str() {
-            Some("Exists") => TolerationOperator::Exists,
-            _ => TolerationOperator::Equal,
-        },
-        value: symbol(model, &toleration["value"]),
-        effect: effect(&toleration["effect"]),
-        seconds: toleration["tolerationSeconds"].as_i64(),
-    };
-    list.as_array().map(|list| list.iter().map(toleration).collect()).unwrap_or_default()
-}
-
 #[test]
-fn toleration_times_are_those_recorded() {
-    let model = fixture::model(&[1]);
-    recorded::for_each("taint_toleration_time", |case, input, expected| {
-        let taints = no_execute(&taints(&model, &input["taints"]));
-        let stay = stay(&taints, &tolerations(&model, &input["tolerations"]));
-        assert_eq!(expected["allTolerated"], stay != Stay::NotTolerated, "{case}");
-        let seconds = match stay {
-            Stay::NotTolerated => Some(0),
-            Stay::Forever => None,
-            Stay::For(wait) => Some(wait.as_secs()),
-        };
-        assert_eq!(expected["evictAfterSeconds"].as_u64(), seconds, "{case}");
-    });
-}
-
-/// The recorded histories, replayed on the timers alone: tolerations of a pod never change here.
-struct Replay {
-    evictions: Evictions,
-    pods: BTreeMap<PodId, Vec<Toleration>>,
-    deleted: BTreeMap<PodId, SimTime>,
-    cancelled: u64,
-}
-
-impl Replay {
-    fn look_at(&mut self, pod: PodId, taints: &[Taint], now: SimTime) {
-        let Some(tolerations) = self.pods.get(&pod) else { return };
-        let existing = self.evictions.pods.get(&pod).copied();
-        let (created, fires) = match verdict(stay(taints, tolerations), existing, now) {
-            Verdict::Keep => return,
-            Verdict::Cancel => return self.cancel(pod, now),
-            Verdict::Now => (now, now),
-            Verdict::At { created, fires } => (created, fires),
-        };
-        self.cancel(pod, now);
-        self.evictions.start(pod, created, fires);
-        self.fire(now);
-    }
-
-    fn cancel(&mut self, pod: PodId, now: SimTime) {
-        self.cancelled += u64::from(self.evictions.cancel(pod, now));
-    }
-
-    /// Lets all timers run out that do so by `now`.
-    fn fire(&mut self, now: SimTime) {
-        let due: Vec<(PodId, SimTime, u32)> = self
-            .evictions
-            .pods
-            .iter()
-            .filter_map(|(&pod, eviction)| match *eviction {
-                Eviction::Timed { fires, epoch, .. } if fires <= now => Some((pod, fires, epoch)),
-                _ => None,
-            })
-            .collect();
-        for (pod, fires, epoch) in due {
-            assert!(self.evictions.fire(pod, fires, epoch));
-            if self.pods.remove(&pod).is_some() {
-                self.deleted.insert(pod, fires);
-                self.evictions.cancel(pod, fires);
-            }
-        }
-    }
-}
-
-#[test]
-fn eviction_traces_are_those_recorded() {
-    let model = fixture::model(&[1]);
-    let pod_of = |name: &Value| {
-        PodId::from_index(name.as_str().unwrap().trim_start_matches('p').parse().unwrap())
-    };
-    recorded::for_each("taint_eviction_trace", |case, input, expected| {
-        let mut replay = Replay {
-            evictions: Evictions::default(),
-            pods: BTreeMap::new(),
-            deleted: BTreeMap::new(),
-            cancelled: 0,
-        };
-        let mut on_node: Vec<Taint> = Vec::new();
-        let mut last = SimTime::ZERO;
-        for event in input["events"].as_array().unwrap() {
-            let now = SimTime::from_secs(event["t"].as_u64().unwrap());
-            last = now;
-            replay.fire(now);
-            match event["op"].as_str().unwrap() {
-                "nodeTaints" => {
-                    let next = no_execute(&taints(&model, &event["taints"]));
-                    if next == on_node {
-                        continue;
-                    }
-                    on_node = next;
-                    let pods: Vec<PodId> = replay.pods.keys().copied().collect();
-                    for pod in pods {
-                        replay.look_at(pod, &on_node, now);
-                    }
-                }
-                op => {
-                    let pod = pod_of(&event["pod"]);
-                    let tolerations = tolerations(&model, &event["tolerations"]);
-                    if op == "podTolerationsReplaced" {
-                        let Some(before) = replay.pods.get(&pod) else { continue };
-                        if *before == tolerations {
-                            continue;
-                        }
-                    }
-                    replay.pods.insert(pod, tolerations);
-                    if !on_node.is_empty() {
-                        replay.look_at(pod, &on_node, now);
-                    }
-                }
-            }
-        }
-        replay.fire(last + SimDuration::from_secs(1000));
-        let deleted: BTreeMap<PodId, SimTime> = expected["deletedAt"]
-            .as_object()
-            .unwrap()
-            .iter()
-            .filter(|(_, at)| at.is_number())
-            .map(|(name, at)| {
-                (pod_of(&Value::from(name.as_str())), SimTime::from_secs(at.as_u64().unwrap()))
-            })
-            .collect();
-        assert_eq!(replay.deleted, deleted, "{case}");
-        assert_eq!(expected["cancelEvents"].as_u64(), Some(replay.cancelled), "{case}");
-    });
+fn a_timer_is_never_moved_and_a_new_one_starts_at_once() {
+    let (pod, at) = (PodId::from_index(0), SimTime::from_secs);
+    let wait = |seconds| Stay::For(SimDuration::from_secs(seconds));
+    let mut evictions = Evictions::default();
+    let first = evictions.look(pod, wait(300), at(10));
+    let Some((fires, epoch)) = first.timer else { panic!("{first:?}") };
+    assert_eq!((first.cancelled, fires), (false, at(310)));
+    assert_eq!(evictions.look(pod, wait(5), at(20)), Looked::default());
+    assert!(evictions.look(pod, Stay::Forever, at(30)).cancelled);
+    assert!(!evictions.fire(pod, at(310), epoch), "called off");
+    let now = evictions.look(pod, Stay::NotTolerated, at(40));
+    assert!(!now.cancelled && now.timer.is_some_and(|(fires, _)| fires == at(40)));
 }
 
 #[test]

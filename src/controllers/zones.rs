@@ -69,11 +69,11 @@ pub fn taint_interval(rate_milli: u64) -> TaintInterval {
     Some(SimDuration::from_nanos((1e9 / f64::from(rate)) as u64))
 }
 
-/// The policy's taint rates by zone state.
+/// The policy's taint rates by zone state, nodes per 1,000 s.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TaintRates {
-    normal: TaintInterval,
-    secondary: TaintInterval,
+    normal_milli: u64,
+    secondary_milli: u64,
     large_zone: u64,
     threshold_milli: u64,
 }
@@ -83,21 +83,39 @@ impl TaintRates {
     #[must_use]
     pub fn new(policy: &RecoveryPolicy) -> Self {
         Self {
-            normal: taint_interval(policy.node_eviction_rate_milli),
-            secondary: taint_interval(policy.secondary_node_eviction_rate_milli),
+            normal_milli: policy.node_eviction_rate_milli,
+            secondary_milli: policy.secondary_node_eviction_rate_milli,
             large_zone: u64::from(policy.large_cluster_size_threshold),
             threshold_milli: policy.unhealthy_zone_threshold_milli,
         }
     }
 
-    /// The interval in a zone of `size` nodes in `state`, the rule for all zones together aside.
+    /// The state of a zone with these counts.
+    #[must_use]
+    pub fn state(&self, ready: u64, not_ready: u64) -> ZoneState {
+        ZoneState::of(ready, not_ready, self.threshold_milli)
+    }
+
+    /// The rate in a zone of `size` nodes in `state`, the rule for all zones together aside.
+    fn rate_milli(&self, state: ZoneState, size: u64) -> u64 {
+        match state {
+            ZoneState::Initial | ZoneState::Normal | ZoneState::FullDisruption => self.normal_milli,
+            ZoneState::PartialDisruption if size > self.large_zone => self.secondary_milli,
+            ZoneState::PartialDisruption => 0,
+        }
+    }
+
+    /// The same rate, nodes per second.
+    #[must_use]
+    #[expect(clippy::cast_precision_loss, reason = "a parameter of a few digits")]
+    pub fn per_second(&self, state: ZoneState, size: u64) -> f64 {
+        self.rate_milli(state, size) as f64 / 1000.0
+    }
+
+    /// The time between two taints at that rate.
     #[must_use]
     pub fn interval(&self, state: ZoneState, size: u64) -> TaintInterval {
-        match state {
-            ZoneState::Initial | ZoneState::Normal | ZoneState::FullDisruption => self.normal,
-            ZoneState::PartialDisruption if size > self.large_zone => self.secondary,
-            ZoneState::PartialDisruption => None,
-        }
+        taint_interval(self.rate_milli(state, size))
     }
 }
 
@@ -158,7 +176,7 @@ impl ZoneTainter {
             state: ZoneState::Initial,
             ready: 0,
             not_ready: 0,
-            limiter: Limiter { interval: rates.normal, next: SimTime::ZERO },
+            limiter: Limiter { interval: taint_interval(rates.normal_milli), next: SimTime::ZERO },
             waiting: BTreeSet::new(),
             planned: None,
             plan_epoch: 0,
@@ -175,7 +193,7 @@ impl ZoneTainter {
     #[must_use]
     pub fn computed(&self, rates: &TaintRates) -> Option<ZoneState> {
         let counted = self.ready + self.not_ready > 0;
-        counted.then(|| ZoneState::of(self.ready, self.not_ready, rates.threshold_milli))
+        counted.then(|| rates.state(self.ready, self.not_ready))
     }
 
     /// A node's readiness changed from `before` (`None`: not counted yet) to `ready`.
@@ -257,25 +275,25 @@ mod tests {
     use super::*;
 
     #[test]
-    fn states_and_rates_are_those_recorded() {
-        let milli = |value: &serde_json::Value| {
-            u64::try_from((value.as_f64().unwrap() * 1000.0).round() as i64).unwrap()
+    fn states_follow_the_share_and_rates_the_state_and_the_size() {
+        let rates = TaintRates {
+            normal_milli: 100,
+            secondary_milli: 10,
+            large_zone: 50,
+            threshold_milli: 550,
         };
-        crate::base::recorded::for_each("node_zone_state", |case, input, expected| {
-            let count = |key: &str| input[key].as_u64().unwrap();
-            let rates = TaintRates {
-                normal: taint_interval(milli(&input["evictionRate"])),
-                secondary: taint_interval(milli(&input["secondaryEvictionRate"])),
-                large_zone: count("largeClusterThreshold"),
-                threshold_milli: milli(&input["unhealthyZoneThreshold"]),
-            };
-            let not_ready = count("notReady") + count("noCondition");
-            assert_eq!(expected["notReadyCount"].as_u64(), Some(not_ready), "{case}");
-            let state = ZoneState::of(count("ready"), not_ready, rates.threshold_milli);
-            assert_eq!(state.name(), expected["state"], "{case}");
-            let interval = rates.interval(state, count("ready") + not_ready);
-            assert_eq!(interval, taint_interval(milli(&expected["evictionQPS"])), "{case}");
-        });
+        for (ready, not_ready, state, milli) in [
+            (5, 2, ZoneState::Normal, 100),
+            (0, 2, ZoneState::FullDisruption, 100),
+            (1, 2, ZoneState::Normal, 100),
+            (9, 11, ZoneState::PartialDisruption, 0),
+            (23, 28, ZoneState::Normal, 100),
+            (22, 29, ZoneState::PartialDisruption, 10),
+        ] {
+            assert_eq!(rates.state(ready, not_ready), state, "{ready} + {not_ready}");
+            let interval = rates.interval(state, ready + not_ready);
+            assert_eq!(interval, taint_interval(milli), "{ready} + {not_ready}");
+        }
     }
 
     #[test]

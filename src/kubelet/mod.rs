@@ -13,6 +13,7 @@ mod app;
 mod arrival;
 mod backoff;
 mod container;
+mod eviction;
 mod images;
 mod node;
 mod node_status;
@@ -21,10 +22,20 @@ mod pod;
 mod power;
 mod probe;
 mod probing;
+mod qos;
 mod start;
 mod status;
 mod termination;
 mod worker;
+
+pub use self::eviction::{
+    EvictionCandidate, Shortage, Threshold, ThresholdValue, eviction_order, is_met, min_reclaim,
+    outlasts_grace, threshold,
+};
+pub use self::pod::Role;
+pub use self::qos::{Claims, QosClass, is_node_critical, oom_score_adjust, qos_class};
+
+pub(crate) use self::backoff::{Backoff, Limits};
 
 use self::node::{Node, RELIST_PERIOD};
 use self::pod::{Pod, Stage, Work};

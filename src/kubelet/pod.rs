@@ -158,7 +158,7 @@ pub(crate) fn spec(template: &PodTemplate, index: u8) -> &ContainerSpec {
 
 /// What a container position is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Role {
+pub enum Role {
     /// An init container that runs to its end.
     Init,
     /// An init container that keeps running.

@@ -11,5 +11,6 @@ pub mod file;
 pub mod manifest;
 pub mod node;
 pub mod read;
+pub mod selectors;
 pub mod source;
 pub mod spec;

@@ -23,6 +23,18 @@ pub enum ConditionStatus {
     Unknown,
 }
 
+impl ConditionStatus {
+    /// Kubernetes' word.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::True => "True",
+            Self::False => "False",
+            Self::Unknown => "Unknown",
+        }
+    }
+}
+
 /// A condition and since when it is so (whole seconds, as `metav1.Time` keeps it).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Condition {

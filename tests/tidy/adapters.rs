@@ -11,8 +11,17 @@ use super::{Finding, TextFile, layers};
 const FOLDER: &str = "src/conformance/";
 
 /// Modules whose functions adapters may call.
-const MAY_USE: &[&str] =
-    &["base", "conformance", "controllers", "model", "scenario", "scheduler", "scheduling"];
+const MAY_USE: &[&str] = &[
+    "base",
+    "conformance",
+    "controllers",
+    "kubelet",
+    "model",
+    "scenario",
+    "scheduler",
+    "scheduling",
+    "state",
+];
 
 /// Facts from which decisions are made.
 const FACTS: &[&str] = &[
@@ -116,6 +125,7 @@ mod tests {
             ("fn f() { xs.iter().max_by_key(f) }", "calculates or matches: `.max_by`"),
             ("fn f() { selector.matches(l) }", "names `selector`"),
             ("use crate::sim::World;", "uses `sim`"),
+            ("use crate::faults::Faults;", "uses `faults`"),
         ] {
             let found = findings(deciding_adapters, path, text);
             assert!(found.iter().any(|f| f.contains(told)), "{text}: {found:?}");

@@ -11,6 +11,7 @@ mod faults;
 mod nodes;
 mod observed;
 mod overlay;
+mod parts;
 mod pods;
 mod requests;
 mod scheduler;
@@ -21,7 +22,9 @@ mod workloads;
 use std::collections::BTreeMap;
 
 pub use self::observed::{Observed, start_time};
-pub use self::workloads::disruption_limit;
+pub use self::parts::Parts;
+pub use self::requests::{Stated, container_amounts, pod_amounts};
+pub use self::workloads::{disruption_limit, int_or_percent};
 
 use self::behaviour::Surround;
 use self::nodes::{Machines, Place};

@@ -5,7 +5,9 @@
 
 use std::collections::BTreeMap;
 
-use k8s_openapi::api::core::v1::{Container, ContainerStatus, PodSpec, PodStatus};
+use k8s_openapi::api::core::v1::{
+    Container, ContainerStatus, PodSpec, PodStatus, ResourceRequirements,
+};
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity as KubeQuantity;
 
 use super::symbols::Symbols;
@@ -32,7 +34,7 @@ pub(super) struct Requests {
 }
 
 type List = BTreeMap<String, Quantity>;
-type Stated = Option<BTreeMap<String, KubeQuantity>>;
+type Written = Option<BTreeMap<String, KubeQuantity>>;
 
 /// Everything that is added up of a pod: kubernetes-behaviour §1.8, conformance facts 10–15.
 pub(super) fn requests(
@@ -41,9 +43,9 @@ pub(super) fn requests(
     status: Option<&PodStatus>,
 ) -> Requests {
     let defaults = scoring_defaults();
-    let pod_level = pod_level(spec);
+    let pod_level = of_pod(spec, Stated::Requests);
     let add_up = |status, missing: &List, pod_level: &List| {
-        let mut total = of_containers(spec, status, missing);
+        let mut total = of_containers(spec, status, (Stated::Requests, missing));
         total.extend(pod_level.iter().map(|(name, amount)| (name.clone(), *amount)));
         add(&mut total, &list(&spec.overhead));
         total
@@ -70,6 +72,43 @@ pub(super) fn requests(
     }
 }
 
+/// Which side of containers' resources is added up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stated {
+    /// `resources.requests`.
+    Requests,
+    /// `resources.limits`.
+    Limits,
+}
+
+/// What one container requests or is limited to.
+#[must_use]
+pub fn container_amounts(container: &Container, side: Stated) -> BTreeMap<String, Quantity> {
+    stated(container, side)
+}
+
+/// What a pod requests, or is limited to, by its specification: the containers' amounts, those of
+/// the pod as a whole in their place if `pod_level`, and its overhead if `overhead` (which does
+/// not limit what nothing limits, or limits to nothing).
+#[must_use]
+pub fn pod_amounts(
+    spec: &PodSpec,
+    stated: Stated,
+    (pod_level, overhead): (bool, bool),
+) -> BTreeMap<String, Quantity> {
+    let mut total = of_containers(spec, None, (stated, &List::new()));
+    if pod_level {
+        total.extend(of_pod(spec, stated));
+    }
+    if overhead {
+        let mut overhead = list(&spec.overhead);
+        let limited = |name: &str| total.get(name).is_some_and(|limit| !limit.is_zero());
+        overhead.retain(|name, _| stated == Stated::Requests || limited(name));
+        add(&mut total, &overhead);
+    }
+    total
+}
+
 fn scoring_defaults() -> List {
     List::from([
         ("cpu".to_owned(), Quantity::from_milli(DEFAULT_CPU_MILLI)),
@@ -83,16 +122,16 @@ fn cpu_and_memory(list: &List) -> (i64, i64) {
 }
 
 /// A resource list. Quantities were checked before; one that does not parse counts as absent.
-fn list(stated: &Stated) -> List {
+fn list(stated: &Written) -> List {
     let parsed = |(name, amount): (&String, &KubeQuantity)| {
         amount.0.parse().ok().map(|amount| (name.clone(), amount))
     };
     stated.iter().flatten().filter_map(parsed).collect()
 }
 
-/// Requests of the pod as a whole, as far as a pod may state them.
-fn pod_level(spec: &PodSpec) -> List {
-    let mut list = spec.resources.as_ref().map(|r| list(&r.requests)).unwrap_or_default();
+/// Amounts of the pod as a whole, as far as a pod may state them.
+fn of_pod(spec: &PodSpec, side: Stated) -> List {
+    let mut list = spec.resources.as_ref().map(|r| list(side.of(r))).unwrap_or_default();
     let allowed = |name: &str| matches!(name, "cpu" | "memory") || name.starts_with("hugepages-");
     list.retain(|name, _| allowed(name));
     list
@@ -105,20 +144,27 @@ fn add(sum: &mut List, list: &List) {
     }
 }
 
+/// Of equal amounts the one that is there stays, with its notation.
 fn max_with(peak: &mut List, list: &List) {
     for (name, amount) in list {
         let entry = peak.entry(name.clone()).or_insert(*amount);
-        *entry = (*entry).max(*amount);
+        if *amount > *entry {
+            *entry = *amount;
+        }
     }
 }
 
 /// Sum over containers and sidecars, or the peak while init containers run if that is more;
 /// `missing` stands in for what a container does not name.
-fn of_containers(spec: &PodSpec, status: Option<&PodStatus>, missing: &List) -> List {
+fn of_containers(
+    spec: &PodSpec,
+    status: Option<&PodStatus>,
+    (side, missing): (Stated, &List),
+) -> List {
     let of = |container: &Container, resizable: bool| {
         let mut list = match status.filter(|_| resizable) {
             Some(status) => resized(container, status),
-            None => stated(container),
+            None => stated(container, side),
         };
         for (name, amount) in missing {
             list.entry(name.clone()).or_insert(*amount);
@@ -147,8 +193,17 @@ fn of_containers(spec: &PodSpec, status: Option<&PodStatus>, missing: &List) -> 
     total
 }
 
-fn stated(container: &Container) -> List {
-    container.resources.as_ref().map(|r| list(&r.requests)).unwrap_or_default()
+impl Stated {
+    fn of(self, resources: &ResourceRequirements) -> &Written {
+        match self {
+            Self::Requests => &resources.requests,
+            Self::Limits => &resources.limits,
+        }
+    }
+}
+
+fn stated(container: &Container, side: Stated) -> List {
+    container.resources.as_ref().map(|r| list(side.of(r))).unwrap_or_default()
 }
 
 /// A container whose status tells what it has holds the most of what it asks for, has and was
@@ -159,13 +214,13 @@ fn resized(container: &Container, status: &PodStatus) -> List {
     let of_container = |s: &&ContainerStatus| s.name == container.name;
     let told = statuses.flatten().rfind(of_container);
     let Some((told, has)) = told.and_then(|told| Some((told, told.resources.as_ref()?))) else {
-        return stated(container);
+        return stated(container, Stated::Requests);
     };
     let mut most = list(&has.requests);
     max_with(&mut most, &list(&told.allocated_resources));
     let pending = status.conditions.iter().flatten().find(|c| c.type_ == "PodResizePending");
     if pending.and_then(|condition| condition.reason.as_deref()) != Some("Infeasible") {
-        max_with(&mut most, &stated(container));
+        max_with(&mut most, &stated(container, Stated::Requests));
     }
     most
 }

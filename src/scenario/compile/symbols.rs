@@ -14,6 +14,7 @@ use crate::model::{
     Requirement, ResourceId, Resources,
 };
 use crate::scenario::manifest::{is_label_key, is_label_value};
+use crate::scenario::selectors::{Comparison, Selector};
 
 /// Larger amounts are cut to this, so that sums of them stay numbers; no node may have as much
 /// (`manifest::check_node`), so what asks for it fits nowhere either way.
@@ -131,6 +132,23 @@ impl Symbols {
             requirements.push(self.requirement(&expression.key, &expression.operator, values));
         }
         LabelSelector { nothing: false, requirements }
+    }
+
+    /// A label selector that was written as a text.
+    pub(super) fn text_selector(&mut self, selector: &Selector) -> LabelSelector {
+        let requirements = selector.requirements.iter().map(|written| {
+            let (key, values) = (&written.key, &written.values);
+            let operator = match written.comparison {
+                Comparison::Equals | Comparison::DoubleEquals | Comparison::In => "In",
+                Comparison::NotEquals | Comparison::NotIn => "NotIn",
+                Comparison::Exists => "Exists",
+                Comparison::DoesNotExist => "DoesNotExist",
+                Comparison::GreaterThan => "Gt",
+                Comparison::LessThan => "Lt",
+            };
+            self.requirement(key, operator, values)
+        });
+        LabelSelector { nothing: false, requirements: requirements.collect() }
     }
 
     /// A plain map of labels as a selector; an absent or empty one matches nothing, as in Services.

@@ -224,23 +224,22 @@ pub fn disruption_limit(
     min_available: Option<&IntOrString>,
     max_unavailable: Option<&IntOrString>,
 ) -> DisruptionLimit {
+    // Both were checked before.
+    let bound = |value| int_or_percent(value).unwrap_or(IntOrPercent::Int(0));
     match (min_available, max_unavailable) {
-        (_, Some(max)) => DisruptionLimit::MaxUnavailable(int_or_percent(max)),
-        (Some(min), None) => DisruptionLimit::MinAvailable(int_or_percent(min)),
+        (_, Some(max)) => DisruptionLimit::MaxUnavailable(bound(max)),
+        (Some(min), None) => DisruptionLimit::MinAvailable(bound(min)),
         (None, None) => DisruptionLimit::Absent,
     }
 }
 
-/// A number or percentage that was checked before.
-fn int_or_percent(value: &IntOrString) -> IntOrPercent {
+/// A number or a percentage. A text that is no percentage means nothing, as in Kubernetes.
+#[must_use]
+pub fn int_or_percent(value: &IntOrString) -> Option<IntOrPercent> {
     match value {
-        IntOrString::Int(n) => IntOrPercent::Int(*n),
+        IntOrString::Int(number) => Some(IntOrPercent::Int(*number)),
         IntOrString::String(text) => {
-            let number = |text: &str| text.parse().unwrap_or(0);
-            match text.strip_suffix('%') {
-                Some(percent) => IntOrPercent::Percent(number(percent)),
-                None => IntOrPercent::Int(number(text)),
-            }
+            text.strip_suffix('%')?.parse().ok().map(IntOrPercent::Percent)
         }
     }
 }
@@ -250,14 +249,9 @@ fn strategy(strategy: Option<&KubeStrategy>) -> DeploymentStrategy {
         return DeploymentStrategy::Recreate;
     }
     let rolling = strategy.and_then(|s| s.rolling_update.as_ref());
-    let bound = |value: Option<&IntOrString>| match value {
-        Some(IntOrString::Int(n)) => IntOrPercent::Int(*n),
-        Some(IntOrString::String(text)) => {
-            text.trim_end_matches('%').parse().map_or(IntOrPercent::Percent(25), |n| {
-                if text.ends_with('%') { IntOrPercent::Percent(n) } else { IntOrPercent::Int(n) }
-            })
-        }
-        None => IntOrPercent::Percent(25),
+    // Both were checked before.
+    let bound = |value: Option<&IntOrString>| {
+        value.and_then(int_or_percent).unwrap_or(IntOrPercent::Percent(25))
     };
     DeploymentStrategy::RollingUpdate {
         max_surge: bound(rolling.and_then(|r| r.max_surge.as_ref())),

@@ -1,0 +1,74 @@
+//! Vectors: an input and an output of one function of a controller or of the kubelet, the topic
+//! being the file's stem. A topic is one line of [`TOPICS`].
+
+mod disruption;
+mod nodes;
+mod normal;
+mod pods;
+mod pressure;
+mod selectors;
+mod services;
+mod timers;
+mod values;
+
+use serde_json::Value;
+
+use super::Kind;
+
+/// Translates an input, calls the function, and gives its output in the shape of `expected`.
+type Answer = fn(&Value) -> Result<Value, String>;
+
+/// Brings an output for an input into the form in which outputs that mean the same are equal.
+type Normal = fn(&Value, &mut Value);
+
+/// The names of the topics that are supported.
+#[cfg(test)]
+pub(super) fn supported() -> impl Iterator<Item = &'static str> {
+    TOPICS.iter().map(|(topic, ..)| *topic)
+}
+
+/// Topics that are supported, and what is arbitrary in their outputs.
+const TOPICS: &[(&str, Answer, Normal)] = &[
+    ("endpointslice_conditions", services::endpoint, normal::exact),
+    ("go_duration", values::duration, normal::exact),
+    ("int_or_percent", values::int_or_percent, normal::exact),
+    ("kubelet_crashloop_backoff", timers::backoff, normal::exact),
+    ("kubelet_eviction_ranking", pressure::ranking, pressure::without_ties),
+    ("kubelet_eviction_thresholds", pressure::thresholds, normal::exact),
+    ("kubelet_qos_oom", pods::qos_oom, normal::exact),
+    ("label_selector_object", selectors::of_object, normal::exact),
+    ("label_selector_parse", selectors::of_text, normal::exact),
+    ("node_zone_state", nodes::zone_state, normal::numbers),
+    ("pdb_status", disruption::pdb_status, normal::exact),
+    ("pod_requests_limits", values::pod_amounts_of, normal::exact),
+    ("quantity_arith", values::quantity_arith, normal::exact),
+    ("quantity_parse", values::quantity, normal::exact),
+    ("taint_eviction_trace", timers::taint_eviction, normal::exact),
+    ("taint_toleration_time", nodes::toleration_time, normal::exact),
+];
+
+/// The kind's entry.
+pub(super) const KIND: Kind = Kind {
+    name: "vectors",
+    unit: "vector",
+    recognises: |line| line["case"].is_string() && line.get("expected").is_some(),
+    topic: |_, stem| stem.to_owned(),
+    units: |_| 1,
+    replay: |line, topic, tally| {
+        let Some((_, answer, normal)) = TOPICS.iter().find(|(known, ..)| *known == topic) else {
+            tally.unsupported(1, "the topic is not supported yet");
+            return Ok(Value::Null);
+        };
+        let decided = answer(&line["input"])?;
+        let (mut ours, mut theirs) = (decided.clone(), line["expected"].clone());
+        normal(&line["input"], &mut ours);
+        normal(&line["input"], &mut theirs);
+        tally.unit("vector", vec![("expected".to_owned(), ours, theirs)]);
+        Ok(decided)
+    },
+};
+
+/// Reads a part of an input.
+fn read<T: serde::de::DeserializeOwned>(value: &Value) -> Result<T, String> {
+    T::deserialize(value).map_err(|error| error.to_string())
+}
