@@ -6,6 +6,7 @@ mod nodes;
 mod normal;
 mod pods;
 mod pressure;
+mod prober;
 mod selectors;
 mod services;
 mod timers;
@@ -35,6 +36,9 @@ const TOPICS: &[(&str, Answer, Normal)] = &[
     ("kubelet_crashloop_backoff", timers::backoff, normal::exact),
     ("kubelet_eviction_ranking", pressure::ranking, pressure::without_ties),
     ("kubelet_eviction_thresholds", pressure::thresholds, normal::exact),
+    ("kubelet_pod_actions", pods::actions, normal::kills),
+    ("kubelet_pod_phase_conditions", pods::phase_conditions, normal::exact),
+    ("kubelet_prober_trace", prober::trace, prober::by_time),
     ("kubelet_qos_oom", pods::qos_oom, normal::exact),
     ("label_selector_object", selectors::of_object, normal::exact),
     ("label_selector_parse", selectors::of_text, normal::exact),
