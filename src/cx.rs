@@ -7,7 +7,7 @@ use crate::event::{ApiEvent, Event};
 use crate::model::Model;
 use crate::record::{Fact, Involved, KubeEvent, Recorder};
 use crate::rng::{StreamKind, Streams};
-use crate::state::{Client, Request, State};
+use crate::state::{Client, Request, Sent, State};
 
 /// The world as one event handler sees it.
 #[derive(Debug)]
@@ -57,20 +57,32 @@ impl Cx<'_> {
         }
     }
 
-    /// Sends a write to the API server: it waits for the client's rate limit, takes the API
-    /// latency and is then applied. The answer, if the request has one, comes as an event. Returns
-    /// when it is applied.
+    /// Sends a write to the API server: it waits for the client's rate limit, then for the server
+    /// if that has more to do than it can, takes the API latency and is then applied. The answer,
+    /// if the request has one, comes as an event. Returns when it is applied, unless the API server
+    /// cannot be reached or cannot write by then.
     pub fn request(&mut self, client: Client, request: Request) -> SimTime {
-        let number = self.state.clients.requests;
         let leaves = self.state.clients.take(client, self.now);
-        let latency = self
-            .model
-            .control_plane
-            .api_latency_s
-            .sample_duration(&mut self.streams.stream(StreamKind::ApiLatency, number));
-        let slot = self.state.requests.insert(request);
-        let applied = leaves.saturating_add(latency);
+        let epoch = client.process().map_or(0, |of| self.state.truth.process(of).epoch);
+        self.send(Sent { client, epoch, request }, leaves)
+    }
+
+    /// Lets a request leave that has waited for its client's rate limit.
+    pub(crate) fn send(&mut self, sent: Sent, leaves: SimTime) -> SimTime {
+        let number = self.state.clients.next_request();
+        let plane = &self.model.control_plane;
+        let mut stream = self.streams.stream(StreamKind::ApiLatency, number);
+        let latency = plane.api_latency_s.quantile(stream.uniform());
+        let latency = slowed(latency, self.state.truth.api.request_factor());
+        let served = self.state.truth.serve(self.model, leaves, self.now);
+        let slot = self.state.requests.insert(sent);
+        let applied = served.saturating_add(latency);
         self.at(applied, Event::Api(ApiEvent::Commit { slot }));
         applied
     }
+}
+
+/// A latency in seconds, `factor` times as long.
+pub(crate) fn slowed(seconds: f64, factor: f64) -> SimDuration {
+    SimDuration::from_secs_f64(seconds * factor).unwrap_or(SimDuration::MAX)
 }

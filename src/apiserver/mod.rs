@@ -3,6 +3,7 @@
 //! Every change of an object happens here and nowhere else. It knows objects, not who wants what
 //! of them: controllers, scheduler and kubelets learn of a change when their watch delivers it.
 
+mod held;
 mod pods;
 mod replicas;
 
@@ -11,7 +12,7 @@ use std::sync::Arc;
 use crate::base::id::IdVec;
 use crate::base::map::Symbol;
 use crate::base::time::SimTime;
-use crate::cx::Cx;
+use crate::cx::{Cx, slowed};
 use crate::event::{ApiEvent, Event, KubeletEvent, Resource, SchedulerEvent, WatchEvent, Watcher};
 use crate::model::{BudgetId, Model, NodeId, PodId, ServiceId, WorkloadId};
 use crate::record::Fact;
@@ -20,6 +21,7 @@ use crate::state::{
     BudgetStatus, Change, Condition, DeletionCause, DeploymentObject, NodeTaint, PodObject,
     ReplicaSetId, ReplicaSetObject, Request, Verb,
 };
+use held::Held;
 pub use replicas::Ordinals;
 
 /// Entity of the watch-latency stream that kubelets' deliveries draw from.
@@ -32,6 +34,7 @@ const BUDGET_STREAMS: u64 = 3;
 pub struct ApiServer {
     ordinals: IdVec<WorkloadId, Ordinals>,
     kubelet_deliveries: u64,
+    held: Held,
 }
 
 impl ApiServer {
@@ -42,17 +45,24 @@ impl ApiServer {
         for _ in model.workloads.ids() {
             ordinals.push(Ordinals::default());
         }
-        Self { ordinals, kubelet_deliveries: 0 }
+        Self { ordinals, kubelet_deliveries: 0, held: Held::default() }
     }
 
-    /// Applies the request that reaches etcd now.
+    /// Applies the request that reaches etcd now, or what was held back.
     ///
     /// # Panics
     /// If the slot is empty: every commit event has exactly one request.
     pub fn handle(&mut self, cx: &mut Cx<'_>, event: ApiEvent) {
-        let ApiEvent::Commit { slot } = event;
-        let request = cx.state.requests.take(slot).expect("a commit has its request");
-        self.apply(cx, request);
+        match event {
+            ApiEvent::Commit { slot } => {
+                let sent = cx.state.requests.take(slot).expect("a commit has its request");
+                if let Some(request) = self.held.admit(cx, sent) {
+                    self.apply(cx, request);
+                }
+            }
+            ApiEvent::Writable => self.held.release(cx, None),
+            ApiEvent::Connected { node } => self.held.release(cx, Some(node)),
+        }
     }
 
     /// Applies one write at once.
@@ -315,5 +325,6 @@ fn watchers_of(resource: Resource) -> &'static [Watcher] {
 fn watch_time(cx: &Cx<'_>, watcher: u64, delivery: u64) -> SimTime {
     let entity = watcher << 48 | delivery;
     let mut stream = cx.streams.stream(StreamKind::WatchLatency, entity);
-    cx.now.saturating_add(cx.model.control_plane.watch_latency_s.sample_duration(&mut stream))
+    let latency = cx.model.control_plane.watch_latency_s.quantile(stream.uniform());
+    cx.now.saturating_add(slowed(latency, cx.state.truth.api.watch_factor()))
 }

@@ -104,7 +104,7 @@ impl<'a> Bench<'a> {
     fn handle(&mut self, now: SimTime, event: Event) {
         match event {
             Event::Api(ApiEvent::Commit { slot }) => {
-                let request = self.state.requests.take(slot).unwrap();
+                let request = self.state.requests.take(slot).unwrap().request;
                 self.apply(now, &request);
                 self.log.push((now, request));
             }

@@ -136,6 +136,9 @@ mod tests {
             epoch: 0,
             heartbeat: Heartbeat::Beating { since: SimTime::ZERO },
             lease_phase: SimDuration::from_secs(3),
+            cuts: 0,
+            connected: true,
+            link_epoch: 0,
         };
         let mut lease = Lease::default();
         lease.observe(&truth, timing);

@@ -1,5 +1,6 @@
 //! Events of the storm.
 
+use super::Watcher;
 use crate::model::{FaultId, NodeId};
 
 /// What the storm does.
@@ -26,6 +27,32 @@ pub enum FaultEvent {
         /// Its power epoch; a later loss of power makes the event stale.
         epoch: u32,
     },
+    /// A node's kubelet is connected to the API server again.
+    Connected {
+        /// The node.
+        node: NodeId,
+        /// Its link epoch.
+        epoch: u32,
+    },
+    /// A node's kubelet tries to renew its lease after a break.
+    Renewal {
+        /// The node.
+        node: NodeId,
+        /// Its link epoch.
+        epoch: u32,
+    },
+    /// etcd's members have elected a leader.
+    EtcdLeader {
+        /// The epoch of the API server.
+        epoch: u32,
+    },
+    /// A leader has tried in vain for its deadline to renew its lease.
+    RenewDeadline {
+        /// The component.
+        component: Watcher,
+        /// Which loss of writes it was.
+        epoch: u32,
+    },
 }
 
 impl FaultEvent {
@@ -34,6 +61,10 @@ impl FaultEvent {
             Self::Begin { .. } => 0,
             Self::End { .. } => 1,
             Self::Booted { .. } => 2,
+            Self::Connected { .. } => 3,
+            Self::Renewal { .. } => 4,
+            Self::EtcdLeader { .. } => 5,
+            Self::RenewDeadline { .. } => 6,
         }
     }
 
@@ -42,7 +73,11 @@ impl FaultEvent {
             Self::Begin { fault, occurrence } | Self::End { fault, occurrence } => {
                 (fault.index(), occurrence)
             }
-            Self::Booted { node, epoch } => (node.index(), epoch),
+            Self::Booted { node, epoch }
+            | Self::Connected { node, epoch }
+            | Self::Renewal { node, epoch } => (node.index(), epoch),
+            Self::EtcdLeader { epoch } => (0, epoch),
+            Self::RenewDeadline { component, epoch } => (component.index(), epoch),
         };
         (id as u64) << 32 | u64::from(count)
     }

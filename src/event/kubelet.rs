@@ -30,6 +30,11 @@ pub enum KubeletEvent {
         /// The node.
         node: NodeId,
     },
+    /// The kubelet is connected to the API server again and lists its pods.
+    Connected {
+        /// The node.
+        node: NodeId,
+    },
     /// The kubelet works out its node's status and posts it if it differs from the API server's.
     NodeStatus {
         /// The node.
@@ -153,6 +158,7 @@ impl KubeletEvent {
             | Self::Kill { .. } => Phase::Process,
             Self::PodUpdate { .. }
             | Self::NodeUpdate { .. }
+            | Self::Connected { .. }
             | Self::NodeStatus { .. }
             | Self::SandboxReady { .. }
             | Self::PullDone { .. }
@@ -174,6 +180,7 @@ impl KubeletEvent {
             | Self::PowerLost { .. }
             | Self::Started { .. }
             | Self::NodeUpdate { .. }
+            | Self::Connected { .. }
             | Self::NodeStatus { .. }
             | Self::ContainerFault { .. }
             | Self::SandboxReady { .. }
@@ -205,6 +212,7 @@ impl KubeletEvent {
             Self::Cleaned { .. } => (14, 0, 0),
             Self::NodeUpdate { .. } => (15, 0, 0),
             Self::NodeStatus { .. } => (16, 0, 0),
+            Self::Connected { .. } => (40, 0, 0),
         };
         tag | u64::from(container) << 8 | kind << 16
     }
@@ -212,9 +220,10 @@ impl KubeletEvent {
     pub(super) fn word(self) -> u64 {
         let (id, epoch) = match self {
             Self::PodUpdate { pod } => (pod.raw(), 0),
-            Self::PowerLost { node } | Self::Started { node } | Self::NodeUpdate { node } => {
-                (node.raw(), 0)
-            }
+            Self::PowerLost { node }
+            | Self::Started { node }
+            | Self::Connected { node }
+            | Self::NodeUpdate { node } => (node.raw(), 0),
             Self::ContainerFault { fault, .. } => (fault.raw(), 0),
             Self::PullDone { node, epoch } | Self::NodeStatus { node, epoch } => {
                 (node.raw(), epoch)

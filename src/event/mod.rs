@@ -13,6 +13,8 @@ pub use fault::FaultEvent;
 pub use kubelet::KubeletEvent;
 pub use scheduler::SchedulerEvent;
 
+use crate::model::NodeId;
+
 /// The meaning of simultaneity: what comes first when several things happen at one instant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(u8)]
@@ -92,6 +94,13 @@ pub enum ApiEvent {
     Commit {
         /// Slot of the request.
         slot: u32,
+    },
+    /// Writes are possible again: what was held back is applied.
+    Writable,
+    /// A kubelet is connected again: what it could not send is sent.
+    Connected {
+        /// Its node.
+        node: NodeId,
     },
 }
 
@@ -184,6 +193,8 @@ impl Event {
             Self::Operation(index) => [2 << 56, u64::from(index)],
             Self::Kubelet(event) => [3 << 56 | event.tag(), event.word()],
             Self::Api(ApiEvent::Commit { slot }) => [4 << 56, u64::from(slot)],
+            Self::Api(ApiEvent::Writable) => [4 << 56 | 1, 0],
+            Self::Api(ApiEvent::Connected { node }) => [4 << 56 | 2, u64::from(node.raw())],
             Self::Watch(watch) => [
                 5 << 56
                     | (watch.watcher as u64) << 48

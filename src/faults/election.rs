@@ -11,34 +11,67 @@ use crate::rng::Stream;
 /// By how much a poll may come later than the retry period, as a share of it.
 const JITTER: f64 = 1.2;
 
-/// The instant at which a new leader holds the lease.
+/// Life of a process that finds no API server when it starts.
+const FRUITLESS_LIFE: SimDuration = SimDuration::from_secs(1);
+
+/// First and longest wait of the supervisor (a kubelet's CrashLoopBackOff).
+const SUPERVISOR_FIRST: SimDuration = SimDuration::from_secs(10);
+const SUPERVISOR_MAX: SimDuration = SimDuration::from_secs(300);
+
+/// How the last leader ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Last {
+    /// When it stopped renewing.
+    pub died_at: SimTime,
+    /// It has released its lease.
+    pub graceful: bool,
+}
+
+/// When the supervisor of a process that exited at `exit` starts the one that finds the API server
+/// writable at `back`: at once the first time, then after 10, 20, 40 … 300 s from each exit.
+#[must_use]
+pub fn restart(exit: SimTime, back: SimTime) -> SimTime {
+    let (mut start, mut wait) = (exit, SUPERVISOR_FIRST);
+    while start < back {
+        start = start.saturating_add(FRUITLESS_LIFE).saturating_add(wait);
+        wait = wait.saturating_mul(2).min(SUPERVISOR_MAX);
+    }
+    start
+}
+
+/// The instant at which a new leader holds the lease, of an API server that can write from
+/// `writable_from` on.
 ///
 /// With more than one replica a standby takes over, whatever the supervisor of the dead process
 /// does: it saw the leader's last renewal at its next poll after it and waits for the lease
-/// duration from there. A single replica is started again at `supervisor_up_at` under another
-/// identity; to it the record is new, so that it watches it for a whole lease duration.
-/// A leader that shut down gracefully has released its lease: the next poll takes it.
+/// duration from there, polling on while nobody answers. A single replica is started again at
+/// `supervisor_up_at` under another identity; to it the record is new, so that it watches it for a
+/// whole lease duration. A leader that shut down gracefully has released its lease: the next poll
+/// takes it.
 ///
 /// Draws: the phase of the leader's renewals, then per standby the phase of its polls and their
 /// gaps. Returns [`SimTime::MAX`] if nobody ever comes back.
 pub fn leader_takeover(
     election: &LeaderElection,
-    crashed_at: SimTime,
+    last: Last,
     supervisor_up_at: SimTime,
-    graceful: bool,
+    writable_from: SimTime,
     stream: &mut Stream,
 ) -> SimTime {
+    let Last { died_at, graceful } = last;
     let wait = if graceful { SimDuration::ZERO } else { election.lease_duration };
     let since_renewal = share(election.retry_period, stream.uniform());
     if election.replicas <= 1 {
-        return poll_until(election, supervisor_up_at, wait, stream);
+        return poll_until(election, supervisor_up_at.max(writable_from), wait, stream);
     }
     let changed = if graceful { SimDuration::ZERO } else { since_renewal };
-    let changed_at = SimTime::from_nanos(crashed_at.as_nanos().saturating_sub(changed.as_nanos()));
+    let changed_at = SimTime::from_nanos(died_at.as_nanos().saturating_sub(changed.as_nanos()));
     let takeovers = (1..election.replicas).map(|_| {
         let gap = gap(election, stream);
         let seen = changed_at.saturating_add(share(gap, stream.uniform()));
-        poll_until(election, seen, wait, stream).max(crashed_at)
+        let from = writable_from.max(seen.saturating_add(wait));
+        let wait = from.saturating_since(seen);
+        poll_until(election, seen, wait, stream).max(died_at)
     });
     takeovers.min().unwrap_or(SimTime::MAX)
 }
@@ -76,6 +109,7 @@ mod tests {
     fn election(replicas: u32) -> LeaderElection {
         LeaderElection {
             lease_duration: SimDuration::from_secs(15),
+            renew_deadline: SimDuration::from_secs(10),
             retry_period: SimDuration::from_secs(2),
             replicas,
         }
@@ -89,7 +123,8 @@ mod tests {
         let waits: Vec<f64> = (0..2000)
             .map(|n| {
                 let mut stream = streams.stream(StreamKind::LeaderElection, n);
-                let at = leader_takeover(&election(replicas), crash, back, graceful, &mut stream);
+                let last = Last { died_at: crash, graceful };
+                let at = leader_takeover(&election(replicas), last, back, crash, &mut stream);
                 at.saturating_since(crash).as_secs_f64()
             })
             .collect();
@@ -127,8 +162,8 @@ mod tests {
     #[test]
     fn a_process_that_never_comes_back_never_leads() {
         let mut stream = Streams::new(7, 0).stream(StreamKind::LeaderElection, 0);
-        let never =
-            leader_takeover(&election(1), SimTime::from_secs(5), SimTime::MAX, false, &mut stream);
+        let last = Last { died_at: SimTime::from_secs(5), graceful: false };
+        let never = leader_takeover(&election(1), last, SimTime::MAX, last.died_at, &mut stream);
         assert_eq!(never, SimTime::MAX);
     }
 }

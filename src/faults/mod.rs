@@ -8,8 +8,11 @@
 //! of objects in the API.
 
 mod election;
+mod reach;
 
-pub use election::leader_takeover;
+pub use election::{Last, leader_takeover, restart};
+
+use reach::{refresh_heartbeat, renewal};
 
 use crate::base::id::IdVec;
 use crate::base::time::{SimDuration, SimTime};
@@ -18,7 +21,6 @@ use crate::event::{ControllerEvent, Event, FaultEvent, KubeletEvent, SchedulerEv
 use crate::model::{FaultId, FaultKind, FaultTiming, LeaderElection, Model, NodeId};
 use crate::record::Fact;
 use crate::rng::{Distribution, Stream, StreamKind, Streams};
-use crate::state::Heartbeat;
 
 /// What the storm remembers of a control-plane component.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,6 +29,8 @@ struct Process {
     died_at: SimTime,
     /// Until when its supervisor is kept from starting it.
     held_until: SimTime,
+    /// When it exited because it could not renew its lease, unless it has led since.
+    exited_at: Option<SimTime>,
 }
 
 /// The component that injects faults.
@@ -34,19 +38,33 @@ struct Process {
 pub struct Faults {
     /// Boots so far.
     boots: IdVec<NodeId, u32>,
+    /// When each node's kubelet lost its connection last.
+    lost_at: IdVec<NodeId, SimTime>,
     processes: [Process; Watcher::ALL.len()],
+    /// How often the API server has become unable to write.
+    write_losses: u32,
+    /// When it became so last.
+    unwritable_since: SimTime,
 }
 
 impl Faults {
     /// Calm before the storm.
     #[must_use]
     pub fn new(model: &Model, _streams: &Streams) -> Self {
-        let mut boots = IdVec::new();
+        let (mut boots, mut lost_at) = (IdVec::new(), IdVec::new());
         for _ in model.nodes.ids() {
             boots.push(0);
+            lost_at.push(SimTime::ZERO);
         }
-        let process = Process { died_at: SimTime::ZERO, held_until: SimTime::ZERO };
-        Self { boots, processes: [process; Watcher::ALL.len()] }
+        let process =
+            Process { died_at: SimTime::ZERO, held_until: SimTime::ZERO, exited_at: None };
+        Self {
+            boots,
+            lost_at,
+            processes: [process; Watcher::ALL.len()],
+            write_losses: 0,
+            unwritable_since: SimTime::ZERO,
+        }
     }
 
     /// Schedules the first occurrence of every fault.
@@ -69,6 +87,12 @@ impl Faults {
             FaultEvent::Begin { fault, occurrence } => self.begin(cx, fault, occurrence),
             FaultEvent::End { fault, occurrence } => self.end(cx, fault, occurrence),
             FaultEvent::Booted { node, epoch } => booted(cx, node, epoch),
+            FaultEvent::Connected { node, epoch } => self.connected(cx, node, epoch),
+            FaultEvent::Renewal { node, epoch } => renewal(cx, node, epoch),
+            FaultEvent::EtcdLeader { epoch } => self.etcd_leader(cx, epoch),
+            FaultEvent::RenewDeadline { component, epoch } => {
+                self.renew_deadline(cx, component, epoch);
+            }
         }
     }
 
@@ -83,10 +107,17 @@ impl Faults {
         schedule(cx, ends, FaultEvent::End { fault, occurrence });
         match &spec.kind {
             FaultKind::ZoneOutage { .. } | FaultKind::NodeCrash { .. } => {
-                for node in nodes_of(cx.model, &spec.kind) {
+                for node in spec.kind.nodes(cx.model) {
                     lose_power(cx, node);
                 }
             }
+            FaultKind::NetworkPartition { nodes } => self.cut(cx, nodes),
+            FaultKind::StaleConnections { nodes } => self.hang_connections(cx, nodes, ends),
+            FaultKind::ApiServerOutage { instances } => self.servers_down(cx, fault, *instances),
+            FaultKind::ApiServerSlow { requests, watches } => {
+                cx.state.truth.api.slow.push((fault, [*requests, *watches]));
+            }
+            FaultKind::EtcdMembersLost { members } => self.members_down(cx, *members),
             FaultKind::SchedulerCrash => self.crash(cx, Watcher::Scheduler, ends),
             FaultKind::ControllerManagerCrash => {
                 self.crash(cx, Watcher::ControllerManager, ends);
@@ -103,10 +134,21 @@ impl Faults {
         cx.fact(Fact::FaultEnded { fault, occurrence });
         match &spec.kind {
             FaultKind::ZoneOutage { .. } | FaultKind::NodeCrash { .. } => {
-                for node in nodes_of(cx.model, &spec.kind) {
+                for node in spec.kind.nodes(cx.model) {
                     self.restore_power(cx, node);
                 }
             }
+            FaultKind::NetworkPartition { nodes } => self.mend(cx, nodes),
+            // When each connection is given up was settled when it hung.
+            FaultKind::StaleConnections { .. } => {}
+            FaultKind::ApiServerOutage { instances } => self.servers_up(cx, *instances),
+            FaultKind::ApiServerSlow { .. } => {
+                let slow = &mut cx.state.truth.api.slow;
+                if let Some(place) = slow.iter().position(|(of, _)| *of == fault) {
+                    slow.remove(place);
+                }
+            }
+            FaultKind::EtcdMembersLost { members } => self.members_up(cx, *members),
             // When the component is led again was settled when it died.
             FaultKind::SchedulerCrash | FaultKind::ControllerManagerCrash => {}
             FaultKind::ContainerFault { .. } => {
@@ -141,49 +183,98 @@ impl Faults {
 
     /// The leading process of a component dies; its supervisor starts it again at `back_at`.
     fn crash(&mut self, cx: &mut Cx<'_>, component: Watcher, back_at: SimTime) {
-        let (election, leads) = match component {
-            Watcher::Scheduler => (cx.model.control_plane.scheduler_election, lead_scheduler as _),
-            Watcher::ControllerManager => {
-                (cx.model.control_plane.controller_manager_election, lead_controllers as _)
-            }
-        };
-        let (election, leads): (LeaderElection, fn(u32) -> Event) = (election, leads);
         let process = &mut self.processes[component.index()];
         process.held_until = process.held_until.max(back_at);
-        let truth = cx.state.truth.process_mut(component);
-        if truth.leading {
-            truth.leading = false;
-            process.died_at = cx.now;
-            cx.fact(Fact::Leading { component, leading: false });
-        } else if election.replicas > 1 {
+        if !self.stop_leading(cx, component) && election(cx.model, component).replicas > 1 {
             // There is no leader to kill, and the standbys wait on.
             return;
         }
+        self.elect(cx, component);
+    }
+
+    /// Whoever leads leads no more; returns whether anybody did.
+    fn stop_leading(&mut self, cx: &mut Cx<'_>, component: Watcher) -> bool {
+        let truth = cx.state.truth.process_mut(component);
+        let led = std::mem::replace(&mut truth.leading, false);
+        if led {
+            self.processes[component.index()].died_at = cx.now;
+            cx.fact(Fact::Leading { component, leading: false });
+        }
+        led
+    }
+
+    /// Finds out who leads next, and when. While the API server cannot write nobody does; once it
+    /// can the candidates are asked again.
+    fn elect(&mut self, cx: &mut Cx<'_>, component: Watcher) {
         let truth = cx.state.truth.process_mut(component);
         truth.epoch += 1;
         let epoch = truth.epoch;
+        if !cx.state.truth.api.writable(cx.model) {
+            return;
+        }
+        let process = &self.processes[component.index()];
+        let last = Last { died_at: process.died_at, graceful: false };
+        let restarted = process.exited_at.map_or(SimTime::ZERO, |exit| restart(exit, cx.now));
+        let up_at = process.held_until.max(restarted);
         let mut stream = cx.streams.stream(StreamKind::LeaderElection, component.index() as u64);
         stream.seek(u64::from(epoch) * DRAWS);
-        let takeover =
-            leader_takeover(&election, process.died_at, process.held_until, false, &mut stream);
+        let election = election(cx.model, component);
+        let takeover = leader_takeover(&election, last, up_at, cx.now, &mut stream);
         let relist = cx.model.control_plane.relist_s.sample_duration(&mut stream);
         let at = takeover.max(cx.now).saturating_add(relist);
         if at <= cx.model.end() {
-            cx.at(at, leads(epoch));
+            let leads = match component {
+                Watcher::Scheduler => Event::Scheduler(SchedulerEvent::Lead { epoch }),
+                Watcher::ControllerManager => Event::Controller(ControllerEvent::Lead { epoch }),
+            };
+            cx.at(at, leads);
         }
+    }
+
+    /// The leader of a component cannot renew its lease: its process exits once it has tried for
+    /// the deadline since its last renewal, which came at any time within the retry period.
+    fn plan_exit(&self, cx: &mut Cx<'_>, component: Watcher) {
+        let election = election(cx.model, component);
+        let mut stream = cx.streams.stream(StreamKind::LeaderElection, component.index() as u64);
+        stream.seek(u64::from(self.write_losses) * DRAWS + DRAWS / 2);
+        let since = election.retry_period.as_secs_f64() * stream.uniform();
+        let since = SimDuration::from_secs_f64(since).unwrap_or(SimDuration::ZERO);
+        let left = election.renew_deadline.saturating_sub(since);
+        let at = cx.now.saturating_add(left);
+        schedule(cx, at, FaultEvent::RenewDeadline { component, epoch: self.write_losses });
+    }
+
+    fn renew_deadline(&mut self, cx: &mut Cx<'_>, component: Watcher, epoch: u32) {
+        if self.write_losses != epoch || cx.state.truth.api.writable(cx.model) {
+            return;
+        }
+        if self.stop_leading(cx, component) {
+            let process = &mut self.processes[component.index()];
+            process.died_at = self.unwritable_since;
+            process.exited_at = Some(cx.now);
+            self.elect(cx, component);
+        }
+    }
+
+    /// The API server can write again: a component that is not led finds a leader now.
+    fn stand_again(&mut self, cx: &mut Cx<'_>, component: Watcher) {
+        if !cx.state.truth.process(component).leading {
+            self.elect(cx, component);
+        }
+        self.processes[component.index()].exited_at = None;
+    }
+}
+
+/// The leader election of a component.
+fn election(model: &Model, component: Watcher) -> LeaderElection {
+    match component {
+        Watcher::Scheduler => model.control_plane.scheduler_election,
+        Watcher::ControllerManager => model.control_plane.controller_manager_election,
     }
 }
 
 /// Blocks of random words set aside for one election.
 const DRAWS: u64 = 1 << 16;
-
-fn lead_scheduler(epoch: u32) -> Event {
-    Event::Scheduler(SchedulerEvent::Lead { epoch })
-}
-
-fn lead_controllers(epoch: u32) -> Event {
-    Event::Controller(ControllerEvent::Lead { epoch })
-}
 
 /// The draws of one occurrence of a fault.
 struct Occurrence {
@@ -199,6 +290,11 @@ impl Occurrence {
             FaultKind::ZoneOutage { .. } => StreamKind::ZoneFailure,
             FaultKind::ContainerFault { .. } => StreamKind::ContainerFailure,
             FaultKind::NodeCrash { .. }
+            | FaultKind::NetworkPartition { .. }
+            | FaultKind::StaleConnections { .. }
+            | FaultKind::ApiServerOutage { .. }
+            | FaultKind::ApiServerSlow { .. }
+            | FaultKind::EtcdMembersLost { .. }
             | FaultKind::SchedulerCrash
             | FaultKind::ControllerManagerCrash => StreamKind::NodeFailure,
         };
@@ -219,22 +315,8 @@ fn schedule(cx: &mut Cx<'_>, at: SimTime, event: FaultEvent) {
     }
 }
 
-/// The nodes that a loss of power strikes, in order.
-fn nodes_of(model: &Model, kind: &FaultKind) -> Vec<NodeId> {
-    match kind {
-        FaultKind::ZoneOutage { zone } => {
-            model.nodes.iter().filter(|(_, node)| node.zone == *zone).map(|(id, _)| id).collect()
-        }
-        FaultKind::NodeCrash { nodes } => nodes.clone(),
-        FaultKind::SchedulerCrash
-        | FaultKind::ControllerManagerCrash
-        | FaultKind::ContainerFault { .. } => Vec::new(),
-    }
-}
-
 /// A node loses power, or a booting one loses it again.
 fn lose_power(cx: &mut Cx<'_>, node: NodeId) {
-    let interval = cx.model.control_plane.lease_renew_interval;
     let truth = &mut cx.state.truth.nodes[node];
     truth.outages += 1;
     truth.epoch += 1;
@@ -242,10 +324,9 @@ fn lose_power(cx: &mut Cx<'_>, node: NodeId) {
         return;
     }
     truth.up = false;
-    truth.heartbeat = Heartbeat::Silent { last: truth.last_renewal(cx.now, interval) };
     cx.fact(Fact::NodeUp { node, up: false });
     cx.at(cx.now, Event::Kubelet(KubeletEvent::PowerLost { node }));
-    cx.at(cx.now, Event::Controller(ControllerEvent::Heartbeat { node }));
+    refresh_heartbeat(cx, node);
 }
 
 /// A node is up again, unless it lost power while it booted.
@@ -255,10 +336,13 @@ fn booted(cx: &mut Cx<'_>, node: NodeId, epoch: u32) {
         return;
     }
     truth.up = true;
-    truth.heartbeat = Heartbeat::Beating { since: cx.now };
+    let connected = truth.connected;
     cx.fact(Fact::NodeUp { node, up: true });
-    cx.at(cx.now, Event::Kubelet(KubeletEvent::Started { node }));
-    cx.at(cx.now, Event::Controller(ControllerEvent::Heartbeat { node }));
+    if connected {
+        // Without a connection the kubelet waits: it starts no pod that it has not heard of.
+        cx.at(cx.now, Event::Kubelet(KubeletEvent::Started { node }));
+    }
+    refresh_heartbeat(cx, node);
 }
 
 #[cfg(test)]

@@ -335,6 +335,11 @@ fn fault_mode(model: &Model, fault: FaultId) -> Option<&FailureMode> {
         FaultKind::ContainerFault { mode, .. } => Some(mode),
         FaultKind::ZoneOutage { .. }
         | FaultKind::NodeCrash { .. }
+        | FaultKind::NetworkPartition { .. }
+        | FaultKind::StaleConnections { .. }
+        | FaultKind::ApiServerOutage { .. }
+        | FaultKind::ApiServerSlow { .. }
+        | FaultKind::EtcdMembersLost { .. }
         | FaultKind::SchedulerCrash
         | FaultKind::ControllerManagerCrash => None,
     }

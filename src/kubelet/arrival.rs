@@ -26,6 +26,10 @@ impl Kubelets {
             }
             return;
         }
+        if !cx.state.truth.is_connected(id) {
+            self.nodes[id].miss(pod);
+            return;
+        }
         if known {
             self.known_pod(cx, pod);
         } else if object.gone {
@@ -34,6 +38,21 @@ impl Kubelets {
             cx.request(Client::Kubelet(id), Request::ConfirmPodGone { pod });
         } else if !object.status.phase.is_terminal() {
             self.admit(cx, pod, id);
+        }
+    }
+
+    /// The kubelet is connected to the API server again: it lists its pods, and a kubelet that
+    /// booted meanwhile only now hears of any.
+    pub(super) fn connected(&mut self, cx: &mut Cx<'_>, id: NodeId) {
+        if !self.nodes[id].up {
+            self.started(cx, id);
+            return;
+        }
+        for pod in std::mem::take(&mut self.nodes[id].unheard) {
+            self.pod_update(cx, pod);
+        }
+        if !cx.state.api.nodes[id].ready.is_true() {
+            self.node_update(cx, id);
         }
     }
 

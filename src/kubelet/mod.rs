@@ -75,6 +75,7 @@ impl Kubelets {
             KubeletEvent::PowerLost { node } => self.power_lost(cx, node),
             KubeletEvent::Started { node } => self.started(cx, node),
             KubeletEvent::NodeUpdate { node } => self.node_update(cx, node),
+            KubeletEvent::Connected { node } => self.connected(cx, node),
             KubeletEvent::NodeStatus { node, epoch } => self.node_status(cx, node, epoch),
             KubeletEvent::ContainerFault { fault, begins } => self.fault(cx, fault, begins),
             KubeletEvent::PullDone { node, epoch } => self.pull_done(cx, node, epoch),

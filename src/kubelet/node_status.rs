@@ -18,7 +18,7 @@ impl Kubelets {
     /// Somebody says that the node is not Ready: the next round will say otherwise.
     pub(super) fn node_update(&mut self, cx: &mut Cx<'_>, id: NodeId) {
         let node = &self.nodes[id];
-        if !node.up {
+        if !node.up || !cx.state.truth.is_connected(id) {
             return;
         }
         let rhythm = || SimTime::ZERO.saturating_add(cx.state.truth.nodes[id].lease_phase);

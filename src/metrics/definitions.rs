@@ -62,6 +62,13 @@ const fn def(
 /// nothing has no row.
 pub const METRICS: &[MetricDef] = &[
     def(
+        "api_unwritable_seconds",
+        &[],
+        "s",
+        Lower,
+        "Time in which no write could commit: no kube-apiserver instance was up, or etcd had no          leader.",
+    ),
+    def(
         "availability_ratio",
         &[],
         "ratio",
@@ -117,6 +124,13 @@ pub const METRICS: &[MetricDef] = &[
          allocatable CPU or memory.",
     ),
     def(
+        "node_disconnected_seconds",
+        &[],
+        "s",
+        Lower,
+        "Node-seconds in which a kubelet did not reach the API server.",
+    ),
+    def(
         "nodes_ready_ratio",
         &[],
         "ratio",
@@ -145,6 +159,13 @@ pub const METRICS: &[MetricDef] = &[
         "From the creation of a pod until it was bound, over pods created in the window. Pods \
          never bound count until they were deleted or the run ended. Pods that a settled start \
          placed are left out. 0 where no pod was created: none waited.",
+    ),
+    def(
+        "pod_running_unseen_seconds",
+        &[],
+        "s",
+        Lower,
+        "Pod-seconds in which a pod went on serving on a node that did not reach the API server,          although it was being deleted or gone there: its replacement may have served beside it.",
     ),
     def(
         "pods_created_total",

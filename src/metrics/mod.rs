@@ -11,6 +11,7 @@ mod listings;
 mod load;
 mod lookup;
 mod pods;
+mod reach;
 mod recovery;
 mod replay;
 mod rows;

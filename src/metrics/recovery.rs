@@ -3,7 +3,7 @@
 //! **Affected.** A fault affects a workload when one of its pods stops serving in truth, or is no
 //! longer ready at the API server, while the fault lasts (and up to 30 s after it) or before the
 //! workload is whole again; and when the fault can have done it: the pod stood on a node that a
-//! `zoneOutage` or `nodeCrash` struck, it is of a template that a `containerFault` struck, or it
+//! fault of nodes struck, it is of a template that a `containerFault` struck, or it
 //! was preempted while struck nodes were down. A control-plane crash costs no replica by itself
 //! but prolongs other losses: whatever is lost while it lasts counts, its clock starting with the
 //! first loss. Scale-downs, rollouts and `kubectl delete` are not losses.
@@ -33,7 +33,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::base::id::{IdSet, IdVec};
 use crate::base::time::{SimDuration, SimTime};
-use crate::model::{FaultId, FaultKind, Model, NodeId, PodId, TemplateId, WorkloadId};
+use crate::model::{FaultId, FaultKind, Model, NodeId, PodId, Sphere, TemplateId, WorkloadId};
 
 /// How long a workload must stay whole before it counts as recovered.
 const HOLD: SimDuration = SimDuration::from_secs(30);
@@ -158,24 +158,18 @@ impl<'m> Recovery<'m> {
     /// Whether a fault keeps a pod that does not serve yet from doing so.
     pub(super) fn reaches(&self, ordinal: u32, template: TemplateId, node: Option<NodeId>) -> bool {
         let fault = self.occurrences[ordinal as usize].fault;
-        match &self.model.faults[fault].kind {
-            FaultKind::ZoneOutage { .. } | FaultKind::NodeCrash { .. } => {
-                node.is_none_or(|node| self.struck[fault].contains(node))
-            }
-            FaultKind::ContainerFault { templates, .. } => templates.contains(&template),
-            FaultKind::SchedulerCrash | FaultKind::ControllerManagerCrash => true,
+        let kind = &self.model.faults[fault].kind;
+        match kind.sphere() {
+            Sphere::Nodes => node.is_none_or(|node| self.struck[fault].contains(node)),
+            Sphere::Containers => kind.templates().contains(&template),
+            Sphere::ControlPlane => true,
         }
     }
 
     /// Whether a fault keeps every workload that is not whole from becoming so, pods or none.
     pub(super) fn reaches_all(&self, ordinal: u32) -> bool {
         let fault = self.occurrences[ordinal as usize].fault;
-        match self.model.faults[fault].kind {
-            FaultKind::SchedulerCrash | FaultKind::ControllerManagerCrash => true,
-            FaultKind::ZoneOutage { .. }
-            | FaultKind::NodeCrash { .. }
-            | FaultKind::ContainerFault { .. } => false,
-        }
+        self.model.faults[fault].kind.sphere() == Sphere::ControlPlane
     }
 
     /// A fault strikes a workload that was never whole.
@@ -220,13 +214,14 @@ impl<'m> Recovery<'m> {
 
     fn can_have_done(&self, ordinal: u32, loss: &Loss) -> bool {
         let fault = self.occurrences[ordinal as usize].fault;
-        match &self.model.faults[fault].kind {
-            FaultKind::ZoneOutage { .. } | FaultKind::NodeCrash { .. } => {
+        let kind = &self.model.faults[fault].kind;
+        match kind.sphere() {
+            Sphere::Nodes => {
                 loss.kind == LossKind::Preempted
                     || loss.node.is_some_and(|node| self.struck[fault].contains(node))
             }
-            FaultKind::ContainerFault { templates, .. } => templates.contains(&loss.template),
-            FaultKind::SchedulerCrash | FaultKind::ControllerManagerCrash => true,
+            Sphere::Containers => kind.templates().contains(&loss.template),
+            Sphere::ControlPlane => true,
         }
     }
 
@@ -248,11 +243,9 @@ impl<'m> Recovery<'m> {
 
     fn open_account(&mut self, ordinal: u32, workload: WorkloadId, first: SimTime) -> usize {
         let occurrence = self.occurrences[ordinal as usize];
-        let start = match self.model.faults[occurrence.fault].kind {
-            FaultKind::ZoneOutage { .. }
-            | FaultKind::NodeCrash { .. }
-            | FaultKind::ContainerFault { .. } => occurrence.began,
-            FaultKind::SchedulerCrash | FaultKind::ControllerManagerCrash => first,
+        let start = match self.model.faults[occurrence.fault].kind.sphere() {
+            Sphere::Nodes | Sphere::Containers => occurrence.began,
+            Sphere::ControlPlane => first,
         };
         let at = self.accounts.len();
         self.accounts.push(Account {
@@ -350,20 +343,8 @@ impl Account {
 
 fn struck_nodes(model: &Model, kind: &FaultKind) -> IdSet<NodeId> {
     let mut struck = IdSet::with_capacity(model.nodes.len());
-    match kind {
-        FaultKind::ZoneOutage { zone } => {
-            for (id, _) in model.nodes.iter().filter(|(_, node)| node.zone == *zone) {
-                struck.insert(id);
-            }
-        }
-        FaultKind::NodeCrash { nodes } => {
-            for &id in nodes {
-                struck.insert(id);
-            }
-        }
-        FaultKind::SchedulerCrash
-        | FaultKind::ControllerManagerCrash
-        | FaultKind::ContainerFault { .. } => {}
+    for id in kind.nodes(model) {
+        struck.insert(id);
     }
     struck
 }
@@ -373,11 +354,16 @@ pub(super) fn target_name(model: &Model, fault: FaultId) -> &str {
     let fault = &model.faults[fault];
     match &fault.kind {
         FaultKind::ZoneOutage { zone } => &model.zones[*zone].name,
-        FaultKind::NodeCrash { nodes } => match nodes.as_slice() {
+        FaultKind::NodeCrash { nodes }
+        | FaultKind::NetworkPartition { nodes }
+        | FaultKind::StaleConnections { nodes } => match nodes.as_slice() {
             [one] => &model.nodes[*one].name,
             _ => fault.target.trim_start_matches("nodes "),
         },
-        FaultKind::SchedulerCrash
+        FaultKind::ApiServerOutage { .. }
+        | FaultKind::ApiServerSlow { .. }
+        | FaultKind::EtcdMembersLost { .. }
+        | FaultKind::SchedulerCrash
         | FaultKind::ControllerManagerCrash
         | FaultKind::ContainerFault { .. } => &fault.target,
     }

@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::load::Load;
 use super::pods::{PodTrack, PodView};
+use super::reach::Reach;
 use super::recovery::{Loss, LossKind, Recovery};
 use super::series::{Instant, SeriesSet};
 use super::window::{Switch, Window};
@@ -64,6 +65,8 @@ pub(super) struct Replay<'m> {
     pub(super) services: IdVec<ServiceId, Switch>,
     /// Components without a leader, by [`crate::event::Watcher::index`].
     pub(super) leaderless: [Switch; 2],
+    /// Who reached the API server.
+    pub(super) reach: Reach,
     /// Counts.
     pub(super) counts: Counts,
     /// Faults and what they did.
@@ -93,6 +96,7 @@ impl<'m> Replay<'m> {
             nodes_down: CountedSet::default(),
             services: IdVec::from_rows(vec![Switch::new(false); model.services.len()]),
             leaderless: [Switch::new(false); 2],
+            reach: Reach::new(model),
             counts: Counts::default(),
             recovery: Recovery::new(model),
             series,
@@ -138,6 +142,7 @@ impl<'m> Replay<'m> {
             self.settle(end, workload);
         }
         self.load.finish();
+        self.reach.finish(end, window);
         let nodes = self.nodes_ready.values_mut();
         for switch in nodes.chain(self.services.values_mut()).chain(&mut self.leaderless) {
             switch.set(end, switch.is_on(), window);
@@ -188,6 +193,10 @@ impl<'m> Replay<'m> {
                 self.nodes_ready[node].set(now, ready, self.window);
                 self.nodes_not_ready.set(node, !ready);
             }
+            Fact::NodeConnected { node, connected } => {
+                self.reach.connected(now, node, connected, self.window);
+            }
+            Fact::ApiWritable { writable } => self.reach.writable(now, writable, self.window),
             Fact::NodeUp { node, up } => self.nodes_down.set(node, !up),
             // Begun before everything else of the instant.
             Fact::FaultBegan { .. } => {}
@@ -361,6 +370,9 @@ impl<'m> Replay<'m> {
         let before = track.view();
         change(track);
         let after = track.view();
+        let doomed = after.serving && (track.flags.terminating || track.deleted.is_some());
+        let place = (pod, track.node());
+        self.reach.doomed(now, place, doomed, self.window);
         self.account(now, (workload, template), before, after);
         [before, after]
     }

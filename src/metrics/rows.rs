@@ -267,6 +267,10 @@ fn control_plane(sheet: &mut Sheet, replay: &Replay<'_>) {
         let without = seconds(replay.leaderless[watcher.index()].on_ns());
         sheet.put("leaderless_seconds", &[("component", component)], without);
     }
+    let reach = &replay.reach;
+    sheet.put("api_unwritable_seconds", &[], seconds(reach.unwritable_ns()));
+    sheet.put("node_disconnected_seconds", &[], seconds(reach.cut_ns()));
+    sheet.put("pod_running_unseen_seconds", &[], seconds(reach.unseen_ns()));
     sheet.count("rollouts_complete_total", &[], replay.counts.rollouts);
 }
 

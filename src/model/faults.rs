@@ -1,6 +1,6 @@
 //! Faults that the scenario injects from outside: the storm.
 
-use super::{FailureMode, NodeId, TemplateId, ZoneId};
+use super::{FailureMode, Model, NodeId, TemplateId, ZoneId};
 use crate::base::time::SimTime;
 use crate::rng::Distribution;
 
@@ -30,6 +30,33 @@ pub enum FaultKind {
         /// The nodes.
         nodes: Vec<NodeId>,
     },
+    /// Nodes cannot reach the API server, nor it them; their containers run on.
+    NetworkPartition {
+        /// The nodes.
+        nodes: Vec<NodeId>,
+    },
+    /// The connections of nodes' kubelets to the API server hang without an error; new ones work.
+    StaleConnections {
+        /// The nodes.
+        nodes: Vec<NodeId>,
+    },
+    /// kube-apiserver instances are down.
+    ApiServerOutage {
+        /// How many; all where absent.
+        instances: Option<u32>,
+    },
+    /// Requests and watch deliveries take longer.
+    ApiServerSlow {
+        /// How many times as long requests take.
+        requests: f64,
+        /// How many times as long watch deliveries take.
+        watches: f64,
+    },
+    /// etcd members are down, the leader first.
+    EtcdMembersLost {
+        /// How many.
+        members: u32,
+    },
     /// The leading kube-scheduler process dies; its supervisor starts it again at the end.
     SchedulerCrash,
     /// The leading kube-controller-manager process dies.
@@ -47,13 +74,74 @@ pub enum FaultKind {
     },
 }
 
+/// What kind of thing a fault strikes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sphere {
+    /// Nodes, and what runs on them.
+    Nodes,
+    /// Containers.
+    Containers,
+    /// The control plane, and so everything that needs it.
+    ControlPlane,
+}
+
 impl FaultKind {
+    /// Templates whose containers it strikes.
+    #[must_use]
+    pub fn templates(&self) -> &[TemplateId] {
+        if let Self::ContainerFault { templates, .. } = self { templates } else { &[] }
+    }
+
+    /// Nodes that it strikes, in order.
+    #[must_use]
+    pub fn nodes(&self, model: &Model) -> Vec<NodeId> {
+        match self {
+            Self::ZoneOutage { zone } => model
+                .nodes
+                .iter()
+                .filter(|(_, node)| node.zone == *zone)
+                .map(|(id, _)| id)
+                .collect(),
+            Self::NodeCrash { nodes }
+            | Self::NetworkPartition { nodes }
+            | Self::StaleConnections { nodes } => nodes.clone(),
+            Self::ApiServerOutage { .. }
+            | Self::ApiServerSlow { .. }
+            | Self::EtcdMembersLost { .. }
+            | Self::SchedulerCrash
+            | Self::ControllerManagerCrash
+            | Self::ContainerFault { .. } => Vec::new(),
+        }
+    }
+
+    /// What kind of thing it strikes.
+    #[must_use]
+    pub fn sphere(&self) -> Sphere {
+        match self {
+            Self::ZoneOutage { .. }
+            | Self::NodeCrash { .. }
+            | Self::NetworkPartition { .. }
+            | Self::StaleConnections { .. } => Sphere::Nodes,
+            Self::ContainerFault { .. } => Sphere::Containers,
+            Self::ApiServerOutage { .. }
+            | Self::ApiServerSlow { .. }
+            | Self::EtcdMembersLost { .. }
+            | Self::SchedulerCrash
+            | Self::ControllerManagerCrash => Sphere::ControlPlane,
+        }
+    }
+
     /// The word scenarios and tables use.
     #[must_use]
     pub fn name(&self) -> &'static str {
         match self {
             Self::ZoneOutage { .. } => "zoneOutage",
             Self::NodeCrash { .. } => "nodeCrash",
+            Self::NetworkPartition { .. } => "networkPartition",
+            Self::StaleConnections { .. } => "staleConnections",
+            Self::ApiServerOutage { .. } => "apiServerOutage",
+            Self::ApiServerSlow { .. } => "apiServerSlow",
+            Self::EtcdMembersLost { .. } => "etcdMembersLost",
             Self::SchedulerCrash => "schedulerCrash",
             Self::ControllerManagerCrash => "controllerManagerCrash",
             Self::ContainerFault { .. } => "containerFault",

@@ -95,6 +95,7 @@ pub(crate) fn model(nodes_per_zone: &[usize]) -> Model {
             secondary_node_eviction_rate_milli: 10,
             unhealthy_zone_threshold_milli: 550,
             large_cluster_size_threshold: 50,
+            heartbeat_timeout: Some(SimDuration::from_secs(10)),
             crash_loop_backoff: BackoffCurve {
                 initial: SimDuration::from_secs(10),
                 max: SimDuration::from_secs(300),
@@ -108,6 +109,7 @@ fn control_plane() -> ControlPlane {
     let none = Distribution::Constant(0.0);
     let election = LeaderElection {
         lease_duration: SimDuration::from_secs(15),
+        renew_deadline: SimDuration::from_secs(10),
         retry_period: SimDuration::from_secs(2),
         replicas: 1,
     };
@@ -116,6 +118,10 @@ fn control_plane() -> ControlPlane {
         watch_latency_s: none.clone(),
         scheduling_cycle: SimDuration::ZERO,
         scheduling_per_node: SimDuration::ZERO,
+        api_servers: 3,
+        api_requests_per_s: None,
+        etcd_members: 3,
+        etcd_election_timeout: SimDuration::from_secs(1),
         scheduler_election: election,
         controller_manager_election: election,
         relist_s: Distribution::Constant(1.0),

@@ -229,6 +229,9 @@ pub struct RecoveryPolicy {
     pub large_cluster_size_threshold: u32,
     /// Container restart back-off.
     pub crash_loop_backoff: BackoffCurve,
+    /// After how long without an answer a kubelet gives its connection up and makes another
+    /// (10 s); absent in releases that wait for the kernel.
+    pub heartbeat_timeout: Option<SimDuration>,
 }
 
 /// `leaderElection` of a control-plane component.
@@ -236,6 +239,8 @@ pub struct RecoveryPolicy {
 pub struct LeaderElection {
     /// Lease duration (15 s).
     pub lease_duration: SimDuration,
+    /// For how long a leader tries to renew before its process exits (10 s).
+    pub renew_deadline: SimDuration,
     /// Retry period (2 s).
     pub retry_period: SimDuration,
     /// Candidates, the leader included.
@@ -253,6 +258,14 @@ pub struct ControlPlane {
     pub scheduling_cycle: SimDuration,
     /// Cost per node examined in a cycle.
     pub scheduling_per_node: SimDuration,
+    /// kube-apiserver instances, at least one.
+    pub api_servers: u32,
+    /// Requests that one instance serves in a second; absent for as many as come.
+    pub api_requests_per_s: Option<u32>,
+    /// etcd members, at least one.
+    pub etcd_members: u32,
+    /// etcd's election timeout (1 s).
+    pub etcd_election_timeout: SimDuration,
     /// kube-scheduler's leader election.
     pub scheduler_election: LeaderElection,
     /// kube-controller-manager's leader election.

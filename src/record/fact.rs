@@ -175,6 +175,18 @@ pub enum Fact {
         /// Up.
         up: bool,
     },
+    /// A node's kubelet reaches the API server, or no longer does.
+    NodeConnected {
+        /// Node.
+        node: NodeId,
+        /// Connected.
+        connected: bool,
+    },
+    /// The API server can write, or no longer can.
+    ApiWritable {
+        /// It can.
+        writable: bool,
+    },
     /// A fault begins.
     FaultBegan {
         /// Fault.

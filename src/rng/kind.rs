@@ -83,6 +83,12 @@ stream_kinds! {
     NodeDraw = 22, Policy;
     /// Where a volume is made that may be made in several places.
     VolumePlace = 23, Policy;
+    /// When a kubelet is connected to the API server again.
+    Reconnection = 40, Exogenous;
+    /// Which kube-apiserver instance a kubelet is connected to.
+    ApiInstance = 41, Exogenous;
+    /// How long etcd has no leader.
+    EtcdElection = 42, Exogenous;
 }
 
 impl StreamKind {
@@ -127,6 +133,9 @@ mod tests {
         21 RequestTraffic Exogenous
         22 NodeDraw Policy
         23 VolumePlace Policy
+        40 Reconnection Exogenous
+        41 ApiInstance Exogenous
+        42 EtcdElection Exogenous
         ");
     }
 }

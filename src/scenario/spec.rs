@@ -22,7 +22,10 @@ pub(in crate::scenario) use cluster::{NODES_MAX, check_pools};
 pub use control_plane::{ControlPlane, ControllerManagerTiming, SchedulerTiming};
 pub use distribution::RandomDuration;
 pub use expect::{Comparison, Expectation, Over, parse_expectation};
-pub use fault::{ComponentCrash, ContainerFault, Fault, FaultKind, NodeCrash, Target, ZoneOutage};
+pub use fault::{
+    ApiServerOutage, ApiServerSlow, ComponentCrash, ContainerFault, EtcdMembersLost, Fault,
+    FaultKind, NetworkPartition, NodeFault, Side, Target, ZoneOutage,
+};
 pub use operation::{Operation, OperationKind};
 pub use policy::{Expression, Formula, Policy, PolicySpec, SchedulerSource};
 pub use recovery::{CrashLoopBackOff, ProbeOverride, Recovery};

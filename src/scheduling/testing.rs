@@ -337,6 +337,7 @@ fn recovery() -> RecoveryPolicy {
         secondary_node_eviction_rate_milli: 10,
         unhealthy_zone_threshold_milli: 550,
         large_cluster_size_threshold: 50,
+        heartbeat_timeout: Some(SimDuration::from_secs(10)),
         crash_loop_backoff: crate::model::BackoffCurve {
             initial: SimDuration::from_secs(10),
             max: SimDuration::from_secs(300),
@@ -349,6 +350,7 @@ fn control_plane() -> ControlPlane {
     let constant = Distribution::Constant;
     let election = LeaderElection {
         lease_duration: SimDuration::from_secs(15),
+        renew_deadline: SimDuration::from_secs(10),
         retry_period: SimDuration::from_secs(2),
         replicas: 1,
     };
@@ -357,6 +359,10 @@ fn control_plane() -> ControlPlane {
         watch_latency_s: constant(0.005),
         scheduling_cycle: SimDuration::from_millis(1),
         scheduling_per_node: SimDuration::ZERO,
+        api_servers: 3,
+        api_requests_per_s: None,
+        etcd_members: 3,
+        etcd_election_timeout: SimDuration::from_secs(1),
         scheduler_election: election,
         controller_manager_election: election,
         relist_s: constant(1.0),

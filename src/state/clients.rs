@@ -2,6 +2,7 @@
 
 use crate::base::id::IdVec;
 use crate::base::time::{SimDuration, SimTime};
+use crate::event::Watcher;
 use crate::model::{Model, NodeId};
 
 /// Who asks the API server. Every controller has a client, and a bucket, of its own.
@@ -27,6 +28,24 @@ pub enum Client {
     Kubelet(NodeId),
     /// A person or a pipeline; never throttled.
     Operator,
+}
+
+impl Client {
+    /// The control-plane process it belongs to.
+    #[must_use]
+    pub fn process(self) -> Option<Watcher> {
+        match self {
+            Self::Scheduler => Some(Watcher::Scheduler),
+            Self::Deployment
+            | Self::ReplicaSet
+            | Self::EndpointSlice
+            | Self::NodeLifecycle
+            | Self::TaintEviction
+            | Self::PodGc
+            | Self::Disruption => Some(Watcher::ControllerManager),
+            Self::Kubelet(_) | Self::Operator => None,
+        }
+    }
 }
 
 /// A token bucket in virtual-scheduling form (GCRA): integer time, no refill events.
@@ -82,9 +101,14 @@ impl Clients {
         }
     }
 
+    /// Counts a request that leaves; returns its number.
+    pub fn next_request(&mut self) -> u64 {
+        self.requests += 1;
+        self.requests - 1
+    }
+
     /// Takes a token of `client`; returns when its request may leave.
     pub fn take(&mut self, client: Client, now: SimTime) -> SimTime {
-        self.requests += 1;
         match client {
             Client::Scheduler => self.scheduler.take(now),
             Client::Deployment => self.controllers[0].take(now),

@@ -16,8 +16,8 @@ pub use objects::{
     BudgetStatus, Condition, ConditionStatus, DeletionCause, DeploymentObject, NodeObject, Phase,
     PodObject, PodReason, PodStatus, ReplicaSetId, ReplicaSetObject, ReplicaSetStatus, Termination,
 };
-pub use requests::{KubeletStatus, NodeTaint, Request, RequestSlots};
-pub use truth::{Heartbeat, NodeTruth, ProcessTruth, Truth};
+pub use requests::{KubeletStatus, NodeTaint, Request, RequestSlots, Sent};
+pub use truth::{ApiTruth, Heartbeat, NodeTruth, ProcessTruth, Truth};
 pub use watch::{Change, Streams as WatchStreams, Verb, WatchLog};
 
 use crate::base::id::IdVec;

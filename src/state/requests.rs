@@ -1,5 +1,6 @@
 //! Requests on their way to the API server: payloads that do not fit an event.
 
+use super::clients::Client;
 use super::objects::{
     BudgetStatus, Condition, DeletionCause, DeploymentObject, Phase, PodReason, ReplicaSetId,
     ReplicaSetStatus,
@@ -205,10 +206,21 @@ pub enum Request {
     },
 }
 
+/// A request under way.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Sent {
+    /// Who asks.
+    pub client: Client,
+    /// Process epoch of the asking component when it asked; 0 for others.
+    pub epoch: u32,
+    /// What is asked.
+    pub request: Request,
+}
+
 /// Slots of requests under way; freed slots are used again.
 #[derive(Debug, Default)]
 pub struct RequestSlots {
-    slots: Vec<Option<Request>>,
+    slots: Vec<Option<Sent>>,
     free: Vec<u32>,
 }
 
@@ -217,7 +229,7 @@ impl RequestSlots {
     ///
     /// # Panics
     /// If four billion requests are under way at once.
-    pub fn insert(&mut self, request: Request) -> u32 {
+    pub fn insert(&mut self, request: Sent) -> u32 {
         if let Some(slot) = self.free.pop() {
             self.slots[slot as usize] = Some(request);
             return slot;
@@ -228,7 +240,7 @@ impl RequestSlots {
     }
 
     /// Takes a request out; `None` if the slot is empty.
-    pub fn take(&mut self, slot: u32) -> Option<Request> {
+    pub fn take(&mut self, slot: u32) -> Option<Sent> {
         let request = self.slots.get_mut(slot as usize)?.take()?;
         self.free.push(slot);
         Some(request)

@@ -3,7 +3,7 @@
 use crate::base::id::IdVec;
 use crate::base::time::{SimDuration, SimTime};
 use crate::event::Watcher;
-use crate::model::{Model, NodeId};
+use crate::model::{FaultId, Model, NodeId};
 
 /// Whether a node's kubelet renews its lease. Renewals are not events: their instants follow from
 /// the phase, so that only a change of this state costs anything.
@@ -34,6 +34,12 @@ pub struct NodeTruth {
     pub heartbeat: Heartbeat,
     /// Phase of lease renewals within the interval.
     pub lease_phase: SimDuration,
+    /// How many causes (overlapping faults) keep its kubelet from the API server.
+    pub cuts: u32,
+    /// Its kubelet has a connection to an API server.
+    pub connected: bool,
+    /// Moves on whenever the connection is lost: plans to connect of an earlier epoch are stale.
+    pub link_epoch: u32,
 }
 
 impl NodeTruth {
@@ -65,11 +71,56 @@ pub struct ProcessTruth {
     pub epoch: u32,
 }
 
+/// The truth of kube-apiserver and etcd.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ApiTruth {
+    /// kube-apiserver instances that are down, by all causes together.
+    pub servers_down: u32,
+    /// etcd members that are down, by all causes together.
+    pub members_down: u32,
+    /// etcd has a leader and a quorum behind it.
+    pub etcd_leads: bool,
+    /// Moves on whenever etcd's members are to elect a leader.
+    pub epoch: u32,
+    /// By what requests and watch deliveries are slower, one entry for each fault at work.
+    pub slow: Vec<(FaultId, [f64; 2])>,
+    /// When the instances are done with what they have been asked so far.
+    pub busy_until: SimTime,
+}
+
+impl ApiTruth {
+    /// Whether any instance answers.
+    #[must_use]
+    pub fn answers(&self, model: &Model) -> bool {
+        self.servers_down < model.control_plane.api_servers
+    }
+
+    /// Whether a write can commit.
+    #[must_use]
+    pub fn writable(&self, model: &Model) -> bool {
+        self.answers(model) && self.etcd_leads
+    }
+
+    /// How many times as long requests take.
+    #[must_use]
+    pub fn request_factor(&self) -> f64 {
+        self.slow.iter().map(|(_, factors)| factors[0]).product()
+    }
+
+    /// How many times as long watch deliveries take.
+    #[must_use]
+    pub fn watch_factor(&self) -> f64 {
+        self.slow.iter().map(|(_, factors)| factors[1]).product()
+    }
+}
+
 /// What is so.
 #[derive(Debug)]
 pub struct Truth {
     /// Nodes.
     pub nodes: IdVec<NodeId, NodeTruth>,
+    /// kube-apiserver and etcd.
+    pub api: ApiTruth,
     processes: [ProcessTruth; 2],
 }
 
@@ -85,9 +136,49 @@ impl Truth {
                 epoch: 0,
                 heartbeat: Heartbeat::Beating { since: SimTime::ZERO },
                 lease_phase: SimDuration::ZERO,
+                cuts: 0,
+                connected: true,
+                link_epoch: 0,
             });
         }
-        Self { nodes, processes: [ProcessTruth { leading: false, epoch: 0 }; 2] }
+        let api = ApiTruth {
+            servers_down: 0,
+            members_down: 0,
+            etcd_leads: true,
+            epoch: 0,
+            slow: Vec::new(),
+            busy_until: SimTime::ZERO,
+        };
+        Self { nodes, api, processes: [ProcessTruth { leading: false, epoch: 0 }; 2] }
+    }
+
+    /// When the API server has time for a request that leaves its client then. One that its
+    /// client's rate limit holds back is not queued again.
+    ///
+    /// The instances together serve `requests_per_s` each, of which the renewals of all nodes'
+    /// leases take their part, 99 % at most.
+    pub fn serve(&mut self, model: &Model, leaves: SimTime, now: SimTime) -> SimTime {
+        let plane = &model.control_plane;
+        let servers = plane.api_servers.saturating_sub(self.api.servers_down);
+        let (Some(rate), 1..) = (plane.api_requests_per_s, servers) else { return leaves };
+        if leaves > now {
+            return leaves;
+        }
+        let capacity = u128::from(rate) * u128::from(servers);
+        // Renewals per 1,000 s against requests per 1,000 s: integers throughout.
+        let interval = u128::from(plane.lease_renew_interval.as_nanos().max(1));
+        let renewals = self.nodes.len() as u128 * 1_000_000_000_000 / interval;
+        let left = (capacity * 1000).saturating_sub(renewals).max(capacity * 10);
+        let each = u64::try_from(1_000_000_000_000 / left).unwrap_or(u64::MAX);
+        self.api.busy_until =
+            self.api.busy_until.max(now).saturating_add(SimDuration::from_nanos(each));
+        self.api.busy_until
+    }
+
+    /// Whether a node's kubelet reaches the API server.
+    #[must_use]
+    pub fn is_connected(&self, node: NodeId) -> bool {
+        self.nodes[node].connected
     }
 
     /// The component behind a watcher.

@@ -2,6 +2,7 @@
 //! must change nothing.
 
 mod answers;
+mod answers_control_plane;
 mod answers_kubelet;
 mod answers_nodes;
 mod answers_run;

@@ -40,6 +40,7 @@ impl Flags {
             secondary_node_eviction_rate_milli: milli(&self.secondary_eviction_rate)?,
             unhealthy_zone_threshold_milli: milli(&self.unhealthy_zone_threshold)?,
             large_cluster_size_threshold: self.large_cluster_threshold,
+            heartbeat_timeout: Some(SimDuration::from_secs(10)),
             crash_loop_backoff: BackoffCurve {
                 initial: SimDuration::ZERO,
                 max: SimDuration::ZERO,

@@ -118,12 +118,21 @@ fn workload() -> Workload {
 }
 
 fn control_plane() -> ControlPlane {
-    let election = LeaderElection { lease_duration: secs(15), retry_period: secs(2), replicas: 1 };
+    let election = LeaderElection {
+        lease_duration: secs(15),
+        renew_deadline: secs(10),
+        retry_period: secs(2),
+        replicas: 1,
+    };
     ControlPlane {
         api_latency_s: constant(0.005),
         watch_latency_s: constant(0.0),
         scheduling_cycle: SimDuration::ZERO,
         scheduling_per_node: SimDuration::ZERO,
+        api_servers: 3,
+        api_requests_per_s: None,
+        etcd_members: 3,
+        etcd_election_timeout: SimDuration::from_secs(1),
         scheduler_election: election,
         controller_manager_election: election,
         relist_s: constant(1.0),
@@ -198,6 +207,7 @@ pub(super) fn model(template: PodTemplate) -> Model {
             secondary_node_eviction_rate_milli: 10,
             unhealthy_zone_threshold_milli: 550,
             large_cluster_size_threshold: 50,
+            heartbeat_timeout: Some(SimDuration::from_secs(10)),
             crash_loop_backoff: BackoffCurve {
                 initial: secs(10),
                 max: secs(300),
@@ -328,7 +338,7 @@ impl<'a> Cluster<'a> {
     }
 
     fn commit(&mut self, slot: u32) {
-        match self.state.requests.take(slot).unwrap() {
+        match self.state.requests.take(slot).unwrap().request {
             Request::PodStatus { pod, status } => {
                 let object = &mut self.state.api.pods[pod].status;
                 if object.ready.is_true() != status.ready.is_true() {

@@ -1,6 +1,7 @@
 //! Faults and operations: what they name is found among nodes and workloads.
 
 use super::behaviour::{self, Surround};
+use super::control_plane;
 use super::nodes::Machines;
 use super::symbols::Symbols;
 use super::workloads::Collected;
@@ -8,19 +9,19 @@ use crate::base::diag::{Diagnostic, Diagnostics, Span, codes, suggest};
 use crate::base::id::IdVec;
 use crate::base::time::SimTime;
 use crate::model::{
-    Fault, FaultId, FaultKind, FaultTiming, NodeId, Operation, OperationKind, Share, Taint,
-    TaintEffect, TemplateId, WorkloadId, WorkloadKind, ZoneId,
+    ControlPlane, Fault, FaultId, FaultKind, FaultTiming, NodeId, Operation, OperationKind, Share,
+    Taint, TaintEffect, TemplateId, WorkloadId, WorkloadKind, ZoneId,
 };
 use crate::rng::Distribution;
 use crate::scenario::file::LoadedScenario;
 use crate::scenario::manifest::PODS_MAX;
 use crate::scenario::read::Located;
-use crate::scenario::spec::{self, Occurrence, RandomDuration, Target};
+use crate::scenario::spec::{self, Occurrence, RandomDuration, Side, Target};
 
 /// Compiles `faults:`.
 pub(super) fn compile(
     loaded: &LoadedScenario,
-    machines: &Machines,
+    (machines, plane): (&Machines, &ControlPlane),
     collected: &Collected,
     symbols: &mut Symbols,
     found: &mut Diagnostics,
@@ -35,6 +36,24 @@ pub(super) fn compile(
             spec::FaultKind::NodeCrash(crash) => {
                 let (nodes, target) = nodes(machines, symbols, &crash.target, found);
                 Some((FaultKind::NodeCrash { nodes }, target, lasts(crash.lasts.as_ref())))
+            }
+            spec::FaultKind::NetworkPartition(partition) => {
+                far_side(machines, symbols, &partition.side, found).map(|(nodes, target)| {
+                    let kind = FaultKind::NetworkPartition { nodes };
+                    (kind, target, lasts(partition.lasts.as_ref()))
+                })
+            }
+            spec::FaultKind::StaleConnections(stale) => {
+                let (nodes, target) = nodes(machines, symbols, &stale.target, found);
+                let kind = FaultKind::StaleConnections { nodes };
+                Some((kind, target, lasts(stale.lasts.as_ref())))
+            }
+            spec::FaultKind::ApiServerOutage(outage) => {
+                Some(control_plane::outage(outage, plane, found))
+            }
+            spec::FaultKind::ApiServerSlow(slow) => Some(control_plane::slow(slow, found)),
+            spec::FaultKind::EtcdMembersLost(lost) => {
+                Some(control_plane::members_lost(lost, plane, found))
             }
             spec::FaultKind::SchedulerCrash(crash) => Some((
                 FaultKind::SchedulerCrash,
@@ -63,7 +82,25 @@ pub(super) fn compile(
     out
 }
 
-fn lasts(lasts: Option<&RandomDuration>) -> Option<Distribution> {
+/// Nodes cut off, and what tables call them.
+fn far_side(
+    machines: &Machines,
+    symbols: &mut Symbols,
+    side: &Side,
+    found: &mut Diagnostics,
+) -> Option<(Vec<NodeId>, String)> {
+    match side {
+        Side::Zone(name) => {
+            let zone = zone(machines, name)?;
+            let inside = machines.nodes.iter().filter(|(_, node)| node.zone == zone);
+            Some((inside.map(|(id, _)| id).collect(), name.value.clone()))
+        }
+        Side::Nodes(target) => Some(nodes(machines, symbols, target, found)),
+        Side::All => Some((machines.nodes.ids().collect(), "all nodes".to_owned())),
+    }
+}
+
+pub(super) fn lasts(lasts: Option<&RandomDuration>) -> Option<Distribution> {
     lasts.map(|lasts| lasts.0.clone())
 }
 

@@ -92,7 +92,9 @@ pub fn compile(
     behaviour::image_sizes(&spec.behaviour, &collected, &mut symbols);
     let scheduler = scheduler::compile(policy.scheduler.as_ref(), &mut symbols, found);
     let expressions = expressions::compile(&policy.policy.spec.expressions);
-    let faults = faults::compile(loaded, &machines, &collected, &mut symbols, found);
+    let control_plane = control_plane::compile(spec.control_plane.as_ref());
+    let parties = (&machines, &control_plane);
+    let faults = faults::compile(loaded, parties, &collected, &mut symbols, found);
     let world = (&machines, &mut collected, &mut symbols);
     let operations = faults::operations(loaded, world, &around, found);
     if found.error_count() > before {
@@ -133,7 +135,7 @@ pub fn compile(
         budgets,
         faults,
         operations,
-        control_plane: control_plane::compile(spec.control_plane.as_ref()),
+        control_plane,
         scheduler: SchedulerConfig { expressions, ..scheduler? },
         recovery: overlay::recovery(policy.policy.spec.recovery.as_ref()),
     };

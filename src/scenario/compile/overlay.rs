@@ -20,6 +20,7 @@ fn defaults() -> RecoveryPolicy {
         secondary_node_eviction_rate_milli: 10,
         unhealthy_zone_threshold_milli: 550,
         large_cluster_size_threshold: 50,
+        heartbeat_timeout: Some(SimDuration::from_secs(10)),
         crash_loop_backoff: BackoffCurve {
             initial: SimDuration::from_secs(10),
             max: SimDuration::from_secs(300),
@@ -49,6 +50,9 @@ pub(super) fn recovery(spec: Option<&Recovery>) -> RecoveryPolicy {
     }
     if let Some(nodes) = &spec.large_cluster_size_threshold {
         out.large_cluster_size_threshold = nodes.value;
+    }
+    if let Some(timeout) = &spec.kubelet_heartbeat_timeout {
+        out.heartbeat_timeout = Some(timeout.value).filter(|&t| t > SimDuration::ZERO);
     }
     if let Some(back_off) = &spec.crash_loop_back_off {
         let curve = &mut out.crash_loop_backoff;

@@ -9,7 +9,8 @@ use crate::scenario::node::{Node, Step, short};
 use crate::scenario::read::Located;
 use crate::scenario::source::Rules;
 use crate::scenario::spec::{
-    ControlPlane, FaultKind, Occurrence, Policy, Recovery, Scenario, Start, Target, check_pools,
+    ControlPlane, FaultKind, NetworkPartition, NodeFault, Occurrence, Policy, Recovery, Scenario,
+    Side, Start, Target, check_pools,
 };
 
 /// Replications that a comparison may have.
@@ -89,9 +90,16 @@ fn positive(number: &Located<u32>, path: &str, found: &mut Diagnostics) {
 fn control_plane(plane: Option<&ControlPlane>, found: &mut Diagnostics) {
     let scheduler = plane.and_then(|plane| plane.scheduler.as_ref()?.replicas.as_ref());
     let manager = plane.and_then(|plane| plane.controller_manager.as_ref()?.replicas.as_ref());
-    for (component, replicas) in [("scheduler", scheduler), ("controllerManager", manager)] {
-        if let Some(replicas) = replicas.filter(|replicas| replicas.value == 0) {
-            positive(replicas, &format!("spec.controlPlane.{component}.replicas"), found);
+    let server = plane.and_then(|plane| plane.api_server.as_ref());
+    for (field, number) in [
+        ("scheduler.replicas", scheduler),
+        ("controllerManager.replicas", manager),
+        ("apiServer.replicas", server.and_then(|server| server.replicas.as_ref())),
+        ("apiServer.requestsPerSecond", server.and_then(|s| s.requests_per_second.as_ref())),
+        ("etcd.members", plane.and_then(|plane| plane.etcd.as_ref()?.members.as_ref())),
+    ] {
+        if let Some(number) = number.filter(|number| number.value == 0) {
+            positive(number, &format!("spec.controlPlane.{field}"), found);
         }
     }
 }
@@ -131,15 +139,28 @@ pub(super) fn nodes(scenario: &Scenario, nodes: &ManifestSet, found: &mut Diagno
                 let known: Vec<&str> = zones.iter().copied().collect();
                 unresolved("zone", &outage.zone, &known, found);
             }
-            FaultKind::NodeCrash(crash) => {
-                if let Target::Node(name) = &crash.target
-                    && !names.contains(name.as_str())
-                {
-                    let known: Vec<&str> = names.iter().map(String::as_str).collect();
-                    unresolved("node", name, &known, found);
-                }
+            FaultKind::NetworkPartition(NetworkPartition { side: Side::Zone(zone), .. })
+                if !zones.contains(zone.as_str()) =>
+            {
+                let known: Vec<&str> = zones.iter().copied().collect();
+                unresolved("zone", zone, &known, found);
+            }
+            FaultKind::NodeCrash(NodeFault { target: Target::Node(name), .. })
+            | FaultKind::StaleConnections(NodeFault { target: Target::Node(name), .. })
+            | FaultKind::NetworkPartition(NetworkPartition {
+                side: Side::Nodes(Target::Node(name)),
+                ..
+            }) if !names.contains(name.as_str()) => {
+                let known: Vec<&str> = names.iter().map(String::as_str).collect();
+                unresolved("node", name, &known, found);
             }
             FaultKind::ZoneOutage(_)
+            | FaultKind::NodeCrash(_)
+            | FaultKind::NetworkPartition(_)
+            | FaultKind::StaleConnections(_)
+            | FaultKind::ApiServerOutage(_)
+            | FaultKind::ApiServerSlow(_)
+            | FaultKind::EtcdMembersLost(_)
             | FaultKind::SchedulerCrash(_)
             | FaultKind::ControllerManagerCrash(_)
             | FaultKind::ContainerFault(_) => {}

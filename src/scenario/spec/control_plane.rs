@@ -13,6 +13,10 @@ record! {
         pub watch_latency: Option<RandomDuration> = optional "watchLatency",
         /// Time that a new leader needs to list everything.
         pub relist: Option<RandomDuration> = optional "relist",
+        /// kube-apiserver.
+        pub api_server: Option<ApiServer> = optional "apiServer",
+        /// etcd.
+        pub etcd: Option<Etcd> = optional "etcd",
         /// The scheduler.
         pub scheduler: Option<SchedulerTiming> = optional "scheduler",
         /// The controller manager.
@@ -29,6 +33,8 @@ record! {
         pub replicas: Option<Located<u32>> = optional "replicas",
         /// How long a lease lasts after its holder died.
         pub lease_duration: Option<Located<SimDuration>> = optional "leaseDuration",
+        /// For how long a leader tries to renew its lease before it exits.
+        pub renew_deadline: Option<Located<SimDuration>> = optional "renewDeadline",
         /// How often a candidate looks at the lease.
         pub retry_period: Option<Located<SimDuration>> = optional "retryPeriod",
     }
@@ -41,7 +47,29 @@ record! {
         pub replicas: Option<Located<u32>> = optional "replicas",
         /// How long a lease lasts after its holder died.
         pub lease_duration: Option<Located<SimDuration>> = optional "leaseDuration",
+        /// For how long a leader tries to renew its lease before it exits.
+        pub renew_deadline: Option<Located<SimDuration>> = optional "renewDeadline",
         /// How often a candidate looks at the lease.
         pub retry_period: Option<Located<SimDuration>> = optional "retryPeriod",
+    }
+}
+
+record! {
+    /// kube-apiserver.
+    pub struct ApiServer {
+        /// Instances.
+        pub replicas: Option<Located<u32>> = optional "replicas",
+        /// Requests that one instance serves in a second; without bound when absent.
+        pub requests_per_second: Option<Located<u32>> = optional "requestsPerSecond",
+    }
+}
+
+record! {
+    /// etcd.
+    pub struct Etcd {
+        /// Members.
+        pub members: Option<Located<u32>> = optional "members",
+        /// Silence of the leader after which members elect another.
+        pub election_timeout: Option<Located<SimDuration>> = optional "electionTimeout",
     }
 }

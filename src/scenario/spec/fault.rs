@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use super::behaviour::{MODES, check_share, read_mode, read_occurrence};
 use super::{FailureMode, Occurrence, RandomDuration, Selector};
-use crate::base::diag::{Diagnostics, Span};
+use crate::base::diag::{Diagnostics, Span, codes};
 use crate::scenario::node::Node;
-use crate::scenario::read::{Fields, Located, Read, record};
+use crate::scenario::read::{Fields, Located, Read, record, wrong};
 
 /// One entry of `faults:`.
 #[derive(Clone, Debug)]
@@ -25,7 +25,17 @@ pub enum FaultKind {
     /// A zone loses power; its nodes boot again at the end.
     ZoneOutage(ZoneOutage),
     /// Nodes lose power.
-    NodeCrash(NodeCrash),
+    NodeCrash(NodeFault),
+    /// Nodes cannot reach the API server, nor it them.
+    NetworkPartition(NetworkPartition),
+    /// Connections of kubelets to the API server hang.
+    StaleConnections(NodeFault),
+    /// kube-apiserver instances are down.
+    ApiServerOutage(ApiServerOutage),
+    /// kube-apiserver is slow.
+    ApiServerSlow(ApiServerSlow),
+    /// etcd members are down.
+    EtcdMembersLost(EtcdMembersLost),
     /// The scheduler's leader dies.
     SchedulerCrash(ComponentCrash),
     /// The controller manager's leader dies.
@@ -63,13 +73,65 @@ pub enum Target {
     Count(Located<u32>),
 }
 
-/// Nodes without power.
+/// Nodes that have something in common for a while.
 #[derive(Clone, Debug)]
-pub struct NodeCrash {
+pub struct NodeFault {
     /// Which nodes.
     pub target: Target,
     /// For how long; until the end when absent.
     pub lasts: Option<RandomDuration>,
+}
+
+/// Nodes, or a zone of them, behind a broken network.
+#[derive(Clone, Debug)]
+pub struct NetworkPartition {
+    /// Which side the API server is not on.
+    pub side: Side,
+    /// For how long; until the end when absent.
+    pub lasts: Option<RandomDuration>,
+}
+
+/// The far side of a partition.
+#[derive(Clone, Debug)]
+pub enum Side {
+    /// A zone.
+    Zone(Located<String>),
+    /// Some nodes.
+    Nodes(Target),
+    /// Every node.
+    All,
+}
+
+record! {
+    /// kube-apiserver instances that are down.
+    pub struct ApiServerOutage {
+        /// How many; all when absent.
+        pub instances: Option<Located<u32>> = optional "instances",
+        /// For how long; until the end when absent.
+        pub lasts: Option<RandomDuration> = optional "for",
+    }
+}
+
+record! {
+    /// A slow kube-apiserver.
+    pub struct ApiServerSlow {
+        /// How many times as long requests take.
+        pub request_factor: Option<Located<f64>> = optional "requestFactor",
+        /// How many times as long watch deliveries take.
+        pub watch_factor: Option<Located<f64>> = optional "watchFactor",
+        /// For how long; until the end when absent.
+        pub lasts: Option<RandomDuration> = optional "for",
+    }
+}
+
+record! {
+    /// etcd members that are down, the leader first.
+    pub struct EtcdMembersLost {
+        /// How many.
+        pub members: Located<u32> = required "members",
+        /// For how long; until the end when absent.
+        pub lasts: Option<RandomDuration> = optional "for",
+    }
 }
 
 /// Containers that fail together.
@@ -89,8 +151,21 @@ pub struct ContainerFault {
     pub lasts: Option<RandomDuration>,
 }
 
-const KINDS: &[&str] =
-    &["zoneOutage", "nodeCrash", "schedulerCrash", "controllerManagerCrash", "containerFault"];
+const KINDS: &[&str] = &[
+    "zoneOutage",
+    "nodeCrash",
+    "networkPartition",
+    "staleConnections",
+    "apiServerOutage",
+    "apiServerSlow",
+    "etcdMembersLost",
+    "schedulerCrash",
+    "controllerManagerCrash",
+    "containerFault",
+];
+
+/// How faults say which nodes they strike.
+const TARGETS: &[&str] = &["node", "nodeSelector", "count"];
 
 impl Read for Fault {
     fn read(node: &Node, path: &str, found: &mut Diagnostics) -> Option<Self> {
@@ -112,11 +187,26 @@ impl Read for Fault {
 fn read_kind(key: &str, node: &Node, path: &str, found: &mut Diagnostics) -> Option<FaultKind> {
     match key {
         "zoneOutage" => Read::read(node, path, found).map(FaultKind::ZoneOutage),
-        "nodeCrash" => Read::read(node, path, found).map(FaultKind::NodeCrash),
+        "nodeCrash" => NodeFault::read_as(key, node, path, found).map(FaultKind::NodeCrash),
+        "networkPartition" => Read::read(node, path, found).map(FaultKind::NetworkPartition),
+        "staleConnections" => {
+            NodeFault::read_as(key, node, path, found).map(FaultKind::StaleConnections)
+        }
+        "apiServerOutage" => outage(node, path, found).map(FaultKind::ApiServerOutage),
+        "apiServerSlow" => Read::read(node, path, found).map(FaultKind::ApiServerSlow),
+        "etcdMembersLost" => Read::read(node, path, found).map(FaultKind::EtcdMembersLost),
         "schedulerCrash" => crash(node, path, found).map(FaultKind::SchedulerCrash),
         "controllerManagerCrash" => crash(node, path, found).map(FaultKind::ControllerManagerCrash),
         _ => Read::read(node, path, found).map(FaultKind::ContainerFault),
     }
+}
+
+/// `apiServerOutage:` alone needs no further words.
+fn outage(node: &Node, path: &str, found: &mut Diagnostics) -> Option<ApiServerOutage> {
+    if node.is_null() {
+        return Some(ApiServerOutage { instances: None, lasts: None, span: node.span });
+    }
+    Read::read(node, path, found)
 }
 
 /// `schedulerCrash:` alone needs no further words.
@@ -127,23 +217,58 @@ fn crash(node: &Node, path: &str, found: &mut Diagnostics) -> Option<ComponentCr
     Read::read(node, path, found)
 }
 
-impl Read for NodeCrash {
-    fn read(node: &Node, path: &str, found: &mut Diagnostics) -> Option<Self> {
+impl NodeFault {
+    fn read_as(kind: &str, node: &Node, path: &str, found: &mut Diagnostics) -> Option<Self> {
         let mut fields = Fields::open(node, path, found)?;
         let lasts = fields.optional("for");
-        let chosen = fields.one_of("the nodeCrash", &["node", "nodeSelector", "count"]);
+        let chosen = fields.one_of(&format!("the {kind}"), TARGETS);
         let mut target = None;
         if let Some((key, value)) = chosen {
             let path = fields.path_of(key);
-            target = match key {
-                "node" => Read::read(value, &path, fields.found()).map(Target::Node),
-                "nodeSelector" => Read::read(value, &path, fields.found()).map(Target::Labels),
-                _ => Read::read(value, &path, fields.found()).map(Target::Count),
-            };
+            target = read_target(key, value, &path, fields.found());
         }
         fields.finish();
         Some(Self { target: target?, lasts: lasts? })
     }
+}
+
+fn read_target(key: &str, node: &Node, path: &str, found: &mut Diagnostics) -> Option<Target> {
+    match key {
+        "node" => Read::read(node, path, found).map(Target::Node),
+        "nodeSelector" => Read::read(node, path, found).map(Target::Labels),
+        _ => Read::read(node, path, found).map(Target::Count),
+    }
+}
+
+impl Read for NetworkPartition {
+    fn read(node: &Node, path: &str, found: &mut Diagnostics) -> Option<Self> {
+        let mut fields = Fields::open(node, path, found)?;
+        let lasts = fields.optional("for");
+        let keys = ["node", "nodeSelector", "count", "zone", "all"];
+        let chosen = fields.one_of("the networkPartition", &keys);
+        let mut side = None;
+        if let Some((key, value)) = chosen {
+            let path = fields.path_of(key);
+            side = match key {
+                "zone" => Read::read(value, &path, fields.found()).map(Side::Zone),
+                "all" => read_all(value, &path, fields.found()),
+                _ => read_target(key, value, &path, fields.found()).map(Side::Nodes),
+            };
+        }
+        fields.finish();
+        Some(Self { side: side?, lasts: lasts? })
+    }
+}
+
+/// `all: true`; nothing else makes sense.
+fn read_all(node: &Node, path: &str, found: &mut Diagnostics) -> Option<Side> {
+    if bool::read(node, path, found)? {
+        return Some(Side::All);
+    }
+    let message = "all: false cuts nothing off";
+    let help = "write all: true, or node, nodeSelector, count or zone";
+    found.push(wrong(codes::OUT_OF_RANGE, node, path, message.to_owned()).help(help));
+    None
 }
 
 impl Read for ContainerFault {

@@ -23,6 +23,8 @@ record! {
         pub unhealthy_zone_threshold: Option<Located<f64>> = optional "unhealthyZoneThreshold",
         /// Number of nodes up to which an unhealthy zone is not evicted at all.
         pub large_cluster_size_threshold: Option<Located<u32>> = optional "largeClusterSizeThreshold",
+        /// After how long without an answer a kubelet makes a new connection; 0s for never.
+        pub kubelet_heartbeat_timeout: Option<Located<SimDuration>> = optional "kubeletHeartbeatTimeout",
         /// The restart back-off.
         pub crash_loop_back_off: Option<CrashLoopBackOff> = optional "crashLoopBackOff",
         /// Probe settings laid over those of the manifests.
