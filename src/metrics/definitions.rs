@@ -116,6 +116,14 @@ pub const METRICS: &[MetricDef] = &[
         "Time in which a control-plane component had no leader.",
     ),
     def(
+        "node_allocated_ratio_at_end",
+        &["resource", "node"],
+        "ratio",
+        Neither,
+        "How full the fullest (node=\"most\") and the emptiest node (node=\"least\") are at the end \
+         of the run: requests of its pods divided by its allocatable CPU or memory.",
+    ),
+    def(
         "node_allocated_ratio_max",
         &["resource"],
         "ratio",
@@ -124,11 +132,27 @@ pub const METRICS: &[MetricDef] = &[
          allocatable CPU or memory.",
     ),
     def(
+        "node_detection_seconds",
+        &["quantile"],
+        "s",
+        Lower,
+        "From the loss of a node's power or connection until the API server had it not ready: the \
+         mean, the least (quantile=\"0\") and the most (quantile=\"1\") over losses that were noticed.",
+    ),
+    def(
         "node_disconnected_seconds",
         &[],
         "s",
         Lower,
         "Node-seconds in which a kubelet did not reach the API server.",
+    ),
+    def(
+        "node_eviction_seconds",
+        &["quantile"],
+        "s",
+        Neither,
+        "From the loss of a node's power or connection until the taint manager deleted one of its \
+         pods: the mean, the least (quantile=\"0\") and the most (quantile=\"1\") over pods.",
     ),
     def(
         "nodes_ready_ratio",

@@ -10,6 +10,7 @@ mod definitions;
 mod listings;
 mod load;
 mod lookup;
+mod node_loss;
 mod pods;
 mod reach;
 mod recovery;

@@ -8,6 +8,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::load::Load;
+use super::node_loss::{Lack, NodeLoss};
 use super::pods::{PodTrack, PodView};
 use super::reach::Reach;
 use super::recovery::{Loss, LossKind, Recovery};
@@ -67,6 +68,8 @@ pub(super) struct Replay<'m> {
     pub(super) leaderless: [Switch; 2],
     /// Who reached the API server.
     pub(super) reach: Reach,
+    /// Nodes that were lost.
+    pub(super) node_loss: NodeLoss,
     /// Counts.
     pub(super) counts: Counts,
     /// Faults and what they did.
@@ -97,6 +100,7 @@ impl<'m> Replay<'m> {
             services: IdVec::from_rows(vec![Switch::new(false); model.services.len()]),
             leaderless: [Switch::new(false); 2],
             reach: Reach::new(model),
+            node_loss: NodeLoss::new(model),
             counts: Counts::default(),
             recovery: Recovery::new(model),
             series,
@@ -192,12 +196,19 @@ impl<'m> Replay<'m> {
             Fact::NodeReady { node, ready } => {
                 self.nodes_ready[node].set(now, ready, self.window);
                 self.nodes_not_ready.set(node, !ready);
+                if !ready {
+                    self.node_loss.not_ready(now, node, self.window);
+                }
             }
             Fact::NodeConnected { node, connected } => {
                 self.reach.connected(now, node, connected, self.window);
+                self.node_loss.lacks(now, node, Lack::Connection, !connected);
             }
             Fact::ApiWritable { writable } => self.reach.writable(now, writable, self.window),
-            Fact::NodeUp { node, up } => self.nodes_down.set(node, !up),
+            Fact::NodeUp { node, up } => {
+                self.nodes_down.set(node, !up);
+                self.node_loss.lacks(now, node, Lack::Power, !up);
+            }
             // Begun before everything else of the instant.
             Fact::FaultBegan { .. } => {}
             Fact::FaultEnded { fault, occurrence } => self.recovery.end(now, fault, occurrence),
@@ -307,6 +318,9 @@ impl<'m> Replay<'m> {
         let loss = match cause {
             DeletionCause::TaintManager => {
                 self.counts.evicted += counted;
+                if let Some(node) = self.pod(pod).node() {
+                    self.node_loss.evicted(now, node, self.window);
+                }
                 Some(LossKind::Readiness)
             }
             DeletionCause::Preemption => {

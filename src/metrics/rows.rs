@@ -39,6 +39,17 @@ impl Sheet {
     }
 }
 
+/// Mean, least and most of durations; nothing where there are none.
+fn spread_of(sheet: &mut Sheet, metric: &str, durations: &[SimDuration]) {
+    let times = sorted_seconds(durations.to_vec());
+    if let ([least, ..], [.., most]) = (times.as_slice(), times.as_slice()) {
+        let mean = times.iter().sum::<f64>() / times.len() as f64;
+        sheet.put(metric, &[], mean);
+        sheet.put(metric, &[("quantile", "0")], *least);
+        sheet.put(metric, &[("quantile", "1")], *most);
+    }
+}
+
 /// All metrics, sorted by name and labels.
 pub(super) fn metric_rows(replay: &Replay<'_>, recovered: &[Recovered]) -> Vec<MetricRow> {
     let mut sheet = Sheet(Vec::new());
@@ -215,6 +226,13 @@ fn allocation(sheet: &mut Sheet, replay: &Replay<'_>) {
     if load.nodes.is_empty() {
         return;
     }
+    for (at, resource) in ["cpu", "memory"].into_iter().enumerate() {
+        let shares = || load.nodes.ids().map(|id| load.node_ratios(id)[at]);
+        let label = |node| [("resource", resource), ("node", node)];
+        let (least, most) = (shares().fold(f64::INFINITY, f64::min), shares().fold(0.0, f64::max));
+        sheet.put("node_allocated_ratio_at_end", &label("least"), least);
+        sheet.put("node_allocated_ratio_at_end", &label("most"), most);
+    }
     sheet.put("node_allocated_ratio_max", &[("resource", "cpu")], fullest[0]);
     sheet.put("node_allocated_ratio_max", &[("resource", "memory")], fullest[1]);
     sheet.put_some("stranded_cpu_ratio", &[], ratio(stranded[0], whole(totals[0])));
@@ -267,6 +285,8 @@ fn control_plane(sheet: &mut Sheet, replay: &Replay<'_>) {
         let without = seconds(replay.leaderless[watcher.index()].on_ns());
         sheet.put("leaderless_seconds", &[("component", component)], without);
     }
+    spread_of(sheet, "node_detection_seconds", &replay.node_loss.detected);
+    spread_of(sheet, "node_eviction_seconds", &replay.node_loss.given_up);
     let reach = &replay.reach;
     sheet.put("api_unwritable_seconds", &[], seconds(reach.unwritable_ns()));
     sheet.put("node_disconnected_seconds", &[], seconds(reach.cut_ns()));

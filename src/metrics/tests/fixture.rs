@@ -209,7 +209,7 @@ pub(super) fn model(run_s: u64) -> Model {
 }
 
 /// A model with faults. Their times are told by the facts.
-pub(super) fn model_with(run_s: u64, kinds: Vec<(FaultKind, &str)>) -> Model {
+pub(in crate::metrics) fn model_with(run_s: u64, kinds: Vec<(FaultKind, &str)>) -> Model {
     let fault = |(kind, target): (FaultKind, &str)| Fault {
         kind,
         target: target.into(),

@@ -1,6 +1,6 @@
 //! Every metric against values computed by hand, and what must hold whatever happens.
 
-mod fixture;
+pub(super) mod fixture;
 mod recovery;
 mod stories;
 mod tables;
