@@ -1,5 +1,6 @@
 //! Scheduling cycles over clusters of three sizes, and a whole run; each checks its answer.
 
+use std::fmt::Write as _;
 use std::hint::black_box;
 use std::path::Path;
 
@@ -48,6 +49,75 @@ spec:
     let path = dir.path().join("bench.yaml");
     std::fs::write(&path, text).expect("a writable folder");
     model(&path)
+}
+
+/// A day of so many nodes and pods in deployments of 150, each pod with two probes of this period,
+/// and one zone of three without power for half an hour.
+fn day(nodes: u32, pods: u32, period: u32) -> Model {
+    let mut text = format!(
+        "apiVersion: wavetank/v1
+kind: Scenario
+metadata: {{name: day}}
+spec:
+  duration: 24h
+  cluster:
+    nodePools:
+      - name: n
+        count: {nodes}
+        zones: [a, b, c]
+        boot: 60s
+        template: {{status: {{allocatable: {{cpu: '32', memory: 128Gi, pods: '110'}}}}}}
+  faults:
+    - {{at: 6h, zoneOutage: {{zone: a, for: 30m}}}}
+  workloads:
+    - objects:
+"
+    );
+    let probe = format!("{{httpGet: {{port: 80}}, periodSeconds: {period}}}");
+    for deployment in 0..pods / 150 {
+        let _ = write!(
+            text,
+            "        - apiVersion: apps/v1
+          kind: Deployment
+          metadata: {{name: d{deployment}}}
+          spec:
+            replicas: 150
+            selector: {{matchLabels: {{app: d{deployment}}}}}
+            template:
+              metadata: {{labels: {{app: d{deployment}}}}}
+              spec:
+                containers:
+                  - name: c
+                    image: 'image:{deployment}'
+                    resources: {{requests: {{cpu: 250m, memory: 512Mi}}}}
+                    livenessProbe: {probe}
+                    readinessProbe: {probe}
+"
+        );
+    }
+    let dir = tempfile::tempdir().expect("a temporary folder");
+    let path = dir.path().join("day.yaml");
+    std::fs::write(&path, text).expect("a writable folder");
+    model(&path)
+}
+
+/// What a day costs, at twice the pods and at half the probes' period as well.
+fn days(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("day");
+    group.sample_size(10);
+    for (nodes, pods, period) in
+        [(5_000, 150_000, 10), (5_000, 300_000, 10), (5_000, 150_000, 5), (500, 15_000, 10)]
+    {
+        let model = day(nodes, pods, period);
+        group.bench_function(format!("{nodes}/{pods}/{period}s"), |bencher| {
+            bencher.iter(|| {
+                let result = simulate(&model, RunOptions::new(1, 0, Detail::Metrics));
+                assert!(result.limit.is_none(), "the day ends");
+                black_box(result.handled)
+            });
+        });
+    }
+    group.finish();
 }
 
 fn scheduling(criterion: &mut Criterion) {
@@ -112,5 +182,5 @@ fn whole_run(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, scheduling, whole_run);
+criterion_group!(benches, scheduling, whole_run, days);
 criterion_main!(benches);

@@ -26,6 +26,25 @@ pub struct Informers {
     pub sets_by_workload: IdVec<WorkloadId, BTreeSet<ReplicaSetId>>,
     /// Deployments, by workload.
     pub deployments: IdVec<WorkloadId, Option<DeploymentObject>>,
+    tallies: IdVec<ReplicaSetId, Tally>,
+}
+
+/// How many pods of a ReplicaSet are active, and how many of these are ready.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Active pods.
+    pub active: i32,
+    /// Ready ones among them.
+    pub ready: i32,
+}
+
+impl Tally {
+    fn count(&mut self, pod: &PodObject, by: i32) {
+        if pod.is_active() {
+            self.active += by;
+            self.ready += if pod.is_ready() { by } else { 0 };
+        }
+    }
 }
 
 impl Informers {
@@ -112,6 +131,11 @@ impl Informers {
             .filter_map(|&id| self.pod(id).map(|pod| (id, pod)))
     }
 
+    /// Counts of a ReplicaSet's known pods.
+    pub fn tally(&self, owner: ReplicaSetId) -> Tally {
+        self.tallies.get(owner).copied().unwrap_or_default()
+    }
+
     /// Known ReplicaSets of a workload, by id.
     pub fn sets_of(
         &self,
@@ -129,6 +153,14 @@ impl Informers {
             self.pods.push(None);
         }
         let before = std::mem::replace(&mut self.pods[id], next);
+        for (pod, by) in [(&before, -1), (&next, 1)] {
+            let Some(pod) = pod else { continue };
+            let Some(owner) = pod.owner else { continue };
+            while self.tallies.next_id() <= owner {
+                self.tallies.push(Tally::default());
+            }
+            self.tallies[owner].count(pod, by);
+        }
         let node_before = before.and_then(|pod| pod.node);
         let node = next.and_then(|pod| pod.node);
         if node_before != node {

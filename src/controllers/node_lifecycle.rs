@@ -203,6 +203,16 @@ impl NodeLifecycle {
             self.passed = Some(cx.now);
         }
         let Some(due) = self.due.remove(&cx.now) else { return };
+        // A pass writes as it goes: while its writes wait for the client's rate limit, no other
+        // pass begins.
+        let free = cx.state.clients.free_at(Client::NodeLifecycle, cx.now);
+        if free > cx.now {
+            let later = self.passes.at_or_after(free).max(self.passes.after(cx.now));
+            for node in due {
+                self.look_at(cx, node, later);
+            }
+            return;
+        }
         for node in due {
             self.examine(cx, cache, node);
         }

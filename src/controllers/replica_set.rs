@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::informers::Tally;
 use super::victims::{VictimRank, deletion_order};
 use super::{Informers, Work};
 use crate::base::time::{SimDuration, SimTime};
@@ -85,19 +86,16 @@ impl ReplicaSetController {
             return;
         }
         self.busy.remove(&id);
-        let active: Vec<(PodId, PodObject)> =
-            cache.pods_of(id).filter(|(_, pod)| pod.is_active()).map(|(p, o)| (p, *o)).collect();
         let may_act = self.expectations.get(&id).is_none_or(|e| e.met(cx.now));
         if may_act {
-            let have = i64::try_from(active.len()).expect("fewer than 2^63 pods");
-            let missing = i64::from(set.replicas) - have;
+            let missing = i64::from(set.replicas) - i64::from(cache.tally(id).active);
             if missing > 0 {
                 self.create(cx, id, set, missing.unsigned_abs());
             } else if missing < 0 {
-                self.delete(cx, cache, (id, set), &active, missing.unsigned_abs());
+                self.delete(cx, cache, (id, set), missing.unsigned_abs());
             }
         }
-        self.report(cx, work, (id, set), &active);
+        self.report(cx, work, cache, (id, set));
     }
 
     fn create(&mut self, cx: &mut Cx<'_>, id: ReplicaSetId, set: &ReplicaSetObject, missing: u64) {
@@ -119,12 +117,12 @@ impl ReplicaSetController {
         cx: &mut Cx<'_>,
         cache: &Informers,
         (id, set): (ReplicaSetId, &ReplicaSetObject),
-        active: &[(PodId, PodObject)],
         surplus: u64,
     ) {
         let count = usize::try_from(surplus).unwrap_or(usize::MAX).min(BURST_REPLICAS);
+        let active = cache.pods_of(id).filter(|(_, pod)| pod.is_active());
         let mut ranked: Vec<(VictimRank, PodId)> =
-            active.iter().map(|(pod, object)| (rank(cache, set, object), *pod)).collect();
+            active.map(|(pod, object)| (rank(cache, set, object), pod)).collect();
         if count < ranked.len() {
             insertion_sort(&mut ranked, |a, b| deletion_order(&a.0, &b.0, cx.now).is_lt());
         }
@@ -149,27 +147,21 @@ impl ReplicaSetController {
         &mut self,
         cx: &mut Cx<'_>,
         work: &mut Work<'_>,
+        cache: &Informers,
         (id, set): (ReplicaSetId, &ReplicaSetObject),
-        active: &[(PodId, PodObject)],
     ) {
         let min_ready = cx.model.workloads[set.workload].min_ready;
-        let mut status = ReplicaSetStatus::default();
-        let mut next: Option<SimTime> = None;
-        for (_, pod) in active {
-            status.replicas += 1;
-            if !pod.is_ready() {
-                continue;
+        let Tally { active, ready } = cache.tally(id);
+        let mut status = ReplicaSetStatus { replicas: active, ready, available: ready };
+        if min_ready > SimDuration::ZERO && ready > 0 {
+            let pods = cache.pods_of(id).filter(|(_, pod)| pod.is_active() && pod.is_ready());
+            let due = pods.map(|(_, pod)| pod.status.ready.since.saturating_add(min_ready));
+            let mut later: Vec<SimTime> = due.filter(|&due| due > cx.now).collect();
+            later.sort_unstable();
+            status.available -= i32::try_from(later.len()).expect("as many as are ready");
+            if let Some(&next) = later.first() {
+                work.enqueue_at(cx, WorkQueue::ReplicaSet, id.raw(), next);
             }
-            status.ready += 1;
-            let due = pod.status.ready.since.saturating_add(min_ready);
-            if due <= cx.now {
-                status.available += 1;
-            } else {
-                next = Some(next.map_or(due, |n| n.min(due)));
-            }
-        }
-        if let Some(due) = next {
-            work.enqueue_at(cx, WorkQueue::ReplicaSet, id.raw(), due);
         }
         let last = self.reported.get(&id).copied().unwrap_or(set.status);
         if status != last {

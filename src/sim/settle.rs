@@ -5,6 +5,7 @@
 //! not fit is pending, as it would be.
 
 use super::world::Components;
+use crate::base::id::IdVec;
 use crate::base::time::SimTime;
 use crate::controllers::settled_budgets;
 use crate::cx::Cx;
@@ -82,11 +83,15 @@ fn place(components: &mut Components, cx: &mut Cx<'_>, mut pods: Vec<PodId>) {
 
 /// Writes the statuses that the controllers would have written.
 fn report(cx: &mut Cx<'_>) {
+    let mut ready_of = IdVec::from_rows(vec![0; cx.state.api.replica_sets.len()]);
+    for pod in cx.state.api.pods.values().filter(|pod| pod.is_ready()) {
+        if let Some(owner) = pod.owner {
+            ready_of[owner] += 1;
+        }
+    }
     let mut statuses: Vec<(ReplicaSetId, ReplicaSetStatus)> = Vec::new();
     for (id, set) in cx.state.api.replica_sets.iter() {
-        let pods = cx.state.api.pods.values().filter(|pod| pod.owner == Some(id));
-        let ready = pods.filter(|pod| pod.is_ready()).count();
-        let ready = i32::try_from(ready).expect("fewer pods than i32 holds");
+        let ready: i32 = ready_of[id];
         let status = ReplicaSetStatus { replicas: set.replicas, ready, available: ready };
         statuses.push((id, status));
     }
@@ -108,17 +113,22 @@ fn report(cx: &mut Cx<'_>) {
 
 /// Writes the EndpointSlices that the ready pods make.
 fn count_endpoints(cx: &mut Cx<'_>) {
+    // Ready pods, and pods with an address, of each template.
+    let mut pods_of = IdVec::from_rows(vec![[0_u32; 2]; cx.model.templates.len()]);
+    for pod in cx.state.api.pods.values() {
+        let [ready, addressed] = &mut pods_of[pod.template];
+        *ready += u32::from(pod.is_ready());
+        *addressed += u32::from(pod.is_ready() || pod.status.has_ip);
+    }
     let mut counts = Vec::new();
     for (service, spec) in cx.model.services.iter() {
-        let ready = cx.state.api.pods.values().filter(|pod| {
-            let template = &cx.model.templates[pod.template];
-            (pod.is_ready() || (spec.publish_not_ready_addresses && pod.status.has_ip))
-                && template.namespace == spec.namespace
+        let selected = cx.model.templates.iter().filter(|(_, template)| {
+            template.namespace == spec.namespace
                 && !spec.selector.is_empty()
                 && spec.selector.matches(&template.labels, &cx.model.symbols)
         });
-        let ready = u32::try_from(ready.count()).expect("fewer than 2^32 pods");
-        counts.push((service, ready));
+        let which = usize::from(spec.publish_not_ready_addresses);
+        counts.push((service, selected.map(|(id, _)| pods_of[id][which]).sum()));
     }
     for (service, ready) in counts {
         cx.state.api.endpoints[service] = ready;

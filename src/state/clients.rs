@@ -66,6 +66,12 @@ impl Bucket {
         Self { next: SimTime::ZERO, interval, tolerance }
     }
 
+    /// When the token that was taken last may leave, `now` at the earliest.
+    fn free_at(&self, now: SimTime) -> SimTime {
+        let held = self.interval.saturating_add(self.tolerance).as_nanos();
+        now.max(SimTime::from_nanos(self.next.as_nanos().saturating_sub(held)))
+    }
+
     /// Takes one token; returns when the request may leave.
     fn take(&mut self, now: SimTime) -> SimTime {
         let due = self.next.max(now);
@@ -109,18 +115,27 @@ impl Clients {
 
     /// Takes a token of `client`; returns when its request may leave.
     pub fn take(&mut self, client: Client, now: SimTime) -> SimTime {
-        match client {
-            Client::Scheduler => self.scheduler.take(now),
-            Client::Deployment => self.controllers[0].take(now),
-            Client::ReplicaSet => self.controllers[1].take(now),
-            Client::EndpointSlice => self.controllers[2].take(now),
-            Client::NodeLifecycle => self.controllers[3].take(now),
-            Client::TaintEviction => self.controllers[4].take(now),
-            Client::PodGc => self.controllers[5].take(now),
-            Client::Disruption => self.controllers[6].take(now),
-            Client::Kubelet(node) => self.kubelets[node].take(now),
-            Client::Operator => now,
-        }
+        self.bucket(client).map_or(now, |bucket| bucket.take(now))
+    }
+
+    /// When the last request of `client` leaves or has left, `now` at the earliest.
+    pub fn free_at(&mut self, client: Client, now: SimTime) -> SimTime {
+        self.bucket(client).map_or(now, |bucket| bucket.free_at(now))
+    }
+
+    fn bucket(&mut self, client: Client) -> Option<&mut Bucket> {
+        Some(match client {
+            Client::Scheduler => &mut self.scheduler,
+            Client::Deployment => &mut self.controllers[0],
+            Client::ReplicaSet => &mut self.controllers[1],
+            Client::EndpointSlice => &mut self.controllers[2],
+            Client::NodeLifecycle => &mut self.controllers[3],
+            Client::TaintEviction => &mut self.controllers[4],
+            Client::PodGc => &mut self.controllers[5],
+            Client::Disruption => &mut self.controllers[6],
+            Client::Kubelet(node) => &mut self.kubelets[node],
+            Client::Operator => return None,
+        })
     }
 }
 
@@ -136,6 +151,7 @@ mod tests {
             (0..33).map(|_| bucket.take(now).saturating_since(now).as_millis()).collect();
         assert!(waits[..30].iter().all(|&wait| wait == 0), "{waits:?}");
         assert_eq!(waits[30..], [50, 100, 150]);
+        assert_eq!(bucket.free_at(now).saturating_since(now).as_millis(), 150);
         let later = SimTime::from_secs(100);
         assert_eq!(bucket.take(later), later, "an idle bucket fills up again");
     }

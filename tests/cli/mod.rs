@@ -6,6 +6,7 @@ mod answers_control_plane;
 mod answers_kubelet;
 mod answers_nodes;
 mod answers_run;
+mod cost;
 mod determinism;
 mod documents;
 mod explain;
