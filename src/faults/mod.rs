@@ -233,7 +233,13 @@ impl Faults {
 
     /// The leader of a component cannot renew its lease: its process exits once it has tried for
     /// the deadline since its last renewal, which came at any time within the retry period.
+    /// Whoever was about to lead cannot take the lease.
     fn plan_exit(&self, cx: &mut Cx<'_>, component: Watcher) {
+        let truth = cx.state.truth.process_mut(component);
+        if !truth.leading {
+            truth.epoch += 1;
+            return;
+        }
         let election = election(cx.model, component);
         let mut stream = cx.streams.stream(StreamKind::LeaderElection, component.index() as u64);
         stream.seek(u64::from(self.write_losses) * DRAWS + DRAWS / 2);

@@ -192,3 +192,23 @@ fn an_overloaded_api_server_queues_what_it_cannot_serve() {
     // 78 pods cost several writes each: creation, binding, statuses.
     assert!(tight > free + 20.0, "{free} {tight}");
 }
+
+#[test]
+fn nobody_takes_a_lease_that_cannot_be_written() {
+    let faults = "    - {at: 300s, controllerManagerCrash: {for: 1s}}\n    - {at: 305s, \
+                  apiServerOutage: {for: 60s}}\n";
+    let run = run(faults, "", "");
+    let without = run.metric("leaderless_seconds", "component=\"kube-controller-manager\"");
+    assert!((65.0..=75.0).contains(&without), "{without}");
+}
+
+#[test]
+fn incidents_of_the_network_happen_as_told_and_not_once_mended() {
+    for name in ["as-configured", "two-zones", "all-nodes", "fixed"] {
+        let path = super::root().join(format!("scenarios/incidents/turnitin-{name}.yaml"));
+        let dir = tempfile::tempdir().unwrap();
+        let args = ["compare", path.to_str().unwrap(), "--detail", "none"];
+        let output = super::wavetank(dir.path(), &[], &args);
+        assert_eq!(output.status.code(), Some(0), "{name}: {output:?}");
+    }
+}
