@@ -202,6 +202,8 @@ const SCENARIOS: &[&str] = &[
     "zonal-volumes.yaml",
     "placement.yaml",
     "priorities.yaml",
+    "liveness-cascade.yaml",
+    "six-minute-failover.yaml",
 ];
 
 /// Scenarios whose policies are built in and cannot be renamed.
@@ -262,12 +264,27 @@ fn nothing_changes_in_zone_outage() {
 
 #[test]
 fn nothing_changes_in_placement() {
-    hold(SCENARIOS[4]);
+    hold("placement.yaml");
 }
 
 #[test]
 fn nothing_changes_in_priorities() {
-    hold(SCENARIOS[5]);
+    hold("priorities.yaml");
+}
+
+#[test]
+fn nothing_changes_in_zonal_volumes() {
+    hold("zonal-volumes.yaml");
+}
+
+#[test]
+fn nothing_changes_in_liveness_cascade() {
+    hold("liveness-cascade.yaml");
+}
+
+#[test]
+fn nothing_changes_in_six_minute_failover() {
+    hold("six-minute-failover.yaml");
 }
 
 /// Every text that is replaced is there, every shipped scenario is tried or named, and every
