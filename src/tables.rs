@@ -138,7 +138,7 @@ pub struct FaultRow {
 
 /// One line of `recovery.csv`: how one workload came through one fault.
 ///
-/// `detect + reschedule + ready = time_to_whole` where the fault cost the workload replicas.
+/// `detect + reschedule + start + ready = time_to_whole` where the fault cost the workload replicas.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RecoveryRow {
     /// [`FaultRow::fault`].
@@ -152,12 +152,36 @@ pub struct RecoveryRow {
     pub detect_seconds: Option<f64>,
     /// From then until the last replacement was bound (0 when restarted in place).
     pub reschedule_seconds: Option<f64>,
+    /// From then until the containers of the last pod that came back had started.
+    pub start_seconds: Option<f64>,
     /// From then until ready = desired, for good.
     pub ready_seconds: Option<f64>,
     /// From the fault until ready = desired has held for 30 s (the 30 s not counted).
     pub time_to_whole_seconds: Option<f64>,
     /// Not whole by the end of the run: the times above are lower bounds or empty.
     pub censored: bool,
+}
+
+/// One line of `stages.csv`: a time in which one pod was at one stage of its life.
+///
+/// Listed are the pods of a workload whose stage changed since the first time one of its pods
+/// stopped being ready or serving; rows are sorted by workload, pod and time.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct StageRow {
+    /// Workload, `namespace/name`.
+    pub workload: String,
+    /// Pod name.
+    pub pod: String,
+    /// Node it is bound to, empty before.
+    pub node: String,
+    /// `pending` (not bound), `starting` (bound, its containers wait or are being started),
+    /// `unready` (they run or were lost with their node, not ready at the API server), `ready` (and
+    /// serving in truth), `ready_not_serving` (ready at the API server only), `terminating`.
+    pub stage: String,
+    /// Begin, seconds.
+    pub start_seconds: f64,
+    /// End, seconds; empty if it lasts past the run's end.
+    pub end_seconds: Option<f64>,
 }
 
 /// One line of `replications.csv`: one metric of one replication under one policy.

@@ -23,6 +23,7 @@ use crate::tables::{ComparisonRow, ReplicationRow};
 const BESIDE: &[(&str, &str)] = &[
     ("recovery_detect_seconds", ""),
     ("recovery_reschedule_seconds", ""),
+    ("recovery_start_seconds", ""),
     ("recovery_ready_seconds", ""),
     ("unneeded_restarts_total", ""),
     ("nodes_used", ""),

@@ -78,6 +78,7 @@ pub(super) fn write_run(
     out.write_table(&tables.nodes)?;
     out.write_table(&tables.faults)?;
     out.write_table(&tables.recovery)?;
+    out.write_table(&tables.stages)?;
     let provenance = json!({
         "wavetank": env!("CARGO_PKG_VERSION"),
         "scenario": model.scenario,
@@ -104,6 +105,7 @@ pub(super) fn write_run(
             nodes: &tables.nodes,
             faults: &tables.faults,
             recovery: &tables.recovery,
+            stages: &tables.stages,
         },
         &caption,
     )?;

@@ -275,6 +275,8 @@ impl Worker<'_, '_> {
         if !changed {
             return;
         }
+        let pod = self.pod.id;
+        self.cx.fact(Fact::ProbeResult { pod, container: index, kind, passing: success });
         match (kind, success) {
             (ProbeKind::Startup, true) => self.container_is_up(index),
             (ProbeKind::Startup | ProbeKind::Liveness, false) => self.condemn(index, kind),

@@ -94,11 +94,11 @@ pub const METRICS: &[MetricDef] = &[
     ),
     def(
         "container_restarts_total",
-        &["cause"],
+        &["cause", "workload"],
         "count",
         Lower,
         "Containers started again in the same pod; by what ended them before (exit, liveness, \
-         startup, oom, node_lost), and without the label all together.",
+         startup, oom, node_lost), by workload, and without labels all together.",
     ),
     def("cost_per_hour", &[], "currency", Lower, "Cost of all declared nodes that have a price."),
     def(
@@ -245,6 +245,26 @@ pub const METRICS: &[MetricDef] = &[
          failureThreshold change nothing and are not counted.",
     ),
     def(
+        "probe_false_positives_total",
+        &["probe", "workload"],
+        "count",
+        Lower,
+        "Times that a probe's result turned to failure (after failureThreshold) though the pod could \
+         serve in truth, slowly or with some errors counting as serving; for Liveness and Startup \
+         also kills of a container that would have recovered, or finished its start-up, by itself. \
+         Per workload that has such a probe, and over all.",
+    ),
+    def(
+        "probe_missed_seconds",
+        &["probe", "workload"],
+        "s",
+        Lower,
+        "Pod-seconds in which all probes of a kind passed though the pod, which had served since \
+         its containers last started and whose containers ran, could not serve in truth. The time \
+         that a probe takes to notice is part of it. Per workload that has such a probe, and over \
+         all.",
+    ),
+    def(
         "recovery_censored_total",
         &[],
         "count",
@@ -265,7 +285,7 @@ pub const METRICS: &[MetricDef] = &[
         &[],
         "s",
         Lower,
-        "Mean time from the end of rescheduling until the workload was whole, or to the end.",
+        "Mean time from the last start of containers until the workload was whole, or to the end.",
     ),
     def(
         "recovery_reschedule_seconds",
@@ -274,6 +294,15 @@ pub const METRICS: &[MetricDef] = &[
         Lower,
         "Mean time from detection until the last replacement was bound, or to the end; 0 where \
          pods restarted in place.",
+    ),
+    def(
+        "recovery_start_seconds",
+        &[],
+        "s",
+        Lower,
+        "Mean time from the end of rescheduling until all app containers of the last pod that \
+         replaced a lost one, or was restarted in place, ran; or to the end. Image pulls and \
+         restart back-off belong here.",
     ),
     def(
         "replica_deficit_seconds",
@@ -343,10 +372,11 @@ pub const METRICS: &[MetricDef] = &[
     ),
     def(
         "unneeded_restarts_total",
-        &[],
+        &["workload"],
         "count",
         Lower,
-        "Containers killed though they would have recovered by themselves.",
+        "Containers killed by a probe though they would have recovered, or finished their start-up, \
+         by themselves; by workload and all together.",
     ),
     def(
         "workload_availability_ratio",

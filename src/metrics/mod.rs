@@ -12,11 +12,13 @@ mod load;
 mod lookup;
 mod node_loss;
 mod pods;
+mod probes;
 mod reach;
 mod recovery;
 mod replay;
 mod rows;
 mod series;
+mod stages;
 mod window;
 mod workloads;
 
@@ -29,8 +31,9 @@ pub use lookup::{Lookup, label_pairs, label_text, lookup};
 use crate::base::time::SimTime;
 use crate::model::{Model, WorkloadId};
 use crate::record::{Fact, KubeEvent};
+use crate::tables::StageRow;
 use crate::tables::{EventRow, FaultRow, MetricRow, NodeRow, PodRow, RecoveryRow, SeriesRow};
-use recovery::Recovered;
+use recovery::{Progress, Recovered};
 use replay::Replay;
 
 /// The scalar results of one run.
@@ -67,6 +70,8 @@ pub struct RunTables {
     pub faults: Vec<FaultRow>,
     /// `recovery.csv`.
     pub recovery: Vec<RecoveryRow>,
+    /// `stages.csv`.
+    pub stages: Vec<StageRow>,
 }
 
 /// A metric that a comparison is made for.
@@ -124,15 +129,22 @@ pub fn tables(model: &Model, facts: &[(SimTime, Fact)], events: &[KubeEvent]) ->
         nodes: listings::node_rows(&replay),
         faults: rows::fault_rows(&replay),
         recovery: rows::recovery_rows(model, &recovered),
+        stages: stages::stage_rows(&replay),
     }
 }
 
 fn recovered(replay: &Replay<'_>) -> Vec<Recovered> {
-    let placed = |workload: WorkloadId| {
+    let progress = |workload: WorkloadId| {
         let track = &replay.workloads[workload];
-        track.placed >= track.desired
+        if track.placed < track.desired {
+            Progress::Unplaced
+        } else if track.running < track.desired {
+            Progress::Placed
+        } else {
+            Progress::Running
+        }
     };
-    replay.recovery.finish(replay.window.end(), placed)
+    replay.recovery.finish(replay.window.end(), progress)
 }
 
 /// The metrics that a comparison is made for unless the scenario names others: recovery and

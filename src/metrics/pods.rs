@@ -1,5 +1,6 @@
 //! One pod's story as the facts tell it, and what it counts for at an instant.
 
+use super::probes::Probes;
 use crate::base::time::SimTime;
 use crate::model::{NodeId, TemplateId, WorkloadId};
 use crate::record::{ExitCause, Phase, PodReason};
@@ -49,6 +50,46 @@ impl PodState {
     }
 }
 
+/// The stages of `stages.csv`: where a pod is, with both the API server's view and the truth.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stage {
+    /// Not bound.
+    Pending,
+    /// Bound; containers wait or are being started.
+    Starting,
+    /// Not ready, though its containers run or were lost with their node.
+    Unready,
+    /// Ready at the API server and serving in truth.
+    Ready,
+    /// Ready at the API server only.
+    ReadyNotServing,
+    /// Being deleted.
+    Terminating,
+}
+
+impl Stage {
+    /// As `stages.csv` says it.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Starting => "starting",
+            Self::Unready => "unready",
+            Self::Ready => "ready",
+            Self::ReadyNotServing => "ready_not_serving",
+            Self::Terminating => "terminating",
+        }
+    }
+}
+
+/// Which containers of a pod are app containers.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct AppContainers {
+    /// Position of the first: init containers come before.
+    pub(super) first: usize,
+    /// How many there are.
+    pub(super) count: usize,
+}
+
 /// One container of a pod, known since it first started or ended.
 #[derive(Clone, Copy, Debug)]
 struct ContainerTrack {
@@ -96,6 +137,9 @@ pub(super) struct PodTrack {
     pub(super) reason: PodReason,
     /// Flags.
     pub(super) flags: PodFlags,
+    /// What its probes say.
+    pub(super) probes: Probes,
+    apps: AppContainers,
     containers: Vec<ContainerTrack>,
 }
 
@@ -114,6 +158,10 @@ pub(super) struct PodView {
     pub(super) holds: Option<NodeId>,
     /// Ready at the API server, though no container runs in truth.
     pub(super) lost: bool,
+    /// Placed, and all its app containers run in truth.
+    pub(super) running: bool,
+    /// For each kind of probe, whether it misses that the pod does not serve.
+    pub(super) missed: [bool; 3],
 }
 
 impl PodTrack {
@@ -123,6 +171,7 @@ impl PodTrack {
         template: TemplateId,
         uid: u64,
         created: SimTime,
+        (apps, probes): (AppContainers, Probes),
     ) -> Self {
         Self {
             workload,
@@ -136,6 +185,8 @@ impl PodTrack {
             phase: Phase::Pending,
             reason: PodReason::None,
             flags: PodFlags::default(),
+            probes,
+            apps,
             containers: Vec::new(),
         }
     }
@@ -161,6 +212,7 @@ impl PodTrack {
         let unfinished = exists && !self.phase.is_terminal();
         let active = self.is_active();
         let ready = active && self.flags.ready;
+        let running = active && self.bound.is_some() && self.apps_run();
         PodView {
             state: exists.then(|| self.state()),
             ready,
@@ -168,7 +220,37 @@ impl PodTrack {
             placed: self.node().filter(|_| active),
             holds: self.node().filter(|_| unfinished),
             lost: ready && !self.containers.iter().any(|container| container.running),
+            running,
+            missed: self.probes.missing(running, self.flags.serving),
         }
+    }
+
+    /// All app containers run.
+    fn apps_run(&self) -> bool {
+        let apps = self.containers.iter().filter(|c| usize::from(c.position) >= self.apps.first);
+        apps.filter(|container| container.running).count() >= self.apps.count
+    }
+
+    /// Its stage, absent before and after the object's life and once it is finished.
+    pub(super) fn stage(&self) -> Option<Stage> {
+        if self.deleted.is_some() || self.phase.is_terminal() {
+            return None;
+        }
+        let node_lost = || {
+            let mut containers = self.containers.iter();
+            containers.any(|c| !c.running && c.last_exit == Some(ExitCause::NodeLost))
+        };
+        Some(if self.flags.terminating {
+            Stage::Terminating
+        } else if self.bound.is_none() {
+            Stage::Pending
+        } else if self.flags.ready {
+            if self.flags.serving { Stage::Ready } else { Stage::ReadyNotServing }
+        } else if self.apps_run() || node_lost() {
+            Stage::Unready
+        } else {
+            Stage::Starting
+        })
     }
 
     fn state(&self) -> PodState {

@@ -22,7 +22,8 @@
 //! **Parts.** *Detect* ends when the control plane first acts on a lost pod: not ready at the API
 //! server, container restarted, deleted. *Reschedule* ends with the last binding of a pod that was
 //! created since the fault while the workload was not whole, and is 0 where pods restarted in
-//! place. *Ready* is the rest. A loss that heals before anyone acts has no parts.
+//! place. *Start* ends with the last time that all app containers of such a pod, or of a lost one,
+//! had come to run. *Ready* is the rest. A loss that heals before anyone acts has no parts.
 //!
 //! **Censored.** Not whole by the end of the run: times run to the end, as lower bounds; the
 //! parts that had not begun are empty.
@@ -93,6 +94,7 @@ struct Account {
     replicas_lost: BTreeSet<PodId>,
     detected: Option<SimTime>,
     last_bound: Option<SimTime>,
+    last_running: Option<SimTime>,
     whole: Option<SimTime>,
 }
 
@@ -109,12 +111,25 @@ pub(super) struct Recovered {
     pub(super) detect: Option<SimDuration>,
     /// Then to the last binding.
     pub(super) reschedule: Option<SimDuration>,
+    /// Then until the containers of the last pod ran.
+    pub(super) start: Option<SimDuration>,
     /// Then until whole.
     pub(super) ready: Option<SimDuration>,
     /// Fault until whole, or to the end of the run.
     pub(super) time_to_whole: SimDuration,
     /// Not whole by the end of the run.
     pub(super) censored: bool,
+}
+
+/// How far the desired pods of a workload have come at the end of the run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Progress {
+    /// Not all are bound.
+    Unplaced,
+    /// All are bound, not all app containers run.
+    Placed,
+    /// All run.
+    Running,
 }
 
 /// Follows all faults and the workloads they affect.
@@ -258,6 +273,7 @@ impl<'m> Recovery<'m> {
             replicas_lost: BTreeSet::new(),
             detected: None,
             last_bound: None,
+            last_running: None,
             whole: None,
         });
         self.index.insert((ordinal, workload), at);
@@ -285,6 +301,23 @@ impl<'m> Recovery<'m> {
         }
     }
 
+    /// All app containers of a pod that was created at `created` run, in a workload that is not
+    /// whole.
+    pub(super) fn running(
+        &mut self,
+        now: SimTime,
+        workload: WorkloadId,
+        pod: PodId,
+        created: SimTime,
+    ) {
+        for &at in &self.open[workload] {
+            let account = &mut self.accounts[at];
+            if created >= account.start || account.unready || account.lost.contains(&pod) {
+                account.last_running = Some(now);
+            }
+        }
+    }
+
     /// A workload is whole since `since`: closes the accounts for which that is long enough.
     pub(super) fn whole(&mut self, now: SimTime, workload: WorkloadId, since: SimTime) {
         let accounts = &mut self.accounts;
@@ -299,31 +332,44 @@ impl<'m> Recovery<'m> {
         });
     }
 
-    /// All accounts, by occurrence and workload. `placed(workload)` tells whether all the desired
-    /// pods are bound at the end of the run.
+    /// All accounts, by occurrence and workload. `progress(workload)` tells how far the desired
+    /// pods have come at the end of the run.
     pub(super) fn finish(
         &self,
         end: SimTime,
-        placed: impl Fn(WorkloadId) -> bool,
+        progress: impl Fn(WorkloadId) -> Progress,
     ) -> Vec<Recovered> {
-        self.index.values().map(|&at| &self.accounts[at]).map(|a| a.result(end, &placed)).collect()
+        self.index
+            .values()
+            .map(|&at| &self.accounts[at])
+            .map(|a| a.result(end, progress(a.workload)))
+            .collect()
     }
 }
 
 impl Account {
-    fn result(&self, end: SimTime, placed: impl Fn(WorkloadId) -> bool) -> Recovered {
+    fn result(&self, end: SimTime, progress: Progress) -> Recovered {
         let until = self.whole.unwrap_or(end);
         let censored = self.whole.is_none();
         let detected = self.detected.filter(|&time| time <= until);
-        let (mut detect, mut reschedule, mut ready) = (None, None, None);
+        let (mut detect, mut reschedule, mut start, mut ready) = (None, None, None, None);
         if let Some(detected) = detected {
             let bound = self.last_bound.map_or(detected, |time| time.clamp(detected, until));
             detect = Some(detected.saturating_since(self.start));
-            if censored && !placed(self.workload) {
-                reschedule = Some(end.saturating_since(detected));
-            } else {
-                reschedule = Some(bound.saturating_since(detected));
-                ready = Some(until.saturating_since(bound));
+            let running = self.last_running.map_or(bound, |time| time.clamp(bound, until));
+            match progress {
+                Progress::Unplaced if censored => {
+                    reschedule = Some(end.saturating_since(detected));
+                }
+                Progress::Placed if censored => {
+                    reschedule = Some(bound.saturating_since(detected));
+                    start = Some(end.saturating_since(bound));
+                }
+                Progress::Unplaced | Progress::Placed | Progress::Running => {
+                    reschedule = Some(bound.saturating_since(detected));
+                    start = Some(running.saturating_since(bound));
+                    ready = Some(until.saturating_since(running));
+                }
             }
         } else if censored {
             detect = Some(end.saturating_since(self.start));
@@ -334,6 +380,7 @@ impl Account {
             replicas_lost: u32::try_from(self.replicas_lost.len()).expect("pod ids fit in 32 bit"),
             detect,
             reschedule,
+            start,
             ready,
             time_to_whole: until.saturating_since(self.start),
             censored,

@@ -9,10 +9,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::load::Load;
 use super::node_loss::{Lack, NodeLoss};
-use super::pods::{PodTrack, PodView};
+use super::pods::{AppContainers, PodTrack, PodView};
+use super::probes::{self, Probes};
 use super::reach::Reach;
 use super::recovery::{Loss, LossKind, Recovery};
 use super::series::{Instant, SeriesSet};
+use super::stages::StageSet;
 use super::window::{Switch, Window};
 use super::workloads::WorkloadTrack;
 use crate::base::id::{IdSet, IdVec};
@@ -76,6 +78,8 @@ pub(super) struct Replay<'m> {
     pub(super) recovery: Recovery<'m>,
     /// Series, in full detail only.
     pub(super) series: Option<SeriesSet>,
+    /// Stages of pods, in full detail only.
+    pub(super) stages: Option<StageSet>,
     states: [u32; 7],
     lost: u32,
 }
@@ -104,6 +108,7 @@ impl<'m> Replay<'m> {
             counts: Counts::default(),
             recovery: Recovery::new(model),
             series,
+            stages: with_series.then(StageSet::default),
             states: [0; 7],
             lost: 0,
         };
@@ -169,7 +174,13 @@ impl<'m> Replay<'m> {
         let counted = u64::from(self.window.contains(now));
         match *fact {
             Fact::PodCreated { pod, workload, template, uid } => {
-                self.created(now, pod, PodTrack::new(workload, template, uid, now));
+                let spec = &self.model.templates[template];
+                // Kubernetes allows no pod without an app container.
+                let count = spec.containers.len().max(1);
+                let apps = AppContainers { first: spec.init_containers.len(), count };
+                let probes = Probes::new(probes::declared(spec));
+                let track = PodTrack::new(workload, template, uid, now, (apps, probes));
+                self.created(now, pod, track);
             }
             Fact::PodBound { pod, node } => self.bound(now, pod, node),
             Fact::PodReady { pod, ready } => self.ready(now, pod, ready),
@@ -187,8 +198,16 @@ impl<'m> Replay<'m> {
                 self.container_started(now, pod, container, restarts);
             }
             Fact::ContainerExited { pod, container, cause, code: _, unneeded } => {
-                self.change(now, pod, |track| track.container_exited(container, cause));
-                self.counts.unneeded += if unneeded { counted } else { 0 };
+                self.exited(now, pod, (container, cause, unneeded));
+            }
+            Fact::ProbeResult { pod, container, kind, passing } => {
+                let mut wrong = false;
+                self.change(now, pod, |track| {
+                    wrong = track.probes.result(container, kind, passing, track.flags.serving);
+                });
+                if wrong {
+                    self.false_positive(now, pod, kind);
+                }
             }
             Fact::ProbeFailed { pod: _, container: _, kind } => {
                 *self.counts.probes.entry(kind).or_default() += counted;
@@ -238,6 +257,9 @@ impl<'m> Replay<'m> {
         if self.pods.len() <= pod.index() {
             self.pods.resize(pod.index() + 1, None);
         }
+        if let Some(stages) = &mut self.stages {
+            stages.set(now, pod, track.stage());
+        }
         self.pods[pod.index()] = Some(track);
         self.account(now, of, PodView::default(), after);
     }
@@ -266,7 +288,12 @@ impl<'m> Replay<'m> {
     }
 
     fn serving(&mut self, now: SimTime, pod: PodId, serving: bool) {
-        let [before, after] = self.change(now, pod, |track| track.flags.serving = serving);
+        let [before, after] = self.change(now, pod, |track| {
+            track.flags.serving = serving;
+            if serving {
+                track.probes.served();
+            }
+        });
         let wanted = after.placed.is_some();
         if before.serving && !serving && wanted {
             let ready = before.ready;
@@ -275,16 +302,60 @@ impl<'m> Replay<'m> {
         }
     }
 
+    fn exited(
+        &mut self,
+        now: SimTime,
+        pod: PodId,
+        (container, cause, unneeded): (u8, ExitCause, bool),
+    ) {
+        let mut wrong = None;
+        self.change(now, pod, |track| {
+            track.container_exited(container, cause);
+            wrong = track.probes.exited(container, cause, unneeded);
+        });
+        if let Some(kind) = wrong {
+            self.false_positive(now, pod, kind);
+        }
+        if unneeded && self.window.contains(now) {
+            self.counts.unneeded += 1;
+            let workload = self.pod(pod).workload;
+            self.workloads[workload].verdicts.unneeded += 1;
+        }
+    }
+
+    /// A probe failed though nothing was the matter, or would not have been for long.
+    fn false_positive(&mut self, now: SimTime, pod: PodId, kind: ProbeKind) {
+        let workload = self.pod(pod).workload;
+        let counted = u64::from(self.window.contains(now));
+        self.workloads[workload].verdicts.false_positives[probes::place(kind)] += counted;
+    }
+
     fn container_started(&mut self, now: SimTime, pod: PodId, container: u8, restarts: u32) {
         let mut cause = None;
-        self.change(now, pod, |track| {
+        let settled = self.model.start == Start::Settled && now == SimTime::ZERO;
+        let [before, after] = self.change(now, pod, |track| {
             track.started.get_or_insert(now);
             cause = track.container_started(container, restarts);
+            track.probes.started(container, settled);
         });
+        if after.running && !before.running {
+            self.running(now, pod);
+        }
         if restarts > 0 {
             let counted = u64::from(self.window.contains(now));
             *self.counts.restarts.entry(cause).or_default() += counted;
+            let workload = self.pod(pod).workload;
+            self.workloads[workload].verdicts.restarts += counted;
             self.acted(now, pod);
+        }
+    }
+
+    /// All app containers of a pod run.
+    fn running(&mut self, now: SimTime, pod: PodId) {
+        let track = self.pod(pod);
+        let (workload, created) = (track.workload, track.created);
+        if self.workloads[workload].whole_since().is_none() {
+            self.recovery.running(now, workload, pod, created);
         }
     }
 
@@ -384,9 +455,13 @@ impl<'m> Replay<'m> {
         let before = track.view();
         change(track);
         let after = track.view();
+        let stage = track.stage();
         let doomed = after.serving && (track.flags.terminating || track.deleted.is_some());
         let place = (pod, track.node());
         self.reach.doomed(now, place, doomed, self.window);
+        if let Some(stages) = &mut self.stages {
+            stages.set(now, pod, stage);
+        }
         self.account(now, (workload, template), before, after);
         [before, after]
     }
@@ -408,6 +483,10 @@ impl<'m> Replay<'m> {
             track.ready += if view.ready { by } else { 0 };
             track.serving += if view.serving { by } else { 0 };
             track.sound += if view.ready && view.serving { by } else { 0 };
+            track.running += if view.running { by } else { 0 };
+            for (pods, missed) in track.missed.iter_mut().zip(view.missed) {
+                *pods += if missed { by } else { 0 };
+            }
             if let Some(node) = view.placed {
                 track.place(self.model.nodes[node].zone, by);
             }

@@ -6,6 +6,7 @@ use super::definitions::definition;
 use super::load::share;
 use super::lookup::label_text;
 use super::pods::PodTrack;
+use super::probes;
 use super::recovery::{Recovered, fault_label, target_name};
 use super::replay::Replay;
 use super::window::{ratio, seconds};
@@ -107,6 +108,7 @@ fn recovery(sheet: &mut Sheet, replay: &Replay<'_>, recovered: &[Recovered]) {
     };
     mean("recovery_detect_seconds", |account| account.detect);
     mean("recovery_reschedule_seconds", |account| account.reschedule);
+    mean("recovery_start_seconds", |account| account.start);
     mean("recovery_ready_seconds", |account| account.ready);
     mean("time_to_whole_seconds", |account| Some(account.time_to_whole));
 }
@@ -197,9 +199,43 @@ fn containers(sheet: &mut Sheet, replay: &Replay<'_>) {
     }
     sheet.count("container_restarts_total", &[], counts.restarts.values().sum());
     sheet.count("unneeded_restarts_total", &[], counts.unneeded);
+    for (id, track) in replay.workloads.iter() {
+        let name = replay.model.workload_name(id);
+        let labels = [("workload", name.as_str())];
+        sheet.count("container_restarts_total", &labels, track.verdicts.restarts);
+        sheet.count("unneeded_restarts_total", &labels, track.verdicts.unneeded);
+    }
+    verdicts(sheet, replay);
     for probe in [ProbeKind::Startup, ProbeKind::Liveness, ProbeKind::Readiness] {
         let failures = counts.probes.get(&probe).copied().unwrap_or(0);
         sheet.count("probe_failures_total", &[("probe", probe.name())], failures);
+    }
+}
+
+/// What the probes of each kind got wrong, in all and per workload that has such a probe.
+fn verdicts(sheet: &mut Sheet, replay: &Replay<'_>) {
+    for kind in probes::KINDS {
+        let at = probes::place(kind);
+        let (mut wrong, mut missed, mut any) = (0, 0, false);
+        for (id, track) in replay.workloads.iter() {
+            let template = &replay.model.templates[replay.model.workloads[id].template];
+            let counts = (track.verdicts.false_positives[at], track.sums.missed[at]);
+            if probes::declared(template)[at] == 0 && counts == (0, 0) {
+                continue;
+            }
+            any = true;
+            wrong += counts.0;
+            missed += counts.1;
+            let name = replay.model.workload_name(id);
+            let labels = [("probe", kind.name()), ("workload", name.as_str())];
+            sheet.count("probe_false_positives_total", &labels, counts.0);
+            sheet.put("probe_missed_seconds", &labels, seconds(counts.1));
+        }
+        if any {
+            let labels = [("probe", kind.name())];
+            sheet.count("probe_false_positives_total", &labels, wrong);
+            sheet.put("probe_missed_seconds", &labels, seconds(missed));
+        }
     }
 }
 
@@ -317,6 +353,7 @@ pub(super) fn recovery_rows(model: &Model, recovered: &[Recovered]) -> Vec<Recov
         replicas_lost: account.replicas_lost,
         detect_seconds: account.detect.map(SimDuration::as_secs_f64),
         reschedule_seconds: account.reschedule.map(SimDuration::as_secs_f64),
+        start_seconds: account.start.map(SimDuration::as_secs_f64),
         ready_seconds: account.ready.map(SimDuration::as_secs_f64),
         time_to_whole_seconds: Some(account.time_to_whole.as_secs_f64()),
         censored: account.censored,

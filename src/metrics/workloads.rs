@@ -1,5 +1,6 @@
 //! Replicas of one workload over time: desired, ready, serving, and how they spread over zones.
 
+use super::probes::Verdicts;
 use super::window::{Window, held};
 use crate::base::time::SimTime;
 use crate::model::ZoneId;
@@ -17,6 +18,8 @@ pub(super) struct WorkloadSums {
     pub(super) deficit: u128,
     /// Time with ready < desired.
     pub(super) outage_ns: u128,
+    /// ∫ pods that do not serve while their probes of a kind pass, by kind.
+    pub(super) missed: [u128; 3],
     /// ∫ (most − fewest placed pods of any zone).
     pub(super) skew: u128,
 }
@@ -33,6 +36,12 @@ pub(super) struct WorkloadTrack {
     pub(super) serving: i64,
     /// Pods that are ready at the API server *and* serve in truth.
     pub(super) sound: i64,
+    /// Pods placed whose app containers all run in truth.
+    pub(super) running: i64,
+    /// Pods that do not serve while their probes of a kind pass, by kind.
+    pub(super) missed: [i64; 3],
+    /// What its probes said, and the restarts.
+    pub(super) verdicts: Verdicts,
     /// Pods placed and wanted: bound, not terminating, not finished.
     pub(super) placed: i64,
     zones: Vec<i64>,
@@ -54,6 +63,9 @@ impl WorkloadTrack {
             ready: 0,
             serving: 0,
             sound: 0,
+            running: 0,
+            missed: [0; 3],
+            verdicts: Verdicts::default(),
             placed: 0,
             zones: vec![0; zones],
             whole_since: None,
@@ -85,6 +97,9 @@ impl WorkloadTrack {
             self.sums.deficit += held(missing, ns);
             self.sums.outage_ns += if missing > 0 { ns } else { 0 };
             self.sums.skew += held(skew, ns);
+            for (sum, pods) in self.sums.missed.iter_mut().zip(self.missed) {
+                *sum += held(pods, ns);
+            }
             self.skew_max = self.skew_max.max(skew);
         }
         self.since = now;

@@ -154,6 +154,17 @@ pub enum Fact {
         /// Which probe.
         kind: ProbeKind,
     },
+    /// The kept result of a probe changed, after `successThreshold` or `failureThreshold`.
+    ProbeResult {
+        /// Pod.
+        pod: PodId,
+        /// Container position.
+        container: u8,
+        /// Which probe.
+        kind: ProbeKind,
+        /// It passes now.
+        passing: bool,
+    },
     /// The containers of a pod can serve in truth, or no longer can.
     PodServing {
         /// Pod.

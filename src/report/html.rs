@@ -214,7 +214,7 @@ fn failures(faults: &[FaultRow], recovery: &[RecoveryRow]) -> (Vec<Value>, Strin
             if rows.is_empty() {
                 rows.push(context! {
                     workload => "no workload lost replicas",
-                    lost => "", detect => "", reschedule => "", ready => "", whole => "",
+                    lost => "", detect => "", reschedule => "", start => "", ready => "", whole => "",
                 });
             }
             let lasted = match fault.end_seconds {
@@ -249,6 +249,7 @@ fn recovery_cells(row: &RecoveryRow) -> Value {
         lost => row.replicas_lost,
         detect => cell(row.detect_seconds),
         reschedule => cell(row.reschedule_seconds),
+        start => cell(row.start_seconds),
         ready => cell(row.ready_seconds),
         whole,
     }

@@ -15,7 +15,7 @@ use csv::StringRecord;
 use super::ReportError;
 use crate::tables::{
     ComparisonRow, EventRow, FaultRow, MetricRow, NodeRow, PodRow, RecoveryRow, ReplicationRow,
-    SeriesRow,
+    SeriesRow, StageRow,
 };
 
 /// A row struct that has a CSV file.
@@ -162,8 +162,13 @@ table!(
     RecoveryRow, "recovery.csv",
     fault => "fault", workload => "workload", replicas_lost => "replicas_lost",
     detect_seconds => "detect_seconds", reschedule_seconds => "reschedule_seconds",
-    ready_seconds => "ready_seconds", time_to_whole_seconds => "time_to_whole_seconds",
-    censored => "censored",
+    start_seconds => "start_seconds", ready_seconds => "ready_seconds",
+    time_to_whole_seconds => "time_to_whole_seconds", censored => "censored",
+);
+table!(
+    StageRow, "stages.csv",
+    workload => "workload", pod => "pod", node => "node", stage => "stage",
+    start_seconds => "start_seconds", end_seconds => "end_seconds",
 );
 table!(
     ReplicationRow, "replications.csv",

@@ -52,6 +52,7 @@ fn a_table_reads_back_as_written() {
         replicas_lost: 2,
         detect_seconds: Some(40.0),
         reschedule_seconds: None,
+        start_seconds: None,
         ready_seconds: None,
         time_to_whole_seconds: None,
         censored: true,
@@ -59,7 +60,7 @@ fn a_table_reads_back_as_written() {
     out.write_table(&recovery).unwrap();
     assert_eq!(read_table::<RecoveryRow>(out.path()).unwrap(), recovery);
     let text = fs::read_to_string(out.path().join("recovery.csv")).unwrap();
-    assert!(text.ends_with("0,shop/cart,2,40,,,,true\n"), "{text}");
+    assert!(text.ends_with("0,shop/cart,2,40,,,,,true\n"), "{text}");
 }
 
 #[test]

@@ -7,7 +7,7 @@ use super::ReportError;
 use super::charts::{Caption, CompareTables, RunTables, compare_charts, run_charts};
 use super::io::{TableRow, read_table, read_table_if_present};
 use crate::tables::{
-    ComparisonRow, FaultRow, NodeRow, PodRow, RecoveryRow, ReplicationRow, SeriesRow,
+    ComparisonRow, FaultRow, NodeRow, PodRow, RecoveryRow, ReplicationRow, SeriesRow, StageRow,
 };
 
 /// Draws every chart of a run's or a comparison's folder into its `charts/` and returns the stems
@@ -30,6 +30,7 @@ pub fn redraw(dir: &Path) -> Result<Vec<PathBuf>, ReportError> {
         let pods = read_table_if_present::<PodRow>(dir)?;
         let faults = read_table_if_present::<FaultRow>(dir)?;
         let recovery = read_table_if_present::<RecoveryRow>(dir)?;
+        let stages = read_table_if_present::<StageRow>(dir)?;
         let nodes = read_table_if_present::<NodeRow>(dir)?;
         let tables = RunTables {
             series: &series,
@@ -37,6 +38,7 @@ pub fn redraw(dir: &Path) -> Result<Vec<PathBuf>, ReportError> {
             nodes: &nodes,
             faults: &faults,
             recovery: &recovery,
+            stages: &stages,
         };
         run_charts(&tables, &caption)?
     } else {
@@ -112,6 +114,7 @@ mod tests {
         out.write_table(&run.nodes).unwrap();
         out.write_table(&run.faults).unwrap();
         out.write_table(&run.recovery).unwrap();
+        out.write_table(&run.stages).unwrap();
         let json = r#"{"scenario": "zone-outage", "policy": "default", "seed": 1,
                        "replication": 0, "duration_seconds": 7200}"#;
         out.write_file("run.json", json).unwrap();

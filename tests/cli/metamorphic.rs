@@ -202,6 +202,11 @@ const SCENARIOS: &[&str] = &[
     "zonal-volumes.yaml",
     "placement.yaml",
     "priorities.yaml",
+    "liveness-cascade.yaml",
+    "six-minute-failover.yaml",
+    "partition.yaml",
+    "etcd-quorum-loss.yaml",
+    "controller-manager-crash.yaml",
 ];
 
 /// Scenarios whose policies are built in and cannot be renamed.
@@ -262,12 +267,42 @@ fn nothing_changes_in_zone_outage() {
 
 #[test]
 fn nothing_changes_in_placement() {
-    hold(SCENARIOS[4]);
+    hold("placement.yaml");
 }
 
 #[test]
 fn nothing_changes_in_priorities() {
-    hold(SCENARIOS[5]);
+    hold("priorities.yaml");
+}
+
+#[test]
+fn nothing_changes_in_zonal_volumes() {
+    hold("zonal-volumes.yaml");
+}
+
+#[test]
+fn nothing_changes_in_liveness_cascade() {
+    hold("liveness-cascade.yaml");
+}
+
+#[test]
+fn nothing_changes_in_six_minute_failover() {
+    hold("six-minute-failover.yaml");
+}
+
+#[test]
+fn nothing_changes_in_partition() {
+    hold("partition.yaml");
+}
+
+#[test]
+fn nothing_changes_in_etcd_quorum_loss() {
+    hold("etcd-quorum-loss.yaml");
+}
+
+#[test]
+fn nothing_changes_in_controller_manager_crash() {
+    hold("controller-manager-crash.yaml");
 }
 
 /// Every text that is replaced is there, every shipped scenario is tried or named, and every

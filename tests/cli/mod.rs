@@ -12,6 +12,7 @@ mod documents;
 mod explain;
 mod hostile;
 mod inputs;
+mod lessons;
 mod metamorphic;
 mod output;
 mod policies;

@@ -176,7 +176,7 @@ fn pictures_are_sound_and_say_what_they_show() {
             _ => {}
         }
     }
-    assert_eq!((drawings, images), (16, 16));
+    assert_eq!((drawings, images), (18, 18));
 }
 
 const SVG: &str = "http://www.w3.org/2000/svg";

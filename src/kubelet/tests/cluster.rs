@@ -371,7 +371,9 @@ impl<'a> Cluster<'a> {
     /// Facts so far, one line each: seconds and the fact without its pod.
     pub(super) fn story(&self) -> String {
         let mut story = String::new();
-        for (time, fact) in self.record.facts() {
+        // Of probes, their failures and what follows are enough to read.
+        let results = |fact: &Fact| matches!(fact, Fact::ProbeResult { .. });
+        for (time, fact) in self.record.facts().iter().filter(|(_, fact)| !results(fact)) {
             let fact = format!("{fact:?}").replace("pod: PodId(0), ", "").replace("PodId(0)", "");
             story += &format!("{} {fact}\n", time.as_secs_f64());
         }

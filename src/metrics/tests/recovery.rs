@@ -20,14 +20,19 @@ fn hang(template: u32) -> (FaultKind, &'static str) {
     (kind, "shop/web")
 }
 
-/// `detect + reschedule + ready = time_to_whole`, and whether it was censored.
-fn parts(row: &RecoveryRow) -> ([Option<f64>; 4], bool) {
-    let parts =
-        [row.detect_seconds, row.reschedule_seconds, row.ready_seconds, row.time_to_whole_seconds];
+/// `detect + reschedule + start + ready = time_to_whole`, and whether it was censored.
+fn parts(row: &RecoveryRow) -> ([Option<f64>; 5], bool) {
+    let parts = [
+        row.detect_seconds,
+        row.reschedule_seconds,
+        row.start_seconds,
+        row.ready_seconds,
+        row.time_to_whole_seconds,
+    ];
     (parts, row.censored)
 }
 
-fn only(metrics: &RunMetrics) -> ([Option<f64>; 4], bool) {
+fn only(metrics: &RunMetrics) -> ([Option<f64>; 5], bool) {
     assert_eq!(metrics.recovery.len(), 1, "{:?}", metrics.recovery);
     parts(&metrics.recovery[0])
 }
@@ -45,7 +50,7 @@ fn a_zone_outage_is_detected_rescheduled_and_recovered() {
     let mut story = outage();
     story.bind(203, 2, N1).up(211, 2);
     let metrics = story.digest(&model_with(300, vec![zone_a()]));
-    let whole = ([Some(40.0), Some(63.0), Some(8.0), Some(111.0)], false);
+    let whole = ([Some(40.0), Some(63.0), Some(8.0), Some(0.0), Some(111.0)], false);
     assert_eq!(only(&metrics), whole);
     assert_eq!(metrics.recovery[0].replicas_lost, 1);
     assert_eq!(metrics.recovery[0].workload, "shop/web");
@@ -60,7 +65,8 @@ fn a_zone_outage_is_detected_rescheduled_and_recovered() {
             ("time_to_whole_seconds", &[("quantile", "0.95")], 111.0),
             ("recovery_detect_seconds", &[], 40.0),
             ("recovery_reschedule_seconds", &[], 63.0),
-            ("recovery_ready_seconds", &[], 8.0),
+            ("recovery_start_seconds", &[], 8.0),
+            ("recovery_ready_seconds", &[], 0.0),
             ("recovery_censored_total", &[], 0.0),
             ("replicas_lost_total", &[], 1.0),
             ("workloads_affected_total", &[fault], 1.0),
@@ -75,7 +81,10 @@ fn unfinished_recoveries_are_lower_bounds() {
     let mut ready = outage();
     ready.bind(203, 2, N1).up(211, 2);
     let metrics = ready.digest(&model_with(230, vec![zone_a()]));
-    assert_eq!(only(&metrics), ([Some(40.0), Some(63.0), Some(27.0), Some(130.0)], true));
+    assert_eq!(
+        only(&metrics),
+        ([Some(40.0), Some(63.0), Some(8.0), Some(19.0), Some(130.0)], true)
+    );
     check(
         &metrics,
         &[
@@ -83,14 +92,19 @@ fn unfinished_recoveries_are_lower_bounds() {
             ("time_to_whole_seconds", &[("quantile", "0.95")], 130.0),
         ],
     );
+    // Its containers do not run by then: the start is a lower bound.
+    let mut starting = outage();
+    starting.bind(203, 2, N1);
+    let metrics = starting.digest(&model_with(230, vec![zone_a()]));
+    assert_eq!(only(&metrics), ([Some(40.0), Some(63.0), Some(27.0), None, Some(130.0)], true));
     // The replacement is not even bound.
     let metrics = outage().digest(&model_with(230, vec![zone_a()]));
-    assert_eq!(only(&metrics), ([Some(40.0), Some(90.0), None, Some(130.0)], true));
+    assert_eq!(only(&metrics), ([Some(40.0), Some(90.0), None, None, Some(130.0)], true));
     // Nobody noticed.
     let mut unseen = Story::settled();
     unseen.begin(100, 0, 0).n0_dies(100);
     let metrics = unseen.digest(&model_with(130, vec![zone_a()]));
-    assert_eq!(only(&metrics), ([Some(30.0), None, None, Some(30.0)], true));
+    assert_eq!(only(&metrics), ([Some(30.0), None, None, None, Some(30.0)], true));
 }
 
 #[test]
@@ -101,8 +115,8 @@ fn thirty_seconds_whole_are_enough_and_fewer_are_not() {
         story.ready(again, 2, false).ready(again + 5, 2, true);
         only(&story.digest(&model_with(400, vec![hang(0)])))
     };
-    assert_eq!(flap(241).0[3], Some(111.0), "211 to 241 s is 30 s");
-    assert_eq!(flap(240).0[3], Some(145.0), "211 to 240 s is not");
+    assert_eq!(flap(241).0[4], Some(111.0), "211 to 241 s is 30 s");
+    assert_eq!(flap(240).0[4], Some(145.0), "211 to 240 s is not");
 }
 
 #[test]
@@ -112,7 +126,7 @@ fn a_restart_in_place_needs_no_rescheduling() {
     story.exit(130, 0, ExitCause::LivenessProbe).ready(131, 0, false);
     story.start(132, 0, 1).serve(140, 0, true).ready(141, 0, true);
     let metrics = story.digest(&model_with(300, vec![hang(0)]));
-    assert_eq!(only(&metrics), ([Some(31.0), Some(0.0), Some(10.0), Some(41.0)], false));
+    assert_eq!(only(&metrics), ([Some(31.0), Some(0.0), Some(1.0), Some(9.0), Some(41.0)], false));
     assert_eq!(metrics.faults[0].kind, "containerFault");
     assert!(
         value(
@@ -129,7 +143,7 @@ fn what_heals_unnoticed_has_no_parts() {
     let mut story = Story::settled();
     story.begin(100, 0, 0).serve(100, 0, false).serve(107, 0, true).end(107, 0, 0);
     let metrics = story.digest(&model_with(300, vec![hang(0)]));
-    assert_eq!(only(&metrics), ([None, None, None, Some(7.0)], false));
+    assert_eq!(only(&metrics), ([None, None, None, None, Some(7.0)], false));
     assert_eq!(metrics.faults[0].end_seconds, Some(107.0));
     assert_eq!(value(&metrics, "recovery_detect_seconds", &[]), None);
 }
@@ -139,7 +153,7 @@ fn a_spare_replica_makes_the_loss_harmless() {
     let mut story = Story::settled();
     story.run(10, 2, N1).begin(100, 0, 0).n0_dies(100).ready(140, 0, false);
     let metrics = story.digest(&model_with(300, vec![zone_a()]));
-    assert_eq!(only(&metrics), ([None, None, None, Some(0.0)], false));
+    assert_eq!(only(&metrics), ([None, None, None, None, Some(0.0)], false));
     assert_eq!(metrics.recovery[0].replicas_lost, 1);
 }
 
@@ -178,7 +192,11 @@ fn a_workload_that_was_never_whole_is_not_whole_at_once() {
     };
     let metrics = story().digest(&model_with(300, faults()));
     for row in &metrics.recovery {
-        assert_eq!(parts(row), ([Some(0.0), Some(200.0), None, Some(200.0)], true), "{row:?}");
+        assert_eq!(
+            parts(row),
+            ([Some(0.0), Some(200.0), None, None, Some(200.0)], true),
+            "{row:?}"
+        );
         assert_eq!(row.replicas_lost, 0);
     }
     let faults_of: Vec<u32> = metrics.recovery.iter().map(|row| row.fault).collect();
@@ -188,7 +206,7 @@ fn a_workload_that_was_never_whole_is_not_whole_at_once() {
     let mut healed = story();
     healed.bind(150, 0, N1).up(160, 0);
     let metrics = healed.digest(&model_with(300, faults()));
-    let healed = ([Some(0.0), Some(50.0), Some(10.0), Some(60.0)], false);
+    let healed = ([Some(0.0), Some(50.0), Some(10.0), Some(0.0), Some(60.0)], false);
     assert_eq!(metrics.recovery.iter().map(parts).collect::<Vec<_>>(), [healed; 3]);
     // A pod that starts up on a node that does not fail is out of reach.
     let mut story = Story::default();
@@ -214,10 +232,10 @@ fn overlapping_faults_have_an_account_each() {
     story.create(201, 2).bind(203, 2, N1).up(211, 2);
     let metrics = story.digest(&model_with(300, vec![zone_a(), hang(0)]));
     let rows: Vec<_> = metrics.recovery.iter().map(|row| (row.fault, parts(row))).collect();
-    let outage = ([Some(40.0), Some(63.0), Some(8.0), Some(111.0)], false);
+    let outage = ([Some(40.0), Some(63.0), Some(8.0), Some(0.0), Some(111.0)], false);
     // The hang is over at 120 s, but the workload is whole only when the outage is over too. Its
     // own lost pod was never acted on.
-    assert_eq!(rows, [(0, outage), (1, ([None, None, None, Some(101.0)], false))]);
+    assert_eq!(rows, [(0, outage), (1, ([None, None, None, None, Some(101.0)], false))]);
     check(
         &metrics,
         &[
@@ -263,7 +281,7 @@ fn the_clock_of_a_control_plane_crash_starts_with_the_first_loss() {
     story.begin(100, 0, 0).serve(150, 0, false).ready(155, 0, false).end(160, 0, 0);
     story.serve(170, 0, true).ready(170, 0, true);
     let metrics = story.digest(&model_with(300, vec![crash.clone()]));
-    assert_eq!(only(&metrics), ([Some(5.0), Some(0.0), Some(15.0), Some(20.0)], false));
+    assert_eq!(only(&metrics), ([Some(5.0), Some(0.0), Some(0.0), Some(15.0), Some(20.0)], false));
     // What is lost long after its end is none of its doing.
     let mut story = Story::settled();
     story.begin(100, 0, 0).end(110, 0, 0).serve(141, 0, false);
@@ -287,7 +305,7 @@ fn preemption_while_nodes_are_down_is_on_the_outage_s_account() {
     let mut story = Story::settled();
     story.begin(100, 0, 0).terminate(130, 1, DeletionCause::Preemption);
     let metrics = story.digest(&model_with(200, vec![zone_a()]));
-    assert_eq!(only(&metrics), ([Some(30.0), Some(70.0), None, Some(100.0)], true));
+    assert_eq!(only(&metrics), ([Some(30.0), Some(70.0), None, None, Some(100.0)], true));
     assert_eq!(metrics.recovery[0].replicas_lost, 0, "it served as long as it was wanted");
 }
 
@@ -296,5 +314,5 @@ fn the_fault_comes_first_among_facts_of_one_instant() {
     let mut story = Story::settled();
     story.serve(100, 0, false).begin(100, 0, 0).serve(107, 0, true);
     let metrics = story.digest(&model_with(300, vec![crash_n0()]));
-    assert_eq!(only(&metrics).0[3], Some(7.0));
+    assert_eq!(only(&metrics).0[4], Some(7.0));
 }

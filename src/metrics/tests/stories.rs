@@ -3,12 +3,13 @@
 use super::fixture::{
     N0, N1, Story, TOOL, WEB, check, model, model_with, pod, secs, value, zone_a,
 };
+use super::probes::probed;
 use crate::event::Watcher;
 use crate::metrics::{
     Better, Lookup, METRICS, RunMetrics, default_primary, definition, label_pairs, label_text,
     lookup,
 };
-use crate::model::{ProbeKind, ServiceId, Start, TemplateId};
+use crate::model::{Model, ProbeKind, ServiceId, Start, TemplateId};
 use crate::record::{DeletionCause, ExitCause, Fact, Phase};
 use crate::tables::MetricRow;
 
@@ -269,7 +270,8 @@ fn the_table_of_definitions_is_in_order_and_complete() {
     let mut story = Story::settled();
     story.begin(10, 0, 0).n0_dies(10).ready(50, 0, false).start(60, 0, 1).ready(61, 0, true);
     story.serve(61, 0, true);
-    let metrics = story.digest(&model_with(100, vec![zone_a()]));
+    let world = Model { faults: model_with(100, vec![zone_a()]).faults, ..probed(100) };
+    let metrics = story.digest(&world);
     let mut seen: Vec<&str> = metrics.rows.iter().map(|row| row.metric.as_str()).collect();
     seen.dedup();
     assert_eq!(seen, METRICS.iter().map(|def| def.name).collect::<Vec<_>>());

@@ -3,7 +3,8 @@
 use super::fixture::{N0, N1, Story, TOOL, WEB, model, model_with, pod, secs, zone_a};
 use crate::metrics::{RunTables, tables};
 use crate::model::{PoolId, TemplateId};
-use crate::record::{DeletionCause, Fact, Involved, KubeEvent, PodReason, QueueName};
+use crate::record::{DeletionCause, ExitCause, Fact, Involved, KubeEvent, PodReason, QueueName};
+use crate::tables::StageRow;
 
 fn outage() -> Story {
     let mut story = Story::settled();
@@ -122,6 +123,40 @@ fn pods_are_listed_with_their_lives() {
     shop/web-hbbbbbbbb-cbbbb of shop/web on n1 in b, 0 [Some(0.0), Some(0.0), Some(0.0), None] Running ()
     shop/web-hbbbbbbbb-dbbbb of shop/web on n1 in b, 201 [Some(203.0), Some(211.0), Some(211.0), None] Running (CrashLoopBackOff)
     "#);
+}
+
+#[test]
+fn stages_tell_what_disturbed_pods_went_through() {
+    let stages = |story: &Story| {
+        let tables = tables(&model_with(300, vec![zone_a()]), &story.facts, &[]);
+        let line = |row: &StageRow| {
+            let pod = row.pod.rsplit_once('-').map_or("", |(_, last)| last);
+            let end = row.end_seconds.map_or("the end".to_owned(), |end| end.to_string());
+            format!("{pod} {} on `{}` {} to {end}", row.stage, row.node, row.start_seconds)
+        };
+        tables.stages.iter().map(line).collect::<Vec<_>>().join("\n")
+    };
+    // The pod on n1 is never disturbed and has no rows.
+    insta::assert_snapshot!(stages(&outage()), @r#"
+    bbbbb ready on `n0` 0 to 100
+    bbbbb ready_not_serving on `n0` 100 to 140
+    bbbbb unready on `n0` 140 to 200
+    bbbbb terminating on `n0` 200 to 250
+    dbbbb pending on `` 201 to 203
+    dbbbb starting on `n1` 203 to 211
+    dbbbb ready on `n1` 211 to the end
+    "#);
+    let mut restarted = Story::settled();
+    restarted.exit(50, 0, ExitCause::Itself).serve(50, 0, false).ready(51, 0, false);
+    restarted.start(60, 0, 1).serve(65, 0, true).ready(70, 0, true);
+    insta::assert_snapshot!(stages(&restarted), @r#"
+    bbbbb ready on `n0` 0 to 50
+    bbbbb ready_not_serving on `n0` 50 to 51
+    bbbbb starting on `n0` 51 to 60
+    bbbbb unready on `n0` 60 to 70
+    bbbbb ready on `n0` 70 to the end
+    "#);
+    assert_eq!(stages(&Story::settled()), "", "nothing was disturbed");
 }
 
 #[test]

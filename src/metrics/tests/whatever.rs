@@ -114,7 +114,8 @@ fn metric(tables: &RunTables, name: &str, labels: &str) -> Option<f64> {
 fn check_recovery(tables: &RunTables) {
     for row in &tables.recovery {
         let whole = row.time_to_whole_seconds.expect("every account has a time");
-        let parts = [row.detect_seconds, row.reschedule_seconds, row.ready_seconds];
+        let parts =
+            [row.detect_seconds, row.reschedule_seconds, row.start_seconds, row.ready_seconds];
         assert!(parts.iter().flatten().all(|part| *part >= 0.0), "{row:?}");
         if row.censored || row.detect_seconds.is_some() {
             let sum: f64 = parts.iter().flatten().sum();

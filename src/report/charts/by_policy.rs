@@ -5,15 +5,17 @@ use super::axis::Axis;
 use super::compared::{CompareView, Metric, diff_interval, interval};
 use super::frame::{self, HEADING, Key, LABEL, MARGIN, SMALL, WIDTH, legend, whisker, x_axis};
 use super::palette::{INK, WHITE};
-use super::recovery::{part_keys, stacked_bar};
+use super::recovery::{PART_COUNT, PARTS, part_keys, stacked_bar};
 use super::scene::{Align, Area, Scene, fit_text, text_width};
 use crate::report::ReportError;
-use crate::report::format::{difference, duration};
+use crate::report::format::{difference, duration, measured};
 use crate::tables::ComparisonRow;
 
 const NAME: &str = "recovery-by-policy";
 const TITLE: &str = "Where does the time to recover go?";
-const ROW: f64 = 40.0;
+const ROW: f64 = 54.0;
+/// Height of a bar; the parts in figures stand below it.
+const BAR: f64 = 24.0;
 const LEFT: f64 = 210.0;
 /// Room for the figures right of the plot.
 const RIGHT: f64 = 180.0;
@@ -21,13 +23,13 @@ const RIGHT: f64 = 180.0;
 /// One policy's bar.
 struct Bar<'a> {
     policy: &'a str,
-    parts: [Option<f64>; 3],
+    parts: [Option<&'a ComparisonRow>; PART_COUNT],
     total: Option<&'a ComparisonRow>,
 }
 
 impl Bar<'_> {
     fn length(&self) -> f64 {
-        self.parts.into_iter().flatten().sum()
+        self.parts.into_iter().flatten().map(|row| row.mean).sum()
     }
 }
 
@@ -36,7 +38,7 @@ pub(super) fn draw(view: &CompareView<'_>) -> Result<Chart, ReportError> {
     let bars = bars(view);
     if bars.is_empty() {
         let why = "comparison.csv has none of recovery_detect_seconds, \
-                   recovery_reschedule_seconds, recovery_ready_seconds";
+                   recovery_reschedule_seconds, recovery_start_seconds, recovery_ready_seconds";
         return Chart::empty(NAME, TITLE, view.subtitle, why);
     }
     let height = 90.0 + bars.len() as f64 * ROW + 58.0;
@@ -61,10 +63,13 @@ pub(super) fn draw(view: &CompareView<'_>) -> Result<Chart, ReportError> {
     );
     for (index, bar) in bars.iter().enumerate() {
         let top = area.top + index as f64 * ROW;
-        let middle = top + ROW / 2.0;
+        let middle = top + 8.0 + BAR / 2.0;
         let name = fit_text(bar.policy, LABEL, LEFT - MARGIN - 14.0);
         scene.text((LEFT - 12.0, middle), &name, LABEL, Align::Right);
-        let mut end = stacked_bar(&mut scene, (top + 8.0, ROW - 16.0), bar.parts, &x);
+        let parts = bar.parts.map(|part| part.map(|row| row.mean));
+        let mut end = stacked_bar(&mut scene, (top + 8.0, BAR), parts, &x);
+        let parts = fit_text(&part_figures(bar), SMALL, WIDTH - MARGIN - LEFT);
+        scene.text((LEFT, top + 8.0 + BAR + 11.0), &parts, SMALL, Align::Left);
         if let Some((lo, hi)) = bar.total.and_then(interval) {
             whisker(&mut scene, (x.at(lo), x.at(hi)), middle, INK);
             end = end.max(x.at(hi));
@@ -92,12 +97,24 @@ fn figures(scene: &mut Scene, at: (f64, f64), bar: &Bar<'_>) {
     scene.text((at.0 + after, at.1), &beside, SMALL, Align::Left);
 }
 
+/// Every part's mean with half its 95 % interval: `detect 40 ± 0.5 s · reschedule …`.
+fn part_figures(bar: &Bar<'_>) -> String {
+    let parts = bar.parts.into_iter().zip(PARTS);
+    let texts = parts.filter_map(|(row, (name, ..))| {
+        let row = row?;
+        let half = interval(row).map(|(lo, hi)| (hi - lo) / 2.0);
+        Some(format!("{name} {}", measured(row.mean, half, &row.unit)))
+    });
+    texts.collect::<Vec<_>>().join(" · ")
+}
+
 fn bars<'a>(view: &'a CompareView<'_>) -> Vec<Bar<'a>> {
     let detect = view.named("recovery_detect_seconds", "");
     let labels = detect.map_or("", |metric| metric.key().1);
     let parts = [
         detect,
         view.named("recovery_reschedule_seconds", labels),
+        view.named("recovery_start_seconds", labels),
         view.named("recovery_ready_seconds", labels),
     ];
     // Only the mean over the same things may stand beside the parts, no quantile.
@@ -111,7 +128,7 @@ fn bars<'a>(view: &'a CompareView<'_>) -> Vec<Bar<'a>> {
         .iter()
         .map(|policy| Bar {
             policy,
-            parts: parts.map(|part| row_of(part, policy).map(|row| row.mean)),
+            parts: parts.map(|part| row_of(part, policy)),
             total: row_of(total, policy),
         })
         .filter(|bar| bar.parts.iter().any(Option::is_some))

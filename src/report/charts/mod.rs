@@ -8,6 +8,7 @@ mod axis;
 mod by_policy;
 mod compared;
 mod frame;
+mod gantt;
 mod heatmap;
 mod intervals;
 mod paired;
@@ -29,7 +30,7 @@ use plotters::backend::{BitMapBackend, DrawingBackend, SVGBackend};
 use self::scene::{BITMAP_TEXT, SCALE, SVG_TEXT, Scene, TextFit, paint};
 use super::ReportError;
 use crate::tables::{
-    ComparisonRow, FaultRow, NodeRow, PodRow, RecoveryRow, ReplicationRow, SeriesRow,
+    ComparisonRow, FaultRow, NodeRow, PodRow, RecoveryRow, ReplicationRow, SeriesRow, StageRow,
 };
 
 /// The rows a run's charts are drawn from.
@@ -45,6 +46,8 @@ pub struct RunTables<'a> {
     pub faults: &'a [FaultRow],
     /// `recovery.csv`.
     pub recovery: &'a [RecoveryRow],
+    /// `stages.csv`.
+    pub stages: &'a [StageRow],
 }
 
 /// The rows a comparison's charts are drawn from.
@@ -222,6 +225,7 @@ pub fn run_charts(tables: &RunTables<'_>, caption: &Caption) -> Result<Vec<Chart
         pod_states::draw(&run)?,
         replicas::draw(&run)?,
         recovery::draw(&run)?,
+        gantt::draw(&run)?,
         utilisation::draw(&run)?,
         heatmap::draw(&run)?,
         pending::draw(&run)?,

@@ -3,7 +3,7 @@
 use super::Chart;
 use super::axis::{Axis, time_label};
 use super::frame::{self, Key, LABEL, MARGIN, SMALL, WIDTH, legend, note, x_axis};
-use super::palette::{BLUE, INK, MUTED, ORANGE, SKY, WHITE};
+use super::palette::{BLUE, CALM, INK, MUTED, ORANGE, SKY, WHITE};
 use super::scene::{Align, Area, Color, Font, Scene, fit_text, text_width};
 use super::steps::RunView;
 use crate::report::ReportError;
@@ -24,11 +24,18 @@ const VALUE: Font = Font::new(11.0, INK);
 const PART: Font = Font::new(10.5, INK);
 const PART_ON_DARK: Font = Font::new(10.5, WHITE).bold();
 
-/// The parts of a recovery, in order: legend text, colour, hatched.
-pub(super) const PARTS: [(&str, Color, bool); 3] =
-    [("detect", ORANGE, false), ("reschedule", BLUE, true), ("start and become ready", SKY, false)];
+/// How many parts a recovery has.
+pub(super) const PART_COUNT: usize = 4;
 
-/// The legend of the three parts.
+/// The parts of a recovery, in order: legend text, colour, hatched.
+pub(super) const PARTS: [(&str, Color, bool); PART_COUNT] = [
+    ("detect", ORANGE, false),
+    ("reschedule", BLUE, true),
+    ("start containers", SKY, false),
+    ("become ready", CALM, false),
+];
+
+/// The legend of the parts.
 pub(super) fn part_keys() -> Vec<(Key, &'static str)> {
     PARTS
         .iter()
@@ -43,7 +50,7 @@ pub(super) fn part_keys() -> Vec<(Key, &'static str)> {
 pub(super) fn stacked_bar(
     scene: &mut Scene,
     (top, height): (f64, f64),
-    parts: [Option<f64>; 3],
+    parts: [Option<f64>; PART_COUNT],
     x: &Axis,
 ) -> f64 {
     let mut sum = 0.0;
@@ -114,7 +121,12 @@ pub(super) fn draw(run: &RunView<'_>) -> Result<Chart, ReportError> {
 
 /// What the bar's parts sum to.
 fn bar_length(row: &RecoveryRow) -> f64 {
-    [row.detect_seconds, row.reschedule_seconds, row.ready_seconds].into_iter().flatten().sum()
+    parts_of(row).into_iter().flatten().sum()
+}
+
+/// The parts of one recovery, in order.
+fn parts_of(row: &RecoveryRow) -> [Option<f64>; PART_COUNT] {
+    [row.detect_seconds, row.reschedule_seconds, row.start_seconds, row.ready_seconds]
 }
 
 /// The sorting length: unfinished recoveries before all others.
@@ -148,8 +160,7 @@ fn draw_bar(
     }
     let lost = format!("−{}", row.replicas_lost);
     scene.text((left - 8.0, middle), &lost, SMALL, Align::Right);
-    let parts = [row.detect_seconds, row.reschedule_seconds, row.ready_seconds];
-    let end = stacked_bar(scene, (top + 4.0, ROW - 8.0), parts, x);
+    let end = stacked_bar(scene, (top + 4.0, ROW - 8.0), parts_of(row), x);
     if row.censored {
         let right = x.at(x.domain().1);
         let ends = [(end, middle), (right, middle)];

@@ -122,6 +122,14 @@ impl Scene {
         Scene { width, height, shapes: vec![Shape::Rect { area: ground, color }] }
     }
 
+    /// Gives the scene its final height, once it is known what stands on it.
+    pub(super) fn set_height(&mut self, height: f64) {
+        self.height = height;
+        if let Some(Shape::Rect { area, .. }) = self.shapes.first_mut() {
+            area.height = height;
+        }
+    }
+
     pub(super) fn rect(&mut self, area: Area, color: Color) {
         if area.width > 0.0 && area.height > 0.0 {
             self.shapes.push(Shape::Rect { area, color });

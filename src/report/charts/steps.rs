@@ -6,7 +6,7 @@ use super::axis::Axis;
 use super::{Caption, RunTables};
 use crate::report::ReportError;
 use crate::report::format::parse_labels;
-use crate::tables::{FaultRow, NodeRow, PodRow, RecoveryRow, SeriesRow};
+use crate::tables::{FaultRow, NodeRow, PodRow, RecoveryRow, SeriesRow, StageRow};
 
 /// One step function: from each point's time on, its value holds.
 #[derive(Clone, Debug, Default)]
@@ -78,6 +78,7 @@ pub(super) struct RunView<'a> {
     pub(super) nodes: &'a [NodeRow],
     pub(super) faults: &'a [FaultRow],
     pub(super) recovery: &'a [RecoveryRow],
+    pub(super) stages: &'a [StageRow],
     pub(super) subtitle: &'a str,
     /// End of the time axis, seconds; at least the last time of any row.
     pub(super) end: f64,
@@ -118,6 +119,11 @@ impl<'a> RunView<'a> {
             end = end.max(fault.start_seconds);
         }
         check_recovery(tables.recovery)?;
+        for row in tables.stages {
+            for time in [Some(row.start_seconds), row.end_seconds].into_iter().flatten() {
+                finite(time, || format!("a stage of pod {}", row.pod))?;
+            }
+        }
         let end = match caption.end_seconds {
             Some(known) => {
                 finite(known, || "the end of the run".to_owned())?;
@@ -131,6 +137,7 @@ impl<'a> RunView<'a> {
             nodes: tables.nodes,
             faults: tables.faults,
             recovery: tables.recovery,
+            stages: tables.stages,
             subtitle: &caption.subtitle,
             end,
         })
@@ -147,6 +154,7 @@ fn check_recovery(rows: &[RecoveryRow]) -> Result<(), ReportError> {
         let times = [
             row.detect_seconds,
             row.reschedule_seconds,
+            row.start_seconds,
             row.ready_seconds,
             row.time_to_whole_seconds,
         ];

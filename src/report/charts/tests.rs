@@ -81,8 +81,59 @@ fn run_charts_are_sound_for_any_size() {
     let one = Run { recovery: Vec::new(), faults: Vec::new(), ..fixtures::run(1, 1) };
     for run in [Run::default(), one, fixtures::run(10, 12), crowded()] {
         let charts = of_run(&run, &caption());
-        assert_eq!(charts.len(), 6);
+        assert_eq!(charts.len(), 7);
         assert_sound(&charts, &of_run(&run, &caption()));
+    }
+}
+
+/// Whether two texts of a chart that run from left to right cover each other.
+fn overlapping_texts(chart: &Chart) -> Vec<(String, String)> {
+    let boxes: Vec<(f64, f64, f64, f64, &str)> = chart
+        .scene
+        .shapes
+        .iter()
+        .filter_map(|shape| match shape {
+            Shape::Text { at, text, font, align, upwards: false } => {
+                let length = text_width(text, *font);
+                let from = match align {
+                    scene::Align::Left => at.0,
+                    scene::Align::Middle => at.0 - length / 2.0,
+                    scene::Align::Right => at.0 - length,
+                };
+                Some((from, from + length, at.1, font.size, text.as_str()))
+            }
+            _ => None,
+        })
+        .collect();
+    let mut found = Vec::new();
+    for (index, a) in boxes.iter().enumerate() {
+        for b in &boxes[index + 1..] {
+            let beside = a.1 <= b.0 || b.1 <= a.0;
+            // Capitals and digits are 0.73 em high.
+            if !beside && (a.2 - b.2).abs() < 0.73 * f64::midpoint(a.3, b.3) {
+                found.push((a.4.to_owned(), b.4.to_owned()));
+            }
+        }
+    }
+    found
+}
+
+#[test]
+fn the_timeline_of_pods_is_sound_for_any_number_of_them() {
+    for (workloads, nodes, drawn) in [(1, 12, 4), (2, 12, 12), (9, 12, 60), (40, 12, 60)] {
+        let run = fixtures::run(workloads, nodes);
+        let charts = of_run(&run, &caption());
+        let chart = charts.iter().find(|chart| chart.name == "pod-timeline").unwrap();
+        assert_inside(chart);
+        assert_eq!(overlapping_texts(chart), []);
+        let names: std::collections::BTreeSet<&str> =
+            run.stages.iter().map(|row| row.pod.as_str()).collect();
+        // Names of pods end where the bars begin.
+        let shown = chart.scene.shapes.iter().filter(|shape| {
+            matches!(shape, Shape::Text { align: scene::Align::Right, upwards: false, .. })
+        });
+        assert_eq!(shown.count(), drawn.min(names.len()), "{workloads} workloads");
+        assert_eq!(chart.svg().unwrap().contains("more are in stages.csv"), names.len() > 60);
     }
 }
 
@@ -100,10 +151,14 @@ fn comparison_charts_are_sound_for_any_size() {
 fn charts_name_what_their_axes_and_marks_mean() {
     let drawn = of_run(&fixtures::run(10, 12), &caption());
     let compared = of_comparison(&fixtures::comparison(4, 30));
-    let expected: [(&str, &[&str]); 10] = [
+    let expected: [(&str, &[&str]); 11] = [
         ("pod-states", &["pods", "time since the start", "ready in truth (the API learns later)"]),
         ("ready-replicas", &["ready replicas", "desired replicas", "time since the start"]),
         ("recovery", &["detect", "reschedule", "time since the fault began", "replicas lost"]),
+        (
+            "pod-timeline",
+            &["pending", "ready for the API, not serving in truth", "terminating", "shop/cart"],
+        ),
         ("utilisation", &["requested ÷ allocatable", "100 %", "time since the start", "cpu"]),
         ("node-heatmap", &["CPU requested ÷ allocatable", "50 %", "node without power", "zone a"]),
         ("pending-time", &["time from creation to binding", "share of the pods created"]),
@@ -150,6 +205,9 @@ fn what_does_not_fit_is_counted() {
     }
     assert!(say(&crowd, "ready-replicas").contains("28 more are in timeseries.csv"));
     assert!(say(&crowd, "recovery").contains(" more are in recovery.csv"));
+    let timeline = say(&crowd, "pod-timeline");
+    assert!(timeline.contains("The 60 pods that were not ready for longest between "));
+    assert!(timeline.contains(" more are in stages.csv"));
     assert!(say(&crowd, "node-heatmap").contains("150 nodes, averaged into "));
     // Large clusters have no series per node.
     let mut large = fixtures::run(4, 300);
