@@ -204,6 +204,7 @@ const SCENARIOS: &[&str] = &[
     "priorities.yaml",
     "liveness-cascade.yaml",
     "six-minute-failover.yaml",
+    "node-failures.yaml",
 ];
 
 /// Scenarios whose policies are built in and cannot be renamed.
