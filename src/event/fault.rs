@@ -53,6 +53,20 @@ pub enum FaultEvent {
         /// Which loss of writes it was.
         epoch: u32,
     },
+    /// A failure that spreads over a failure domain reaches a node.
+    Strike {
+        /// The fault.
+        fault: FaultId,
+        /// The node.
+        node: NodeId,
+    },
+    /// A node that such a failure struck is repaired.
+    Repair {
+        /// The fault.
+        fault: FaultId,
+        /// The node.
+        node: NodeId,
+    },
 }
 
 impl FaultEvent {
@@ -65,6 +79,8 @@ impl FaultEvent {
             Self::Renewal { .. } => 4,
             Self::EtcdLeader { .. } => 5,
             Self::RenewDeadline { .. } => 6,
+            Self::Strike { .. } => 70,
+            Self::Repair { .. } => 71,
         }
     }
 
@@ -78,6 +94,9 @@ impl FaultEvent {
             | Self::Renewal { node, epoch } => (node.index(), epoch),
             Self::EtcdLeader { epoch } => (0, epoch),
             Self::RenewDeadline { component, epoch } => (component.index(), epoch),
+            Self::Strike { fault, node } | Self::Repair { fault, node } => {
+                (fault.index(), node.raw())
+            }
         };
         (id as u64) << 32 | u64::from(count)
     }

@@ -7,6 +7,7 @@
 //! It changes the truth (power, processes) and tells those concerned by events; it knows nothing
 //! of objects in the API.
 
+mod domains;
 mod election;
 mod reach;
 
@@ -89,6 +90,8 @@ impl Faults {
             FaultEvent::Booted { node, epoch } => booted(cx, node, epoch),
             FaultEvent::Connected { node, epoch } => self.connected(cx, node, epoch),
             FaultEvent::Renewal { node, epoch } => renewal(cx, node, epoch),
+            FaultEvent::Strike { fault, node } => domains::strike(cx, fault, node),
+            FaultEvent::Repair { fault: _, node } => self.restore_power(cx, node),
             FaultEvent::EtcdLeader { epoch } => self.etcd_leader(cx, epoch),
             FaultEvent::RenewDeadline { component, epoch } => {
                 self.renew_deadline(cx, component, epoch);
@@ -99,6 +102,9 @@ impl Faults {
     fn begin(&mut self, cx: &mut Cx<'_>, fault: FaultId, occurrence: u32) {
         let spec = &cx.model.faults[fault];
         cx.fact(Fact::FaultBegan { fault, occurrence });
+        if domains::spread(cx, fault, occurrence) {
+            return;
+        }
         let lasts = spec.lasts_s.as_ref().map(|lasts| {
             let draw = Occurrence::draw(cx, fault, occurrence).lasts;
             span(lasts, draw)
@@ -106,7 +112,9 @@ impl Faults {
         let ends = lasts.map_or(SimTime::MAX, |lasts| cx.now.saturating_add(lasts));
         schedule(cx, ends, FaultEvent::End { fault, occurrence });
         match &spec.kind {
-            FaultKind::ZoneOutage { .. } | FaultKind::NodeCrash { .. } => {
+            FaultKind::ZoneOutage { .. }
+            | FaultKind::NodeCrash { .. }
+            | FaultKind::NodeFailures(_) => {
                 for node in spec.kind.nodes(cx.model) {
                     lose_power(cx, node);
                 }
@@ -133,7 +141,11 @@ impl Faults {
         let spec = &cx.model.faults[fault];
         cx.fact(Fact::FaultEnded { fault, occurrence });
         match &spec.kind {
-            FaultKind::ZoneOutage { .. } | FaultKind::NodeCrash { .. } => {
+            // Each node was repaired at a time of its own.
+            FaultKind::NodeFailures(failures) if failures.burst.is_some() => {}
+            FaultKind::ZoneOutage { .. }
+            | FaultKind::NodeCrash { .. }
+            | FaultKind::NodeFailures(_) => {
                 for node in spec.kind.nodes(cx.model) {
                     self.restore_power(cx, node);
                 }
@@ -296,6 +308,7 @@ impl Occurrence {
             FaultKind::ZoneOutage { .. } => StreamKind::ZoneFailure,
             FaultKind::ContainerFault { .. } => StreamKind::ContainerFailure,
             FaultKind::NodeCrash { .. }
+            | FaultKind::NodeFailures(_)
             | FaultKind::NetworkPartition { .. }
             | FaultKind::StaleConnections { .. }
             | FaultKind::ApiServerOutage { .. }

@@ -8,6 +8,8 @@ use crate::model::{FailureMode, Fault, Share, TemplateId, ZoneId, fixture};
 use crate::record::{Detail, Recorder};
 use crate::state::State;
 
+mod domains;
+
 /// Runs only the storm; `meddle` may change the world before each event, as a policy would.
 /// Gives the facts and the events meant for others.
 fn storm(

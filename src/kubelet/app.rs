@@ -335,6 +335,7 @@ fn fault_mode(model: &Model, fault: FaultId) -> Option<&FailureMode> {
         FaultKind::ContainerFault { mode, .. } => Some(mode),
         FaultKind::ZoneOutage { .. }
         | FaultKind::NodeCrash { .. }
+        | FaultKind::NodeFailures(_)
         | FaultKind::NetworkPartition { .. }
         | FaultKind::StaleConnections { .. }
         | FaultKind::ApiServerOutage { .. }

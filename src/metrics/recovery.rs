@@ -162,8 +162,16 @@ impl<'m> Recovery<'m> {
         }
     }
 
+    /// A fault that strikes some nodes of its domain strikes this one.
+    pub(super) fn strike(&mut self, fault: FaultId, node: NodeId) {
+        self.struck[fault].insert(node);
+    }
+
     /// A fault begins.
     pub(super) fn begin(&mut self, now: SimTime, fault: FaultId, number: u32) -> u32 {
+        if strikes_some(&self.model.faults[fault].kind) {
+            self.struck[fault] = IdSet::with_capacity(self.model.nodes.len());
+        }
         let ordinal = u32::try_from(self.occurrences.len()).expect("faults of a run fit in 32 bit");
         self.occurrences.push(Occurrence { fault, number, began: now, ended: None });
         self.current.push(ordinal);
@@ -388,8 +396,16 @@ impl Account {
     }
 }
 
+/// Whether which nodes a fault strikes is only known when it does.
+fn strikes_some(kind: &FaultKind) -> bool {
+    matches!(kind, FaultKind::NodeFailures(failures) if failures.burst.is_some())
+}
+
 fn struck_nodes(model: &Model, kind: &FaultKind) -> IdSet<NodeId> {
     let mut struck = IdSet::with_capacity(model.nodes.len());
+    if strikes_some(kind) {
+        return struck;
+    }
     for id in kind.nodes(model) {
         struck.insert(id);
     }
@@ -401,6 +417,7 @@ pub(super) fn target_name(model: &Model, fault: FaultId) -> &str {
     let fault = &model.faults[fault];
     match &fault.kind {
         FaultKind::ZoneOutage { zone } => &model.zones[*zone].name,
+        FaultKind::NodeFailures(_) => &fault.target,
         FaultKind::NodeCrash { nodes }
         | FaultKind::NetworkPartition { nodes }
         | FaultKind::StaleConnections { nodes } => match nodes.as_slice() {
@@ -416,9 +433,13 @@ pub(super) fn target_name(model: &Model, fault: FaultId) -> &str {
     }
 }
 
-/// The value of the label `fault`: `zoneOutage/a`.
+/// The value of the label `fault`: `zoneOutage/a`. The failures of all domains of one kind share
+/// theirs, `nodeFailures/zone`.
 pub(super) fn fault_label(model: &Model, fault: FaultId) -> String {
     let kind = model.faults[fault].kind.name();
+    if let FaultKind::NodeFailures(failures) = &model.faults[fault].kind {
+        return format!("{kind}/{}", failures.domain);
+    }
     match target_name(model, fault) {
         "" => kind.to_owned(),
         target => format!("{kind}/{target}"),

@@ -174,13 +174,8 @@ impl<'m> Replay<'m> {
         let counted = u64::from(self.window.contains(now));
         match *fact {
             Fact::PodCreated { pod, workload, template, uid } => {
-                let spec = &self.model.templates[template];
-                // Kubernetes allows no pod without an app container.
-                let count = spec.containers.len().max(1);
-                let apps = AppContainers { first: spec.init_containers.len(), count };
-                let probes = Probes::new(probes::declared(spec));
-                let track = PodTrack::new(workload, template, uid, now, (apps, probes));
-                self.created(now, pod, track);
+                let parts = self.parts(template);
+                self.created(now, pod, PodTrack::new(workload, template, uid, now, parts));
             }
             Fact::PodBound { pod, node } => self.bound(now, pod, node),
             Fact::PodReady { pod, ready } => self.ready(now, pod, ready),
@@ -230,6 +225,7 @@ impl<'m> Replay<'m> {
             }
             // Begun before everything else of the instant.
             Fact::FaultBegan { .. } => {}
+            Fact::FaultStruck { fault, node } => self.recovery.strike(fault, node),
             Fact::FaultEnded { fault, occurrence } => self.recovery.end(now, fault, occurrence),
             Fact::ReplicasDesired { workload, replicas } => {
                 self.desire(now, workload, replicas.into());
@@ -250,6 +246,15 @@ impl<'m> Replay<'m> {
             }
             Fact::RolloutComplete { workload: _ } => self.counts.rollouts += counted,
         }
+    }
+
+    /// The containers of a template that count, and its probes.
+    fn parts(&self, template: TemplateId) -> (AppContainers, Probes) {
+        let spec = &self.model.templates[template];
+        // Kubernetes allows no pod without an app container.
+        let count = spec.containers.len().max(1);
+        let apps = AppContainers { first: spec.init_containers.len(), count };
+        (apps, Probes::new(probes::declared(spec)))
     }
 
     fn created(&mut self, now: SimTime, pod: PodId, track: PodTrack) {

@@ -1,7 +1,7 @@
 //! Faults that the scenario injects from outside: the storm.
 
 use super::{FailureMode, Model, NodeId, TemplateId, ZoneId};
-use crate::base::time::SimTime;
+use crate::base::time::{SimDuration, SimTime};
 use crate::rng::Distribution;
 
 /// When a fault strikes.
@@ -17,6 +17,26 @@ pub enum FaultTiming {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Share(pub u32);
 
+/// A failure process of the nodes that share a failure domain: a node, a rack, a zone.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NodeFailures {
+    /// The nodes of the domain, in order.
+    pub nodes: Vec<NodeId>,
+    /// What kind of domain it is: `node`, `zone` or the key of a label.
+    pub domain: String,
+    /// An occurrence strikes only some of them, one after another; absent, all at once.
+    pub burst: Option<Burst>,
+}
+
+/// How a failure spreads within its domain.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Burst {
+    /// How many nodes it strikes, drawn by lot.
+    pub nodes: u32,
+    /// Each is struck at an instant of this time, drawn uniformly.
+    pub within: SimDuration,
+}
+
 /// What a fault does.
 #[derive(Clone, Debug, PartialEq)]
 pub enum FaultKind {
@@ -30,6 +50,8 @@ pub enum FaultKind {
         /// The nodes.
         nodes: Vec<NodeId>,
     },
+    /// Nodes of one failure domain lose power; each boots again when it is repaired.
+    NodeFailures(NodeFailures),
     /// Nodes cannot reach the API server, nor it them; their containers run on.
     NetworkPartition {
         /// The nodes.
@@ -105,6 +127,7 @@ impl FaultKind {
             Self::NodeCrash { nodes }
             | Self::NetworkPartition { nodes }
             | Self::StaleConnections { nodes } => nodes.clone(),
+            Self::NodeFailures(failures) => failures.nodes.clone(),
             Self::ApiServerOutage { .. }
             | Self::ApiServerSlow { .. }
             | Self::EtcdMembersLost { .. }
@@ -120,6 +143,7 @@ impl FaultKind {
         match self {
             Self::ZoneOutage { .. }
             | Self::NodeCrash { .. }
+            | Self::NodeFailures(_)
             | Self::NetworkPartition { .. }
             | Self::StaleConnections { .. } => Sphere::Nodes,
             Self::ContainerFault { .. } => Sphere::Containers,
@@ -137,6 +161,7 @@ impl FaultKind {
         match self {
             Self::ZoneOutage { .. } => "zoneOutage",
             Self::NodeCrash { .. } => "nodeCrash",
+            Self::NodeFailures(_) => "nodeFailures",
             Self::NetworkPartition { .. } => "networkPartition",
             Self::StaleConnections { .. } => "staleConnections",
             Self::ApiServerOutage { .. } => "apiServerOutage",

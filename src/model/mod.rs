@@ -21,7 +21,7 @@ mod workloads;
 
 pub use app::{AppBehaviour, FailureMode, FailureProcess, Onset, Recovers};
 pub use budgets::{Budget, DisruptionLimit};
-pub use faults::{Fault, FaultKind, FaultTiming, Share, Sphere};
+pub use faults::{Burst, Fault, FaultKind, FaultTiming, NodeFailures, Share, Sphere};
 pub use labels::{LabelSelector, Labels, Operator, Requirement};
 pub use nodes::{NodeSpec, Pool, Taint, TaintEffect, Zone};
 pub use pods::{

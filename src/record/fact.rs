@@ -205,6 +205,13 @@ pub enum Fact {
         /// Occurrence.
         occurrence: u32,
     },
+    /// A fault that strikes some nodes of a failure domain strikes this one.
+    FaultStruck {
+        /// Fault.
+        fault: FaultId,
+        /// Node.
+        node: NodeId,
+    },
     /// A fault ends.
     FaultEnded {
         /// Fault.

@@ -23,8 +23,8 @@ pub use control_plane::{ControlPlane, ControllerManagerTiming, SchedulerTiming};
 pub use distribution::RandomDuration;
 pub use expect::{Comparison, Expectation, Over, parse_expectation};
 pub use fault::{
-    ApiServerOutage, ApiServerSlow, ComponentCrash, ContainerFault, EtcdMembersLost, Fault,
-    FaultKind, NetworkPartition, NodeFault, Side, Target, ZoneOutage,
+    ApiServerOutage, ApiServerSlow, Burst, ComponentCrash, ContainerFault, EtcdMembersLost, Fault,
+    FaultKind, NetworkPartition, NodeFailures, NodeFault, Side, Target, ZoneOutage,
 };
 pub use operation::{Operation, OperationKind};
 pub use policy::{Expression, Formula, Policy, PolicySpec, SchedulerSource};

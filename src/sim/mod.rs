@@ -132,6 +132,7 @@ fn storm_digest(facts: &[(SimTime, Fact)]) -> String {
         let words = match *fact {
             Fact::FaultBegan { fault, occurrence } => [1, fault.raw(), occurrence],
             Fact::FaultEnded { fault, occurrence } => [2, fault.raw(), occurrence],
+            Fact::FaultStruck { fault, node } => [4, fault.raw(), node.raw()],
             Fact::NodeUp { node, up } => [3, node.raw(), u32::from(up)],
             _ => continue,
         };

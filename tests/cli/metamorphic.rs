@@ -207,6 +207,7 @@ const SCENARIOS: &[&str] = &[
     "partition.yaml",
     "etcd-quorum-loss.yaml",
     "controller-manager-crash.yaml",
+    "node-failures.yaml",
 ];
 
 /// Scenarios whose policies are built in and cannot be renamed.

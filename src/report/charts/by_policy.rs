@@ -69,7 +69,10 @@ pub(super) fn draw(view: &CompareView<'_>) -> Result<Chart, ReportError> {
         let parts = bar.parts.map(|part| part.map(|row| row.mean));
         let mut end = stacked_bar(&mut scene, (top + 8.0, BAR), parts, &x);
         let parts = fit_text(&part_figures(bar), SMALL, WIDTH - MARGIN - LEFT);
-        scene.text((LEFT, top + 8.0 + BAR + 11.0), &parts, SMALL, Align::Left);
+        let below = top + 8.0 + BAR + 11.0;
+        let plate = Area::new(LEFT, below - 7.0, text_width(&parts, SMALL) + 4.0, 14.0);
+        scene.rect(plate, WHITE);
+        scene.text((LEFT, below), &parts, SMALL, Align::Left);
         if let Some((lo, hi)) = bar.total.and_then(interval) {
             whisker(&mut scene, (x.at(lo), x.at(hi)), middle, INK);
             end = end.max(x.at(hi));

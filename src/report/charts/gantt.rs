@@ -29,7 +29,7 @@ const SHORTEST: f64 = 0.75;
 /// Name in `stages.csv`, legend text, colour, hatched; in the order of a life.
 const STAGES: [(&str, &str, Color, bool); 6] = [
     ("pending", "pending", VERMILION, true),
-    ("starting", "starting (image, back-off, containers)", SKY, false),
+    ("starting", "starting, or waiting to", SKY, false),
     ("unready", "not ready", ORANGE, true),
     ("ready", "ready", CALM, false),
     ("ready_not_serving", "ready for the API, not serving in truth", PURPLE, true),
@@ -156,9 +156,10 @@ fn bars(scene: &mut Scene, (top, height): (f64, f64), life: &Life<'_>, x: &Axis)
 }
 
 impl Life<'_> {
-    /// Whether a stage lasts for any time within the window.
+    /// Whether a stage lasts long enough within the window to be seen.
     fn shows(&self, stage: &str, from: f64, to: f64) -> bool {
-        self.stages.iter().any(|row| row.stage == stage && overlap(row, from, to) > 0.0)
+        let visible = (to - from) * SHORTEST / (WIDTH - LEFT - MARGIN - RIGHT);
+        self.stages.iter().any(|row| row.stage == stage && overlap(row, from, to) >= visible)
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::behaviour::{self, Surround};
 use super::control_plane;
+use super::domains;
 use super::nodes::Machines;
 use super::symbols::Symbols;
 use super::workloads::Collected;
@@ -28,6 +29,10 @@ pub(super) fn compile(
 ) -> IdVec<FaultId, Fault> {
     let mut out = IdVec::new();
     for fault in &loaded.scenario.spec.faults {
+        let timing = match &fault.when {
+            Occurrence::At(at) => FaultTiming::At(SimTime::ZERO.saturating_add(at.value)),
+            Occurrence::Every(gap) => FaultTiming::Every(gap.0.clone()),
+        };
         let compiled = match &fault.kind {
             spec::FaultKind::ZoneOutage(outage) => zone(machines, &outage.zone).map(|zone| {
                 let kind = FaultKind::ZoneOutage { zone };
@@ -36,6 +41,15 @@ pub(super) fn compile(
             spec::FaultKind::NodeCrash(crash) => {
                 let (nodes, target) = nodes(machines, symbols, &crash.target, found);
                 Some((FaultKind::NodeCrash { nodes }, target, lasts(crash.lasts.as_ref())))
+            }
+            spec::FaultKind::NodeFailures(failures) => {
+                for (kind, target) in
+                    domains::compile(failures, fault.span, machines, symbols, found)
+                {
+                    let lasts_s = lasts(failures.lasts.as_ref());
+                    out.push(Fault { kind, target, timing: timing.clone(), lasts_s });
+                }
+                None
             }
             spec::FaultKind::NetworkPartition(partition) => {
                 far_side(machines, symbols, &partition.side, found).map(|(nodes, target)| {
@@ -73,10 +87,6 @@ pub(super) fn compile(
         };
         // A zone that does not exist was reported when the file was read.
         let Some((kind, target, lasts_s)) = compiled else { continue };
-        let timing = match &fault.when {
-            Occurrence::At(at) => FaultTiming::At(SimTime::ZERO.saturating_add(at.value)),
-            Occurrence::Every(gap) => FaultTiming::Every(gap.0.clone()),
-        };
         out.push(Fault { kind, target, timing, lasts_s });
     }
     out

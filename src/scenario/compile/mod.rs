@@ -6,6 +6,7 @@
 
 mod behaviour;
 mod control_plane;
+mod domains;
 mod expressions;
 mod faults;
 mod nodes;

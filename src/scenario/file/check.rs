@@ -156,6 +156,7 @@ pub(super) fn nodes(scenario: &Scenario, nodes: &ManifestSet, found: &mut Diagno
             }
             FaultKind::ZoneOutage(_)
             | FaultKind::NodeCrash(_)
+            | FaultKind::NodeFailures(_)
             | FaultKind::NetworkPartition(_)
             | FaultKind::StaleConnections(_)
             | FaultKind::ApiServerOutage(_)

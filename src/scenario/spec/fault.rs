@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::behaviour::{MODES, check_share, read_mode, read_occurrence};
 use super::{FailureMode, Occurrence, RandomDuration, Selector};
 use crate::base::diag::{Diagnostics, Span, codes};
+use crate::base::time::SimDuration;
 use crate::scenario::node::Node;
 use crate::scenario::read::{Fields, Located, Read, record, wrong};
 
@@ -26,6 +27,8 @@ pub enum FaultKind {
     ZoneOutage(ZoneOutage),
     /// Nodes lose power.
     NodeCrash(NodeFault),
+    /// Nodes fail by themselves, domain by domain.
+    NodeFailures(NodeFailures),
     /// Nodes cannot reach the API server, nor it them.
     NetworkPartition(NetworkPartition),
     /// Connections of kubelets to the API server hang.
@@ -59,6 +62,30 @@ record! {
     pub struct ComponentCrash {
         /// For how long; until the end when absent.
         pub lasts: Option<RandomDuration> = optional "for",
+    }
+}
+
+record! {
+    /// A failure process for every failure domain of some nodes.
+    pub struct NodeFailures {
+        /// Which nodes, by their labels; all when absent.
+        pub node_selector: Option<Located<BTreeMap<String, String>>> = optional "nodeSelector",
+        /// `node`, `zone` or the key of a label; `node` when absent.
+        pub domain: Option<Located<String>> = optional "domain",
+        /// For how long; until the end when absent.
+        pub lasts: Option<RandomDuration> = optional "for",
+        /// Only some nodes of the domain fail, one after another.
+        pub burst: Option<Burst> = optional "burst",
+    }
+}
+
+record! {
+    /// How a failure spreads within its domain.
+    pub struct Burst {
+        /// How many nodes it strikes.
+        pub nodes: Located<u32> = required "nodes",
+        /// Within which time; all at once when absent.
+        pub within: Option<Located<SimDuration>> = optional "within",
     }
 }
 
@@ -154,6 +181,7 @@ pub struct ContainerFault {
 const KINDS: &[&str] = &[
     "zoneOutage",
     "nodeCrash",
+    "nodeFailures",
     "networkPartition",
     "staleConnections",
     "apiServerOutage",
@@ -188,6 +216,7 @@ fn read_kind(key: &str, node: &Node, path: &str, found: &mut Diagnostics) -> Opt
     match key {
         "zoneOutage" => Read::read(node, path, found).map(FaultKind::ZoneOutage),
         "nodeCrash" => NodeFault::read_as(key, node, path, found).map(FaultKind::NodeCrash),
+        "nodeFailures" => Read::read(node, path, found).map(FaultKind::NodeFailures),
         "networkPartition" => Read::read(node, path, found).map(FaultKind::NetworkPartition),
         "staleConnections" => {
             NodeFault::read_as(key, node, path, found).map(FaultKind::StaleConnections)
