@@ -2,7 +2,7 @@
 //!
 //! Mirrors the kubelet's `doBackOff` over client-go's `Backoff`: the first restart is immediate,
 //! later ones wait from the *finish* of the last instance, and the record is forgotten once it has
-//! not been touched for twice the longest wait.
+//! not been touched for ten minutes, whatever the curve.
 
 use crate::base::time::{SimDuration, SimTime};
 use crate::model::BackoffCurve;
@@ -10,6 +10,10 @@ use crate::model::BackoffCurve;
 /// Longest time after which the kubelet looks again at a pod that waits for a back-off (the pod
 /// workers' `min(expiry − now, 60 s)`).
 const LONGEST_SLEEP: SimDuration = SimDuration::from_secs(60);
+
+/// How long a record is remembered: twice the longest wait by default, and the same with every other
+/// curve (KEP-4603, KEP-5593).
+const MEMORY: SimDuration = SimDuration::from_secs(600);
 
 /// What back-off goes by.
 #[derive(Clone, Copy, Debug)]
@@ -24,11 +28,6 @@ impl Limits {
     /// The kubelet's: it keeps house every 2 s (`housekeepingPeriod`).
     pub(crate) fn new(curve: BackoffCurve) -> Self {
         Self { curve, housekeeping: SimDuration::from_secs(2) }
-    }
-
-    /// How long a record is remembered.
-    fn memory(&self) -> SimDuration {
-        self.curve.max.saturating_mul(2)
     }
 }
 
@@ -49,7 +48,7 @@ impl Backoff {
 
     /// When housekeeping drops the record: the first time after it has grown too old.
     fn dropped_at(self, limits: &Limits) -> SimTime {
-        let old = self.updated.saturating_add(limits.memory()).as_nanos();
+        let old = self.updated.saturating_add(MEMORY).as_nanos();
         let period = limits.housekeeping.as_nanos().max(1);
         SimTime::from_nanos((old / period).saturating_add(1).saturating_mul(period))
     }
@@ -58,7 +57,7 @@ impl Backoff {
     /// and it is `now`: no record, a long healthy run, or a record dropped as too old.
     fn is_fresh(self, limits: &Limits, finished: SimTime, now: SimTime) -> bool {
         self.delay == SimDuration::ZERO
-            || finished.saturating_since(self.updated) > limits.memory()
+            || finished.saturating_since(self.updated) > MEMORY
             || now >= self.dropped_at(limits)
     }
 
@@ -133,11 +132,32 @@ mod tests {
     }
 
     #[test]
-    fn a_run_of_more_than_twice_the_longest_wait_starts_afresh() {
+    fn a_run_of_more_than_ten_minutes_starts_afresh() {
         let runs = [1, 1, 1, 550, 601, 1];
         let delays: Vec<u64> =
             starts(&Limits::new(CURVE), &runs).into_iter().map(|(_, delay)| delay).collect();
         assert_eq!(delays, [0, 10, 20, 40, 80, 10]);
+    }
+
+    #[test]
+    fn other_curves_begin_and_end_where_their_policies_say_and_keep_the_memory() {
+        let seconds = SimDuration::from_secs;
+        let curve = |initial, max| BackoffCurve {
+            initial: seconds(initial),
+            max: seconds(max),
+            jitter_per_mille: 0,
+        };
+        let delays = |curve, runs: &[u64]| -> Vec<u64> {
+            starts(&Limits::new(curve), runs).into_iter().map(|(_, delay)| delay).collect()
+        };
+        // ReduceDefaultCrashLoopBackOffDecay.
+        let reduced = curve(1, 60);
+        assert_eq!(delays(reduced, &[1; 9]), [0, 1, 2, 4, 8, 16, 32, 60, 60]);
+        // A run of five minutes resets nothing, one of ten does.
+        assert_eq!(delays(reduced, &[1, 1, 300, 600, 1]), [0, 1, 2, 4, 1]);
+        // KubeletCrashLoopBackOffMax: the first wait is no longer than the longest.
+        assert_eq!(delays(curve(10, 3), &[1; 4]), [0, 3, 3, 3]);
+        assert_eq!(delays(curve(10, 25), &[1; 5]), [0, 10, 20, 25, 25]);
     }
 
     #[test]

@@ -9,6 +9,7 @@
 //! Fidelity: a kubelet reads the pod object as it is when a change is delivered, not as it was
 //! when it changed.
 
+mod actions;
 mod app;
 mod arrival;
 mod backoff;
@@ -18,6 +19,7 @@ mod images;
 mod node;
 mod node_status;
 mod outcome;
+mod phase;
 mod pod;
 mod power;
 mod probe;
@@ -28,14 +30,24 @@ mod status;
 mod termination;
 mod worker;
 
+pub use self::actions::{
+    Instance, Kill, PodActions, ProbeVerdict, RuntimeState, Sandbox, SyncedPod, WantedContainer,
+    pod_actions,
+};
 pub use self::eviction::{
     EvictionCandidate, Shortage, Threshold, ThresholdValue, eviction_order, is_met, min_reclaim,
     outlasts_grace, threshold,
+};
+pub use self::phase::{
+    ContainerReport, ContainerState, PodCondition, Reports, containers_ready, initialized, phase,
+    ready,
 };
 pub use self::pod::Role;
 pub use self::qos::{Claims, QosClass, is_node_critical, oom_score_adjust, qos_class};
 
 pub(crate) use self::backoff::{Backoff, Limits};
+pub(crate) use self::container::{Activity, Probe};
+pub(crate) use self::probe::{ProbeWorker, Sighting, Step, Verdict};
 
 use self::node::{Node, RELIST_PERIOD};
 use self::pod::{Pod, Stage, Work};

@@ -4,6 +4,5 @@
 mod cluster;
 mod faults;
 mod oracle;
-mod prober;
 mod reboot;
 mod timelines;

@@ -206,7 +206,7 @@ pub struct SchedulerConfig {
 pub struct BackoffCurve {
     /// First wait (10 s).
     pub initial: SimDuration,
-    /// Longest wait (300 s); a container healthy for twice this long starts afresh.
+    /// Longest wait (300 s).
     pub max: SimDuration,
     /// Share by which the kubelet's wake-up may be late, in thousandths (500: up to +50 %).
     pub jitter_per_mille: u32,

@@ -17,9 +17,9 @@ fn restarts_wait_by_the_curve_from_the_finish() {
         (1.0, "", &[0.0, 10.0, 20.0, 40.0, 80.0, 160.0, 300.0, 300.0, 300.0]),
         (1.0, "maxContainerRestartPeriod: 60s, ", &[0.0, 10.0, 20.0, 40.0, 60.0, 60.0]),
         (1.0, "initial: 1s, maxContainerRestartPeriod: 5s, ", &[0.0, 1.0, 2.0, 4.0, 5.0, 5.0]),
-        // Less and more than twice the longest wait since the restart before.
-        (55.0, "maxContainerRestartPeriod: 60s, ", &[0.0, 10.0, 20.0, 40.0, 60.0, 60.0]),
-        (125.0, "maxContainerRestartPeriod: 60s, ", &[0.0, 0.0, 0.0, 0.0, 0.0, 0.0]),
+        // Less and more than ten minutes since the restart before, whatever the longest wait.
+        (125.0, "maxContainerRestartPeriod: 60s, ", &[0.0, 10.0, 20.0, 40.0, 60.0, 60.0]),
+        (605.0, "maxContainerRestartPeriod: 60s, ", &[0.0, 0.0]),
     ];
     for (health, policy, waits) in rows {
         let spec = format!(

@@ -24,3 +24,11 @@ fn whole(output: &mut Value) {
         Value::Null | Value::Bool(_) | Value::String(_) => {}
     }
 }
+
+/// Containers to kill are a map by container in Kubernetes: they have no order.
+pub(super) fn kills(_input: &Value, output: &mut Value) {
+    if let Some(kills) = output["containersToKill"].as_array_mut() {
+        let name = |kill: &Value| kill["name"].as_str().unwrap_or_default().to_owned();
+        kills.sort_by_key(name);
+    }
+}
