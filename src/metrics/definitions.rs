@@ -131,6 +131,13 @@ pub const METRICS: &[MetricDef] = &[
         "Node-seconds in which a kubelet did not reach the API server.",
     ),
     def(
+        "node_oom_kills_total",
+        &[],
+        "count",
+        Lower,
+        "Containers that the kernel killed because their node's memory ran out.",
+    ),
+    def(
         "nodes_ready_ratio",
         &[],
         "ratio",
@@ -195,6 +202,13 @@ pub const METRICS: &[MetricDef] = &[
         "count",
         Lower,
         "Pods deleted to make room for others (PreemptionByScheduler).",
+    ),
+    def(
+        "pods_pressure_evicted_total",
+        &[],
+        "count",
+        Lower,
+        "Pods that their kubelet evicted because the node ran short of memory or disk.",
     ),
     def(
         "pods_unschedulable_total",

@@ -202,6 +202,7 @@ const SCENARIOS: &[&str] = &[
     "zonal-volumes.yaml",
     "placement.yaml",
     "priorities.yaml",
+    "node-pressure.yaml",
 ];
 
 /// Scenarios whose policies are built in and cannot be renamed.
@@ -268,6 +269,11 @@ fn nothing_changes_in_placement() {
 #[test]
 fn nothing_changes_in_priorities() {
     hold(SCENARIOS[5]);
+}
+
+#[test]
+fn nothing_changes_in_node_pressure() {
+    hold("node-pressure.yaml");
 }
 
 /// Every text that is replaced is there, every shipped scenario is tried or named, and every
