@@ -18,8 +18,8 @@ use crate::model::{BudgetId, Model, NodeId, PodId, ServiceId, WorkloadId};
 use crate::record::Fact;
 use crate::rng::StreamKind;
 use crate::state::{
-    BudgetStatus, Change, Condition, DeletionCause, DeploymentObject, NodeTaint, PodObject,
-    ReplicaSetId, ReplicaSetObject, Request, Verb,
+    BudgetStatus, Change, Condition, DeletionCause, DeploymentObject, NodeConditions, NodeTaint,
+    PodObject, ReplicaSetId, ReplicaSetObject, Request, Verb,
 };
 use held::Held;
 pub use replicas::Ordinals;
@@ -91,7 +91,9 @@ impl ApiServer {
             Request::DeploymentStatus { workload, status } => {
                 self.deployment_status(cx, workload, &status);
             }
-            Request::NodeReady { node, ready } => self.node_ready(cx, node, ready),
+            Request::NodeReady { node, ready, conditions } => {
+                self.node_ready(cx, node, ready, conditions);
+            }
             Request::NodeTaints { node, changes } => self.node_taints(cx, node, &changes),
             Request::NodeLabels { node, labels } => self.node_labels(cx, node, &labels),
             Request::BudgetStatus { budget, status } => self.budget_status(cx, budget, status),
@@ -117,12 +119,21 @@ impl ApiServer {
         }
     }
 
-    fn node_ready(&mut self, cx: &mut Cx<'_>, node: NodeId, ready: Condition) {
-        let before = cx.state.api.nodes[node].ready;
-        if before.status == ready.status {
+    fn node_ready(
+        &mut self,
+        cx: &mut Cx<'_>,
+        node: NodeId,
+        ready: Condition,
+        conditions: NodeConditions,
+    ) {
+        let object = &mut cx.state.api.nodes[node];
+        let before = object.ready;
+        if before.status == ready.status && object.conditions == conditions && object.posted {
             return;
         }
-        cx.state.api.nodes[node].ready = ready;
+        object.ready = before.turned(ready.status, ready.since);
+        object.posted = true;
+        object.conditions = conditions;
         if before.is_true() != ready.is_true() {
             cx.fact(Fact::NodeReady { node, ready: ready.is_true() });
         }

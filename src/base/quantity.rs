@@ -62,6 +62,12 @@ impl Quantity {
         Quantity { nanos: units as i128 * NANOS_PER_UNIT, notation: Notation::DecimalSi }
     }
 
+    /// `bytes` units, in the notation of bytes (`3Gi`).
+    #[must_use]
+    pub const fn from_bytes(bytes: i64) -> Self {
+        Quantity { nanos: bytes as i128 * NANOS_PER_UNIT, notation: Notation::BinarySi }
+    }
+
     /// `milli_units` thousandths of a unit.
     #[must_use]
     pub const fn from_milli(milli_units: i64) -> Self {

@@ -116,7 +116,10 @@ impl<'a> Bench<'a> {
 
     fn apply(&mut self, now: SimTime, request: &Request) {
         match request {
-            Request::NodeReady { node, ready } => self.set_ready(now, *node, *ready),
+            Request::NodeReady { node, ready, conditions } => {
+                self.state.api.nodes[*node].conditions = *conditions;
+                self.set_ready(now, *node, *ready);
+            }
             Request::NodeTaints { node, changes } => {
                 let taints = &mut self.state.api.nodes[*node].taints;
                 for change in changes {

@@ -13,6 +13,7 @@ mod disruption;
 mod endpoint_slice;
 mod informers;
 mod leases;
+mod node_history;
 mod node_lifecycle;
 #[cfg(test)]
 mod node_oracle;
@@ -30,6 +31,7 @@ mod zones;
 pub use disruption::{Budgeted, BudgetedPod, Scale, budgeted, settled_budgets};
 pub use endpoint_slice::{EndpointConditions, EndpointPod, endpoint, endpoint_hostname};
 pub use informers::Informers;
+pub use node_history::{NodeChange, NodeView, Observation, node_history};
 pub use node_lifecycle::NodeLifecycle;
 pub use pod_gc::PodGc;
 pub use rolling::{ReplicaCounts, RollingStep, StrategyBounds, rolling_step};

@@ -21,7 +21,9 @@ use crate::cx::Cx;
 use crate::event::{ControllerEvent, Event};
 use crate::model::{Model, NodeId, PodId, Taint, TaintEffect, ZoneId};
 use crate::record::Involved;
-use crate::state::{Client, ConditionStatus, NodeObject, NodeTaint, PodObject, Request};
+use crate::state::{
+    Client, ConditionStatus, NodeCondition, NodeObject, NodeTaint, PodObject, Request,
+};
 
 /// How often the NoExecute queues are drained.
 const DRAIN_PERIOD: SimDuration = SimDuration::from_millis(100);
@@ -36,8 +38,12 @@ struct Watched {
     /// Counts in its zone's state.
     counts: bool,
     lease: Lease,
+    /// When the node was first seen.
+    since: SimTime,
     /// When the kubelet's latest status post reached the cache.
     posted: Option<SimTime>,
+    /// The latest pass that noticed a post and, doing so, forgot the lease.
+    forgot: Option<SimTime>,
     /// `Ready` as the last pass left it; absent before the first.
     current: Option<ConditionStatus>,
     /// Taken up for a NoExecute taint and not seen Ready since; the pass that queued it.
@@ -52,12 +58,15 @@ pub struct NodeLifecycle {
     timing: LeaseTiming,
     period: SimDuration,
     grace: SimDuration,
+    startup_grace: SimDuration,
     epoch: u32,
     passes: Periodic,
     drains: Periodic,
     /// No node's probe timestamp is earlier: the first pass, or the pass that left the state in
     /// which all zones are fully disrupted.
     probes_from: SimTime,
+    /// The first pass.
+    probes_began: SimTime,
     /// The latest pass that has been run.
     passed: Option<SimTime>,
     due: BTreeMap<SimTime, BTreeSet<NodeId>>,
@@ -65,6 +74,8 @@ pub struct NodeLifecycle {
     zones: IdVec<ZoneId, ZoneTainter>,
     /// A zone's counts changed in the pass under way.
     recounted: bool,
+    /// Which of the waiting nodes is tainted first, where that is not left to the controller.
+    pub(super) lots: BTreeSet<(SimTime, NodeId)>,
 }
 
 impl NodeLifecycle {
@@ -83,7 +94,9 @@ impl NodeLifecycle {
                 zone: spec.zone,
                 counts: excluded.is_none_or(|label| spec.labels.get(label).is_none()),
                 lease: Lease::default(),
+                since: SimTime::ZERO,
                 posted: None,
+                forgot: None,
                 current: None,
                 queued: None,
             });
@@ -95,15 +108,18 @@ impl NodeLifecycle {
             timing: LeaseTiming::new(model),
             period,
             grace: model.recovery.node_monitor_grace_period,
+            startup_grace: model.recovery.node_startup_grace_period,
             epoch: 0,
             passes: Periodic::new(SimTime::ZERO, period),
             drains: Periodic::new(SimTime::ZERO, DRAIN_PERIOD),
             probes_from: SimTime::ZERO,
+            probes_began: SimTime::ZERO,
             passed: None,
             due: BTreeMap::new(),
             nodes,
             zones,
             recounted: false,
+            lots: BTreeSet::new(),
         }
     }
 
@@ -117,17 +133,28 @@ impl NodeLifecycle {
         self.epoch = epoch;
         self.passes = Periodic::new(cx.now, self.period);
         self.drains = Periodic::new(cx.now, DRAIN_PERIOD);
-        self.probes_from = cx.now;
-        for node in cx.model.nodes.ids() {
+        (self.probes_from, self.probes_began) = (cx.now, cx.now);
+        for node in cache.nodes.ids() {
             self.set_condition_taints(cx, cache, node);
             self.look_at(cx, node, cx.now);
         }
     }
 
+    /// A node that has just been registered reached the cache.
+    pub fn on_new_node(&mut self, cx: &mut Cx<'_>, cache: &Informers, node: NodeId) {
+        self.nodes[node].since = cx.now;
+        if cache.nodes[node].posted {
+            self.note_post(node, cx.now);
+        }
+        self.set_condition_taints(cx, cache, node);
+        let pass = self.next_pass(cx.now);
+        self.look_at(cx, node, pass);
+    }
+
     /// A node began or ceased to renew its lease.
-    pub fn on_heartbeat(&mut self, cx: &mut Cx<'_>, _cache: &Informers, node: NodeId) {
+    pub fn on_heartbeat(&mut self, cx: &mut Cx<'_>, cache: &Informers, node: NodeId) {
         self.nodes[node].lease.observe(&cx.state.truth.nodes[node], self.timing);
-        self.plan_expiry(cx, node);
+        self.plan_expiry(cx, cache, node);
     }
 
     /// A change of a node reached the cache.
@@ -139,18 +166,19 @@ impl NodeLifecycle {
         node: NodeId,
     ) {
         self.set_condition_taints(cx, cache, node);
-        let ready = cache.nodes[node].ready;
-        if ready != before.ready && ready.status != ConditionStatus::Unknown {
-            self.on_status_post(cx, node);
+        let object = &cache.nodes[node];
+        let changed = object.ready != before.ready || object.conditions != before.conditions;
+        if changed && object.ready.status != ConditionStatus::Unknown {
+            self.on_status_post(cx, cache, node);
         }
         let pass = self.next_pass(cx.now);
         self.look_at(cx, node, pass);
     }
 
     /// The kubelet posted the node's status: a sign of life, like a renewed lease.
-    pub fn on_status_post(&mut self, cx: &mut Cx<'_>, node: NodeId) {
-        self.nodes[node].posted = Some(cx.now);
-        self.plan_expiry(cx, node);
+    pub fn on_status_post(&mut self, cx: &mut Cx<'_>, cache: &Informers, node: NodeId) {
+        self.note_post(node, cx.now);
+        self.plan_expiry(cx, cache, node);
     }
 
     /// A change of a pod reached the cache: one that was just bound to a node known not to be
@@ -185,7 +213,9 @@ impl NodeLifecycle {
         }
         // The monitor comes first where both fall together.
         self.pass(cx, cache);
-        while let Some(node) = self.zones[zone].release(cx.now) {
+        while let Some(node) =
+            self.zones[zone].release(cx.now, |node| self.lots.contains(&(cx.now, node)))
+        {
             self.taint_no_execute(cx, cache, node);
         }
         self.plan_drain(cx, zone);
@@ -229,15 +259,19 @@ impl NodeLifecycle {
         self.nodes[node].lease.observe(&cx.state.truth.nodes[node], self.timing);
         let object = &cache.nodes[node];
         let observed = object.ready.status;
-        let expired = cx.now > self.probe_timestamp(node, cx.now).saturating_add(self.grace);
+        let grace = if object.posted { self.grace } else { self.startup_grace };
+        let expired = cx.now > self.probe_timestamp(node, cx.now).saturating_add(grace);
         let current = if expired { ConditionStatus::Unknown } else { observed };
         let mut wrote = false;
-        if current != observed {
+        if current != observed || (expired && !object.posted) {
             let ready = object.ready.turned(current, cx.now);
-            cx.request(Client::NodeLifecycle, Request::NodeReady { node, ready });
+            let conditions = object.conditions.unknown();
+            cx.request(Client::NodeLifecycle, Request::NodeReady { node, ready, conditions });
             wrote = true;
         }
-        wrote |= self.decide_no_execute(cx, object, node);
+        if expired || object.posted {
+            wrote |= self.decide_no_execute(cx, object, node);
+        }
         if observed == ConditionStatus::True && current != ConditionStatus::True {
             cx.kube_event(
                 Involved::Node(node),
@@ -254,7 +288,7 @@ impl NodeLifecycle {
             let pass = self.passes.after(cx.now);
             self.look_at(cx, node, pass);
         }
-        self.plan_expiry(cx, node);
+        self.plan_expiry(cx, cache, node);
     }
 
     fn note_current(&mut self, node: NodeId, current: ConditionStatus) {
@@ -367,8 +401,8 @@ impl NodeLifecycle {
         }
         if all_were {
             self.probes_from = cx.now;
-            for node in cx.model.nodes.ids() {
-                self.plan_expiry(cx, node);
+            for node in cache.nodes.ids() {
+                self.plan_expiry(cx, cache, node);
             }
         }
     }
@@ -376,7 +410,7 @@ impl NodeLifecycle {
     /// Every zone is fully disrupted, so the fault may be on this side: NoExecute taints go.
     fn stop_tainting(&mut self, cx: &mut Cx<'_>, cache: &Informers) {
         let pass = self.passes.after(cx.now);
-        for node in cx.model.nodes.ids() {
+        for node in cache.nodes.ids() {
             self.make_reachable(cx, &cache.nodes[node], node);
             self.look_at(cx, node, pass);
         }
@@ -392,7 +426,11 @@ impl NodeLifecycle {
             ConditionStatus::Unknown => Some(self.known.unreachable(effect)),
         };
         let unschedulable = object.unschedulable.then(|| self.known.unschedulable());
-        let wanted: Vec<Taint> = condition.into_iter().chain(unschedulable).collect();
+        let has = |condition| object.conditions.status(condition) == ConditionStatus::True;
+        let others = NodeCondition::ALL.into_iter().filter(|&condition| has(condition));
+        let others = others.map(|condition| self.known.of_condition(condition));
+        let ready = condition.filter(|_| object.posted);
+        let wanted: Vec<Taint> = ready.into_iter().chain(unschedulable).chain(others).collect();
         let owned =
             |taint: &&Taint| taint.effect == effect && self.known.follows_condition(taint.key);
         let surplus = object.taints.iter().filter(owned).filter(|t| !has_taint(&wanted, t));
@@ -406,20 +444,57 @@ impl NodeLifecycle {
         }
     }
 
+    /// Notes a post. The pass that notices one puts a new record in the place of the old one, with
+    /// the lease left out unless it was renewed since the pass before; so the next pass takes the
+    /// lease that it finds for a new one, and for a sign of life.
+    fn note_post(&mut self, node: NodeId, now: SimTime) {
+        let pass = self.next_pass(now);
+        let watched = &self.nodes[node];
+        if watched.posted.is_some_and(|posted| self.passes.at_or_after(posted) == pass) {
+            return;
+        }
+        let before = watched.forgot.filter(|&forgot| self.passes.after(forgot) == pass);
+        let taken_for_new = before.is_some_and(|forgot| !self.renewed_in(node, forgot));
+        let watched = &mut self.nodes[node];
+        watched.posted = Some(now);
+        watched.forgot = (!taken_for_new).then_some(pass);
+    }
+
+    /// Whether a pass finds the lease renewed since the pass before; the first pass always does.
+    fn renewed_in(&self, node: NodeId, pass: SimTime) -> bool {
+        let lease = &self.nodes[node].lease;
+        let before = pass.as_nanos().checked_sub(self.period.as_nanos()).map(SimTime::from_nanos);
+        let before = before.filter(|&before| before >= self.probes_began);
+        before.is_none_or(|before| {
+            lease.seen_by(pass, self.timing) > lease.seen_by(before, self.timing)
+        })
+    }
+
+    /// The pass after a post at which the lease is taken for a new one, if it has come by `now`.
+    fn taken_for_new(&self, node: NodeId, now: SimTime) -> Option<SimTime> {
+        let forgot = self.nodes[node].forgot?;
+        let pass = self.passes.after(forgot);
+        let lease = self.nodes[node].lease.seen_by(pass, self.timing);
+        (pass <= now && lease.is_some() && !self.renewed_in(node, forgot)).then_some(pass)
+    }
+
     /// The pass at which the newest sign of life that had arrived by `now` was noticed.
     fn probe_timestamp(&self, node: NodeId, now: SimTime) -> SimTime {
         let watched = &self.nodes[node];
         let sign = watched.lease.seen_by(now, self.timing).max(watched.posted);
-        sign.map_or(self.probes_from, |sign| self.passes.at_or_after(sign).max(self.probes_from))
+        let from = self.probes_from.max(watched.since);
+        let from = self.taken_for_new(node, now).map_or(from, |pass| pass.max(from));
+        sign.map_or(from, |sign| self.passes.at_or_after(sign).max(from))
     }
 
     /// Plans a look at a node for the pass at which its grace period will be over, unless its
     /// renewals come often enough that this never happens.
-    fn plan_expiry(&mut self, cx: &mut Cx<'_>, node: NodeId) {
+    fn plan_expiry(&mut self, cx: &mut Cx<'_>, cache: &Informers, node: NodeId) {
         let watched = &self.nodes[node];
-        if watched.current == Some(ConditionStatus::Unknown) {
+        if watched.current == Some(ConditionStatus::Unknown) && cache.nodes[node].posted {
             return;
         }
+        let grace = if cache.nodes[node].posted { self.grace } else { self.startup_grace };
         let renewing = watched.lease.is_renewing();
         if renewing && self.renewals_suffice() {
             return;
@@ -428,7 +503,7 @@ impl NodeLifecycle {
         if !renewing && let Some(last) = watched.lease.last_seen(self.timing) {
             probe = probe.max(self.passes.at_or_after(last));
         }
-        let expiry = self.passes.after(probe.saturating_add(self.grace));
+        let expiry = self.passes.after(probe.saturating_add(grace));
         let pass = expiry.max(self.next_pass(cx.now));
         self.look_at(cx, node, pass);
     }

@@ -1,7 +1,7 @@
 //! The node lifecycle controller as Kubernetes runs it, pass after pass over all nodes, as the
-//! oracle for the event-driven one; and the recorded traces of the real controller.
+//! oracle for the event-driven one. Traces of the real controller are replayed by `conformance`.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use proptest::prelude::*;
 
@@ -74,7 +74,9 @@ struct Ticking<'a> {
     /// Posts that changed the status, as they reached the cache.
     posted: Vec<Option<SimTime>>,
     probe: Vec<SimTime>,
-    seen: Vec<Option<SimTime>>,
+    /// The lease and the post that were last noticed, and whether the record has no lease.
+    seen: Vec<[Option<SimTime>; 2]>,
+    forgot: Vec<bool>,
     zones: Vec<Queue>,
     log: Vec<Written>,
 }
@@ -93,7 +95,8 @@ impl<'a> Ticking<'a> {
             renewals,
             posted: vec![None; count],
             probe: vec![SimTime::ZERO; count],
-            seen: vec![None; count],
+            seen: vec![[None; 2]; count],
+            forgot: vec![true; count],
             zones: Vec::new(),
             log: Vec::new(),
         };
@@ -112,6 +115,7 @@ impl<'a> Ticking<'a> {
         };
         self.zones = (0..self.model.zones.len()).map(queue).collect();
         self.probe.fill(now);
+        self.forgot.fill(true);
         for node in self.model.nodes.ids() {
             self.no_schedule(now, node);
         }
@@ -216,11 +220,17 @@ impl<'a> Ticking<'a> {
             let index = node.index();
             let renewals = &self.renewals[index];
             let newest = renewals[..renewals.partition_point(|&at| at <= now)].last().copied();
-            let sign = newest.max(self.posted[index]);
-            if sign > self.seen[index] {
-                self.seen[index] = sign;
+            let [lease, post] = self.seen[index];
+            let had_none = self.forgot[index];
+            if self.posted[index] > post {
                 self.probe[index] = now;
+                self.forgot[index] = true;
             }
+            if newest.is_some() && (newest > lease || had_none) {
+                self.probe[index] = now;
+                self.forgot[index] = false;
+            }
+            self.seen[index] = [newest, self.posted[index]];
             let observed = self.cache[index].ready.status;
             let expired = now > self.probe[index] + grace;
             let current = if expired { ConditionStatus::Unknown } else { observed };
@@ -534,127 +544,5 @@ proptest! {
         ticked.sort();
         simulated.sort();
         prop_assert_eq!(simulated, ticked);
-    }
-}
-
-/// The recorded traces of the real controller, each up to the first node that is added (nodes do
-/// not come and go here). Conditions other than `Ready` are not modelled: their taints are left
-/// out. Which of several nodes queued in one pass is tainted first is an accident of the queue, so
-/// the times of NoExecute taints are compared per zone, and only up to the first choice after
-/// which the nodes chosen differ in what happens to them.
-#[test]
-fn lifecycle_traces_are_those_recorded() {
-    use serde_json::Value;
-    crate::base::recorded::for_each("node_lifecycle_trace", |case, input, expected| {
-        let names: Vec<&str> = list(&input["nodes"]).map(|n| text(&n["name"])).collect();
-        let zone_of = |name: &str| name[1..2].parse::<usize>().unwrap();
-        let mut zones = vec![0; 10];
-        for name in &names {
-            zones[zone_of(name)] += 1;
-        }
-        zones.retain(|&count| count > 0);
-        let mut model = fixture::model(&zones);
-        let milli = |value: &Value| u64::try_from((number(value) * 1000.0) as i64).unwrap();
-        let policy = &mut model.recovery;
-        let seconds = |key: &str| SimDuration::from_secs(input[key].as_u64().unwrap());
-        policy.node_monitor_period = seconds("nodeMonitorPeriod");
-        policy.node_monitor_grace_period = seconds("nodeMonitorGracePeriod");
-        policy.node_eviction_rate_milli = milli(&input["evictionRate"]);
-        policy.secondary_node_eviction_rate_milli = milli(&input["secondaryEvictionRate"]);
-        policy.unhealthy_zone_threshold_milli = milli(&input["unhealthyZoneThreshold"]);
-        policy.large_cluster_size_threshold =
-            u32::try_from(input["largeClusterThreshold"].as_u64().unwrap()).unwrap();
-        let added = list(&input["events"]).find(|event| event["op"] == "addNode");
-        let end = added.map_or(600.0, |event| number(&event["t"]));
-        let mut bench = Bench::new(&model);
-        bench.lead(SimTime::ZERO, 0);
-        let by_name: BTreeMap<&str, NodeId> =
-            model.nodes.iter().map(|(id, node)| (node.name.as_str(), id)).collect();
-        for event in list(&input["events"]).take_while(|event| number(&event["t"]) < end) {
-            let now = SimTime::from_secs(event["t"].as_u64().unwrap());
-            bench.run_before(now);
-            let nodes = list(&event["nodes"]).chain([&event["node"]]).filter(|n| n.is_string());
-            for node in nodes.map(|name| by_name[text(name)]) {
-                replay(&mut bench, now, node, event);
-            }
-        }
-        bench.run_before(SimTime::from_nanos((end * 1e9) as u64));
-        let recorded = list(&expected["changes"]).filter(|change| number(&change["t"]) < end);
-        let mut seen: BTreeMap<String, usize> = BTreeMap::new();
-        let mut tainted: BTreeMap<&str, bool> = BTreeMap::new();
-        for change in recorded.filter(|change| change["node"].is_string()) {
-            let name = text(&change["node"]);
-            let is = list(&change["taints"]).any(|taint| text(taint).ends_with(":NoExecute"));
-            if is && !tainted.insert(name, is).unwrap_or(false) {
-                *seen.entry(format!("{} z{}", change["t"], zone_of(name))).or_default() += 1;
-            }
-            tainted.insert(name, is);
-        }
-        let mut ours: BTreeMap<String, usize> = BTreeMap::new();
-        let mut tainted = BTreeSet::new();
-        for (time, request) in &bench.log {
-            let Request::NodeTaints { node, changes } = request else { continue };
-            for change in changes {
-                match change {
-                    crate::state::NodeTaint::Add(taint)
-                        if taint.effect == TaintEffect::NoExecute =>
-                    {
-                        if tainted.insert(*node) {
-                            let t = serde_json::json!(time.as_nanos() / 100_000_000);
-                            let t = t.as_f64().unwrap() / 10.0;
-                            let t =
-                                if t.fract() == 0.0 { format!("{t:.0}") } else { format!("{t}") };
-                            let zone = zone_of(&model.nodes[*node].name);
-                            *ours.entry(format!("{t} z{zone}")).or_default() += 1;
-                        }
-                    }
-                    crate::state::NodeTaint::Remove(taint)
-                        if taint.effect == TaintEffect::NoExecute && changes.len() == 1 =>
-                    {
-                        tainted.remove(node);
-                    }
-                    _ => {}
-                }
-            }
-        }
-        assert_eq!(ours, seen, "{case} up to {end}");
-    });
-}
-
-fn list(value: &serde_json::Value) -> impl Iterator<Item = &serde_json::Value> {
-    value.as_array().into_iter().flatten()
-}
-
-fn text(value: &serde_json::Value) -> &str {
-    value.as_str().unwrap()
-}
-
-fn number(value: &serde_json::Value) -> f64 {
-    value.as_f64().unwrap()
-}
-
-/// Applies a recorded event to a node.
-fn replay(bench: &mut Bench<'_>, now: SimTime, node: NodeId, event: &serde_json::Value) {
-    let alive =
-        matches!(bench.state.truth.nodes[node].heartbeat, crate::state::Heartbeat::Beating { .. });
-    let post = |bench: &mut Bench<'_>, status| {
-        bench.set_ready(now, node, Condition::new(status, now));
-        bench.with(now, |parts, cx| parts.lifecycle.on_status_post(cx, node));
-    };
-    match text(&event["op"]) {
-        "heartbeatStop" => {
-            bench.set_beating(now, node, false);
-        }
-        "heartbeatResumeReady" => {
-            bench.set_beating(now, node, true);
-            post(bench, ConditionStatus::True);
-        }
-        "postReady" if event["ready"] == "False" && alive => post(bench, ConditionStatus::False),
-        "postReady" | "postReadyTrueAndCondition" if alive => post(bench, ConditionStatus::True),
-        "cordon" => {
-            bench.state.api.nodes[node].unschedulable = event["unschedulable"] == true;
-            bench.node_changed(now, node);
-        }
-        _ => {}
     }
 }

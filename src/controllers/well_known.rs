@@ -2,6 +2,7 @@
 
 use crate::base::map::Symbol;
 use crate::model::{Model, Taint, TaintEffect};
+use crate::state::NodeCondition;
 
 /// Well-known node taint keys, resolved once.
 #[derive(Clone, Copy, Debug)]
@@ -9,9 +10,8 @@ pub(crate) struct WellKnown {
     not_ready: Symbol,
     unreachable: Symbol,
     unschedulable: Symbol,
-    /// Keys of conditions that no simulated node has: a `NoSchedule` taint of such a key is
-    /// removed, as the condition it stands for is not there.
-    pressure: [Option<Symbol>; 4],
+    /// In the order of [`NodeCondition::ALL`].
+    conditions: [Symbol; 4],
     empty: Symbol,
 }
 
@@ -26,13 +26,13 @@ impl WellKnown {
             not_ready: of("node.kubernetes.io/not-ready"),
             unreachable: of("node.kubernetes.io/unreachable"),
             unschedulable: of("node.kubernetes.io/unschedulable"),
-            pressure: [
+            conditions: [
                 "node.kubernetes.io/memory-pressure",
                 "node.kubernetes.io/disk-pressure",
                 "node.kubernetes.io/pid-pressure",
                 "node.kubernetes.io/network-unavailable",
             ]
-            .map(|key| model.symbols.get(key)),
+            .map(of),
             empty: of(""),
         }
     }
@@ -59,7 +59,12 @@ impl WellKnown {
     /// Whether the node lifecycle controller owns `NoSchedule` taints of this key.
     pub(crate) fn follows_condition(&self, key: Symbol) -> bool {
         [self.not_ready, self.unreachable, self.unschedulable].contains(&key)
-            || self.pressure.contains(&Some(key))
+            || self.conditions.contains(&key)
+    }
+
+    /// The `NoSchedule` taint that a condition turns into.
+    pub(crate) fn of_condition(&self, condition: NodeCondition) -> Taint {
+        self.taint(self.conditions[condition as usize], TaintEffect::NoSchedule)
     }
 }
 

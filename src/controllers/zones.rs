@@ -232,9 +232,14 @@ impl ZoneTainter {
         self.waiting.remove(&(at, node));
     }
 
-    /// The next node that may be tainted now, which costs a token.
-    pub fn release(&mut self, now: SimTime) -> Option<NodeId> {
-        let head = *self.waiting.first()?;
+    /// The next node that may be tainted now, which costs a token: the first of those that a lot
+    /// falls on, or the first of all.
+    ///
+    /// kube-controller-manager queues every waiting node anew in each pass, in whichever order its
+    /// workers come to them; here the one that has waited longest goes first.
+    pub fn release(&mut self, now: SimTime, lot: impl Fn(NodeId) -> bool) -> Option<NodeId> {
+        let first = *self.waiting.first()?;
+        let head = self.waiting.iter().find(|(_, node)| lot(*node)).copied().unwrap_or(first);
         if !self.limiter.take(now) {
             return None;
         }

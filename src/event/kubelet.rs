@@ -42,6 +42,20 @@ pub enum KubeletEvent {
         /// The node's power epoch.
         epoch: u32,
     },
+    /// A pass of the node's eviction manager at which something can change.
+    EvictionPass {
+        /// The node.
+        node: NodeId,
+        /// The plan that it belongs to.
+        epoch: u32,
+    },
+    /// The node's memory has run out.
+    NodeOutOfMemory {
+        /// The node.
+        node: NodeId,
+        /// The plan that it belongs to.
+        epoch: u32,
+    },
     /// A container fault of the scenario begins or ends.
     ContainerFault {
         /// Which fault.
@@ -152,6 +166,7 @@ impl KubeletEvent {
         match self {
             Self::PowerLost { .. }
             | Self::Started { .. }
+            | Self::NodeOutOfMemory { .. }
             | Self::ContainerFault { .. }
             | Self::AppChange { .. }
             | Self::Exit { .. }
@@ -160,6 +175,7 @@ impl KubeletEvent {
             | Self::NodeUpdate { .. }
             | Self::Connected { .. }
             | Self::NodeStatus { .. }
+            | Self::EvictionPass { .. }
             | Self::SandboxReady { .. }
             | Self::PullDone { .. }
             | Self::ContainerStarted { .. }
@@ -182,6 +198,8 @@ impl KubeletEvent {
             | Self::NodeUpdate { .. }
             | Self::Connected { .. }
             | Self::NodeStatus { .. }
+            | Self::EvictionPass { .. }
+            | Self::NodeOutOfMemory { .. }
             | Self::ContainerFault { .. }
             | Self::SandboxReady { .. }
             | Self::PullDone { .. }
@@ -213,6 +231,8 @@ impl KubeletEvent {
             Self::NodeUpdate { .. } => (15, 0, 0),
             Self::NodeStatus { .. } => (16, 0, 0),
             Self::Connected { .. } => (40, 0, 0),
+            Self::EvictionPass { .. } => (60, 0, 0),
+            Self::NodeOutOfMemory { .. } => (61, 0, 0),
         };
         tag | u64::from(container) << 8 | kind << 16
     }
@@ -225,9 +245,10 @@ impl KubeletEvent {
             | Self::Connected { node }
             | Self::NodeUpdate { node } => (node.raw(), 0),
             Self::ContainerFault { fault, .. } => (fault.raw(), 0),
-            Self::PullDone { node, epoch } | Self::NodeStatus { node, epoch } => {
-                (node.raw(), epoch)
-            }
+            Self::PullDone { node, epoch }
+            | Self::EvictionPass { node, epoch }
+            | Self::NodeOutOfMemory { node, epoch }
+            | Self::NodeStatus { node, epoch } => (node.raw(), epoch),
             Self::SandboxReady { pod, epoch }
             | Self::ContainerStarted { pod, epoch, .. }
             | Self::AppChange { pod, epoch, .. }

@@ -80,6 +80,8 @@ struct Process {
     at: SimTime,
     /// When its leak reaches the limit.
     oom: SimTime,
+    /// When the failure that acts began.
+    since: SimTime,
 }
 
 /// An injected fault that acts on the application until it ends, across restarts.
@@ -88,6 +90,8 @@ struct Struck {
     fault: FaultId,
     /// When its leak reaches the limit.
     oom: SimTime,
+    /// When it struck the process that runs.
+    since: SimTime,
 }
 
 /// The application in one container. Its failure processes and the injected faults act side by
@@ -106,7 +110,8 @@ impl App {
     /// An application with so many failure processes that does not run yet.
     pub(crate) fn new(failures: usize) -> Self {
         let (at, oom) = (SimTime::MAX, SimTime::MAX);
-        let process = Process { acts: false, stuck: false, renewals: 0, at, oom };
+        let since = SimTime::ZERO;
+        let process = Process { acts: false, stuck: false, renewals: 0, at, oom, since };
         Self {
             up: false,
             up_at: SimTime::MAX,
@@ -162,7 +167,7 @@ impl App {
     /// An injected fault begins: `fault` holds until it ends, across restarts.
     pub(crate) fn fault_begins(&mut self, cx: &AppContext<'_>, fault: FaultId) -> Option<Death> {
         self.fault_ends(fault);
-        self.faults.push(Struck { fault, oom: SimTime::MAX });
+        self.faults.push(Struck { fault, oom: SimTime::MAX, since: cx.now });
         if self.up { self.strike(cx, self.faults.len() - 1) } else { None }
     }
 
@@ -196,6 +201,20 @@ impl App {
         otherwise.into_iter().chain(own).chain(injected.map(Condition::Failing))
     }
 
+    /// What grows because of what is wrong, and since when.
+    pub(crate) fn growths<'a>(
+        &self,
+        cx: &AppContext<'a>,
+    ) -> impl Iterator<Item = (&'a FailureMode, SimTime)> + use<'a, '_> {
+        let (model, up) = (cx.model, self.up);
+        let own = self.processes.iter().zip(&cx.behaviour.failures);
+        let own = own.filter(|(process, _)| process.acts);
+        let own = own.map(|(process, failure)| (&failure.mode, process.since));
+        let injected = self.faults.iter();
+        let injected = injected.filter_map(move |s| Some((fault_mode(model, s.fault)?, s.since)));
+        own.chain(injected).filter(move |_| up)
+    }
+
     /// Whether what is wrong would have gone by itself: start-up going on, failures and injected
     /// faults of limited length, or nothing at all.
     pub(crate) fn would_recover(&self, cx: &AppContext<'_>) -> bool {
@@ -210,10 +229,10 @@ impl App {
     /// An injected fault hits a process that is up.
     fn strike(&mut self, cx: &AppContext<'_>, place: usize) -> Option<Death> {
         let struck = &mut self.faults[place];
-        struck.oom = SimTime::MAX;
+        (struck.oom, struck.since) = (SimTime::MAX, cx.now);
         match fault_mode(cx.model, struck.fault)? {
             FailureMode::Crash { exit_code } => Some(Death::Exit(*exit_code)),
-            FailureMode::Leak { to_oom } => {
+            FailureMode::Leak { to_oom, .. } => {
                 struck.oom = cx.now.saturating_add(*to_oom);
                 None
             }
@@ -223,6 +242,7 @@ impl App {
             | FailureMode::ErrorRate { .. }
             | FailureMode::Refuse
             | FailureMode::DependencyLost
+            | FailureMode::DiskFill { .. }
             | FailureMode::Starve { .. } => None,
         }
     }
@@ -268,11 +288,12 @@ impl Process {
     fn fail(&mut self, cx: &AppContext<'_>, index: usize) -> Option<Death> {
         let failure = &cx.behaviour.failures[index];
         self.acts = true;
+        self.since = cx.now;
         self.stuck = failure.recovers == Recovers::Never;
         self.at = recovery(cx, index, *self, self.at);
         match failure.mode {
             FailureMode::Crash { exit_code } => Some(Death::Exit(exit_code)),
-            FailureMode::Leak { to_oom } => {
+            FailureMode::Leak { to_oom, .. } => {
                 self.oom = cx.now.saturating_add(to_oom);
                 None
             }
@@ -282,6 +303,7 @@ impl Process {
             | FailureMode::ErrorRate { .. }
             | FailureMode::Refuse
             | FailureMode::DependencyLost
+            | FailureMode::DiskFill { .. }
             | FailureMode::Starve { .. } => None,
         }
     }

@@ -5,6 +5,7 @@ use super::Kubelets;
 use super::container::Process;
 use super::node::Shortage;
 use super::pod::{self, Pod, Role, Stage};
+use super::pressure;
 use super::probe::ProbeWorker;
 use super::worker::Worker;
 use crate::base::time::{SimDuration, SimTime};
@@ -51,7 +52,9 @@ impl Kubelets {
         for pod in std::mem::take(&mut self.nodes[id].unheard) {
             self.pod_update(cx, pod);
         }
-        if !cx.state.api.nodes[id].ready.is_true() {
+        let object = &cx.state.api.nodes[id];
+        let conditions = self.nodes[id].manager.conditions(object.conditions);
+        if !object.ready.is_true() || conditions != object.conditions {
             self.node_update(cx, id);
         }
     }
@@ -83,6 +86,12 @@ impl Kubelets {
         let now = cx.now;
         let mut admitted = Box::new(Pod::new(cx.model, pod, id, &object, now));
         let allocatable = &cx.model.nodes[id].allocatable;
+        if let Some(message) = pressure::refuses(cx, &self.nodes[id], template) {
+            let told = (true, PodReason::Evicted.name(), "kubelet");
+            cx.kube_event(Involved::Pod(pod), told, |_, _| message);
+            self.refuse(cx, admitted, PodReason::Evicted);
+            return;
+        }
         match self.nodes[id].shortage(&template.requests, allocatable) {
             Some(shortage) => self.reject(cx, admitted, &shortage),
             None => {
@@ -101,7 +110,7 @@ impl Kubelets {
         }
     }
 
-    fn reject(&mut self, cx: &mut Cx<'_>, mut pod: Box<Pod>, shortage: &Shortage) {
+    fn reject(&mut self, cx: &mut Cx<'_>, pod: Box<Pod>, shortage: &Shortage) {
         let (id, reason) = (pod.id, shortage.reason);
         let Shortage { resource, requested, used, capacity, .. } = shortage;
         cx.kube_event(Involved::Pod(id), (true, reason.name(), "kubelet"), |_, _| {
@@ -110,6 +119,12 @@ impl Kubelets {
                  {used}, capacity: {capacity}"
             )
         });
+        self.refuse(cx, pod, reason);
+    }
+
+    /// A pod that is not taken fails for this reason.
+    fn refuse(&mut self, cx: &mut Cx<'_>, mut pod: Box<Pod>, reason: PodReason) {
+        let id = pod.id;
         pod.rejected = reason;
         pod.stage = Stage::Stopped;
         self.insert(pod);

@@ -1,11 +1,9 @@
 //! Node-pressure eviction: when a threshold is met, and whom the kubelet evicts first. Pure.
-//!
-//! Fidelity: the simulation's nodes do not come under pressure yet; nothing calls this.
 
 use std::cmp::Ordering;
 
-use crate::base::quantity::Quantity;
 use crate::base::time::SimDuration;
+use crate::model::ThresholdValue;
 
 /// What runs short.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,77 +53,6 @@ pub fn eviction_order(
     }
 }
 
-/// An amount, or a share of the capacity.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum ThresholdValue {
-    /// An amount.
-    Amount(Quantity),
-    /// A share, in the single precision that the kubelet keeps it in.
-    Share(f32),
-}
-
-impl ThresholdValue {
-    /// Reads an amount or a percentage; `None` for what is neither.
-    #[must_use]
-    pub fn parse(text: &str) -> Option<Self> {
-        match text.strip_suffix('%') {
-            Some(percent) => Some(Self::Share(percent.parse::<f32>().ok()? / 100.0)),
-            None => text.parse().ok().map(Self::Amount),
-        }
-    }
-
-    /// The amount meant of a capacity.
-    #[must_use]
-    #[expect(
-        clippy::cast_precision_loss,
-        clippy::cast_possible_truncation,
-        reason = "the kubelet calculates in floating point and cuts"
-    )]
-    pub fn of(self, capacity: i64) -> i64 {
-        match self {
-            Self::Amount(amount) => amount.value(),
-            Self::Share(share) => (capacity as f64 * f64::from(share)) as i64,
-        }
-    }
-}
-
-/// What a threshold is set to.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Threshold {
-    /// Evict when less is available.
-    Below(ThresholdValue),
-    /// `0%` and `100%`: the threshold is ignored.
-    Ignored,
-}
-
-/// Reads a threshold; `None` for an invalid one.
-#[must_use]
-pub fn threshold(text: &str) -> Option<Threshold> {
-    if matches!(text, "0%" | "100%") {
-        return Some(Threshold::Ignored);
-    }
-    let value = ThresholdValue::parse(text)?;
-    let valid = match value {
-        ThresholdValue::Amount(amount) => amount > Quantity::ZERO,
-        ThresholdValue::Share(share) => (0.0..=1.0).contains(&share),
-    };
-    valid.then_some(Threshold::Below(value))
-}
-
-/// Reads a minimum to reclaim, empty for none; `None` for an invalid one.
-#[must_use]
-pub fn min_reclaim(text: &str) -> Option<Option<ThresholdValue>> {
-    if text.is_empty() {
-        return Some(None);
-    }
-    let value = ThresholdValue::parse(text)?;
-    let valid = match value {
-        ThresholdValue::Amount(amount) => !amount.is_negative(),
-        ThresholdValue::Share(share) => share > 0.0,
-    };
-    valid.then_some(Some(value))
-}
-
 /// Whether a threshold is met. Under pressure already, it is as long as the minimum to reclaim is
 /// not available too.
 #[must_use]
@@ -147,6 +74,7 @@ pub fn outlasts_grace(observed_ago: SimDuration, grace: SimDuration) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::{Threshold, min_reclaim, threshold};
 
     #[test]
     fn who_exceeds_its_request_goes_first_then_who_matters_less() {

@@ -22,22 +22,21 @@ mod outcome;
 mod phase;
 mod pod;
 mod power;
+mod pressure;
 mod probe;
 mod probing;
 mod qos;
 mod start;
 mod status;
 mod termination;
+mod usage;
 mod worker;
 
 pub use self::actions::{
     Instance, Kill, PodActions, ProbeVerdict, RuntimeState, Sandbox, SyncedPod, WantedContainer,
     pod_actions,
 };
-pub use self::eviction::{
-    EvictionCandidate, Shortage, Threshold, ThresholdValue, eviction_order, is_met, min_reclaim,
-    outlasts_grace, threshold,
-};
+pub use self::eviction::{EvictionCandidate, Shortage, eviction_order, is_met, outlasts_grace};
 pub use self::phase::{
     ContainerReport, ContainerState, PodCondition, Reports, containers_ready, initialized, phase,
     ready,
@@ -51,9 +50,10 @@ pub(crate) use self::probe::{ProbeWorker, Sighting, Step, Verdict};
 
 use self::node::{Node, RELIST_PERIOD};
 use self::pod::{Pod, Stage, Work};
+use self::pressure::{Manager, PERIOD as EVICTION_PERIOD};
 use self::worker::Worker;
 use crate::base::id::IdVec;
-use crate::base::time::SimDuration;
+use crate::base::time::{SimDuration, SimTime};
 use crate::cx::Cx;
 use crate::event::{Event, KubeletEvent};
 use crate::model::{FaultId, FaultKind, Model, NodeId, PodId};
@@ -75,7 +75,11 @@ impl Kubelets {
         for spec in model.nodes.values() {
             let phase =
                 streams.stream(StreamKind::PlegPhase, spec.address).below(RELIST_PERIOD.as_nanos());
-            nodes.push(Node::new(SimDuration::from_nanos(phase)));
+            let mut node = Node::new(SimDuration::from_nanos(phase));
+            let period = EVICTION_PERIOD.as_nanos();
+            let phase = streams.stream(StreamKind::EvictionPhase, spec.address).below(period);
+            node.manager = Manager::new(SimTime::from_nanos(phase));
+            nodes.push(node);
         }
         Self { nodes, pods: Vec::new() }
     }
@@ -89,6 +93,8 @@ impl Kubelets {
             KubeletEvent::NodeUpdate { node } => self.node_update(cx, node),
             KubeletEvent::Connected { node } => self.connected(cx, node),
             KubeletEvent::NodeStatus { node, epoch } => self.node_status(cx, node, epoch),
+            KubeletEvent::EvictionPass { node, epoch } => self.eviction_pass(cx, node, epoch),
+            KubeletEvent::NodeOutOfMemory { node, epoch } => self.out_of_memory(cx, node, epoch),
             KubeletEvent::ContainerFault { fault, begins } => self.fault(cx, fault, begins),
             KubeletEvent::PullDone { node, epoch } => self.pull_done(cx, node, epoch),
             KubeletEvent::SandboxReady { pod, epoch }

@@ -1,6 +1,8 @@
 //! One node as its kubelet sees it: room, images, pods, and the rhythm of PLEG.
 
 use super::images::Images;
+use super::pressure::Manager;
+use super::usage::Usage;
 use crate::base::time::{SimDuration, SimTime};
 use crate::model::{PodId, Resources};
 use crate::state::PodReason;
@@ -42,6 +44,10 @@ pub(crate) struct Node {
     used: Resources,
     /// Phase of PLEG's lists within their period.
     relist_phase: SimDuration,
+    /// What its containers use.
+    pub(crate) usage: Usage,
+    /// Its eviction manager.
+    pub(crate) manager: Manager,
     /// Every tick of every probe worker is an event.
     #[cfg(test)]
     pub(crate) ticks_always: bool,
@@ -59,6 +65,8 @@ impl Node {
             unheard: Vec::new(),
             used: Resources::default(),
             relist_phase,
+            usage: Usage::default(),
+            manager: Manager::default(),
             #[cfg(test)]
             ticks_always: false,
         }

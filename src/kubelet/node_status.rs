@@ -9,13 +9,14 @@ use crate::cx::Cx;
 use crate::event::{Event, KubeletEvent};
 use crate::model::NodeId;
 use crate::record::Involved;
-use crate::state::{Client, ConditionStatus, Request};
+use crate::state::{Client, ConditionStatus, NodeCondition, NodeConditions, Request};
 
 /// `nodeStatusUpdateFrequency`.
 const UPDATE_PERIOD: SimDuration = SimDuration::from_secs(10);
 
 impl Kubelets {
-    /// Somebody says that the node is not Ready: the next round will say otherwise.
+    /// Somebody says that the node is not Ready, or it has come under pressure or out of it: the
+    /// next round will tell.
     pub(super) fn node_update(&mut self, cx: &mut Cx<'_>, id: NodeId) {
         let node = &self.nodes[id];
         if !node.up || !cx.state.truth.is_connected(id) {
@@ -29,18 +30,43 @@ impl Kubelets {
         cx.at(due, Event::Kubelet(KubeletEvent::NodeStatus { node: id, epoch }));
     }
 
-    /// A round of the kubelet: its node is Ready, and if the API server does not have it so, it is
-    /// told.
+    /// A round of the kubelet: its node is Ready and under pressure or not, and if the API server
+    /// does not have it so, it is told.
     pub(super) fn node_status(&mut self, cx: &mut Cx<'_>, id: NodeId, epoch: u32) {
         let node = &self.nodes[id];
-        let ready = cx.state.api.nodes[id].ready;
-        if !node.up || node.epoch != epoch || ready.is_true() {
+        let object = &cx.state.api.nodes[id];
+        let (ready, before) = (object.ready, object.conditions);
+        let conditions = node.manager.conditions(before);
+        if !node.up || node.epoch != epoch || (ready.is_true() && conditions == before) {
             return;
         }
-        cx.kube_event(Involved::Node(id), (false, "NodeReady", "kubelet"), |model, _| {
-            format!("Node {} status is now: NodeReady", model.nodes[id].name)
-        });
+        let is_true = |of: NodeConditions, which| of.status(which) == ConditionStatus::True;
+        let turned = |which| is_true(before, which) != is_true(conditions, which);
+        let told = [
+            (!ready.is_true(), "NodeReady"),
+            (turned(NodeCondition::MemoryPressure), memory_word(conditions)),
+            (turned(NodeCondition::DiskPressure), disk_word(conditions)),
+        ];
+        for (_, reason) in told.into_iter().filter(|(is_so, _)| *is_so) {
+            cx.kube_event(Involved::Node(id), (false, reason, "kubelet"), |model, _| {
+                format!("Node {} status is now: {reason}", model.nodes[id].name)
+            });
+        }
         let ready = ready.turned(ConditionStatus::True, cx.now);
-        cx.request(Client::Kubelet(id), Request::NodeReady { node: id, ready });
+        cx.request(Client::Kubelet(id), Request::NodeReady { node: id, ready, conditions });
+    }
+}
+
+fn memory_word(conditions: NodeConditions) -> &'static str {
+    match conditions.status(NodeCondition::MemoryPressure) {
+        ConditionStatus::True => "NodeHasInsufficientMemory",
+        ConditionStatus::False | ConditionStatus::Unknown => "NodeHasSufficientMemory",
+    }
+}
+
+fn disk_word(conditions: NodeConditions) -> &'static str {
+    match conditions.status(NodeCondition::DiskPressure) {
+        ConditionStatus::True => "NodeHasDiskPressure",
+        ConditionStatus::False | ConditionStatus::Unknown => "NodeHasNoDiskPressure",
     }
 }

@@ -98,7 +98,7 @@ const fn row(mode: &'static str, sights: [Sight; 4], serves: bool, ignores_sigte
 ///
 /// Fidelity: Kubernetes' gRPC prober retries a refused connection until its time-out; here it
 /// fails at once. A leaking process answers in time until it is killed.
-const TABLE: [Row; 11] = {
+const TABLE: [Row; 12] = {
     use Sight::{AsOften, IfChecked, IfLate, NoAnswer, Passes, Refused};
     [
         row("starting", [Refused, Refused, Refused, Refused], false, false),
@@ -112,6 +112,7 @@ const TABLE: [Row; 11] = {
         row("dependencyLost", [Passes, IfChecked, Passes, IfChecked], false, false),
         row("leak", [Passes, IfLate, Passes, IfLate], true, false),
         row("starve", [IfLate, IfLate, Passes, IfLate], true, false),
+        row("diskFill", [Passes, IfLate, Passes, IfLate], true, false),
     ]
 };
 
@@ -140,6 +141,7 @@ impl Condition<'_> {
             Self::Failing(FailureMode::DependencyLost) => 8,
             Self::Failing(FailureMode::Leak { .. }) => 9,
             Self::Failing(FailureMode::Starve { .. }) => 10,
+            Self::Failing(FailureMode::DiskFill { .. }) => 11,
         };
         let row = &TABLE[index];
         if let Self::Failing(mode) = self {
@@ -247,6 +249,8 @@ mod tests {
 
     fn app(checks_dependencies: bool) -> AppBehaviour {
         AppBehaviour {
+            memory_bytes: 0,
+            ephemeral_bytes: 0,
             startup_s: Distribution::Constant(1.0),
             shutdown_s: Distribution::Constant(1.0),
             latency: SimDuration::from_millis(100),
@@ -267,7 +271,9 @@ mod tests {
 
     #[test]
     fn each_handler_sees_what_the_table_says() {
-        use FailureMode::{Deadlock, DependencyLost, ErrorRate, Hang, Leak, Refuse, Slow, Starve};
+        use FailureMode::{
+            Deadlock, DependencyLost, DiskFill, ErrorRate, Hang, Leak, Refuse, Slow, Starve,
+        };
         let (brief, long) = (SimDuration::from_millis(900), SimDuration::from_millis(1001));
         let cases = [
             (Condition::Starting, "RRRR"),
@@ -280,7 +286,8 @@ mod tests {
             (Condition::Failing(&ErrorRate { rate: 1.0 }), "SFSF"),
             (Condition::Failing(&Refuse), "SRRR"),
             (Condition::Failing(&DependencyLost), "SFSF"),
-            (Condition::Failing(&Leak { to_oom: long }), "SSSS"),
+            (Condition::Failing(&Leak { to_oom: long, per_minute: 1 }), "SSSS"),
+            (Condition::Failing(&DiskFill { per_minute: 1 }), "SSSS"),
             (Condition::Failing(&Starve { factor: 9.0 }), "SSSS"),
             (Condition::Failing(&Starve { factor: 11.0 }), "TTST"),
         ];

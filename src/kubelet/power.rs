@@ -4,6 +4,7 @@
 use super::Kubelets;
 use super::container::{Activity, Container, Process};
 use super::pod::{Role, Stage, Work};
+use super::pressure::Manager;
 use super::worker::Worker;
 use crate::cx::Cx;
 use crate::model::{NodeId, RestartPolicy};
@@ -30,6 +31,9 @@ impl Kubelets {
     pub(super) fn started(&mut self, cx: &mut Cx<'_>, id: NodeId) {
         self.nodes[id].up = true;
         self.nodes[id].started_at = Some(cx.now);
+        // Passes of another boot are stale.
+        let epoch = self.nodes[id].manager.epoch() + 1;
+        self.nodes[id].manager = Manager::new(cx.now).at_epoch(epoch);
         self.node_status(cx, id, self.nodes[id].epoch);
         for pod in self.nodes[id].pods.clone() {
             self.with(cx, pod, |worker| worker.boot());

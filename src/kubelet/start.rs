@@ -136,6 +136,7 @@ impl Worker<'_, '_> {
         container.stopping = None;
         container.app.start(now, startup);
         let restarts = container.restarts();
+        self.usage_begins(index);
         self.cx.fact(Fact::ContainerStarted { pod: self.pod.id, container: index, restarts });
         self.plan_app(index);
         self.sync_at_relist();
@@ -151,6 +152,7 @@ impl Worker<'_, '_> {
         }
         let pod = self.pod.id;
         self.cx.fact(Fact::ContainerStarted { pod, container: index, restarts: 0 });
+        self.usage_begins(index);
         let context = self.app_context(index);
         let death = self.container(index).app.settle(&context);
         self.after_change(index, death);
@@ -207,6 +209,7 @@ impl Worker<'_, '_> {
             Some(Death::OutOfMemory) => self.exited(index, ExitCause::OutOfMemory, 137),
             None => {
                 self.plan_app(index);
+                self.usage_grows(index);
                 self.update_serving();
                 self.wake_probes(index);
             }
@@ -229,6 +232,7 @@ impl Worker<'_, '_> {
         container.epoch += 1;
         let unneeded = container.stopping.is_some_and(|s| s.unneeded && s.cause == cause);
         self.cx.fact(Fact::ContainerExited { pod, container: index, cause, code, unneeded });
+        self.usage_ends(index);
         self.update_serving();
         self.wake_probes(index);
         if cause != ExitCause::NodeLost {

@@ -41,7 +41,7 @@ fn phase(pod: &Pod, template: &PodTemplate) -> Phase {
     if pod.status.phase.is_terminal() {
         return pod.status.phase;
     }
-    if pod.rejected != PodReason::None {
+    if pod.rejected != PodReason::None && pod.stage == Stage::Stopped {
         return Phase::Failed;
     }
     if pod.stage == Stage::Stopped {
@@ -83,7 +83,7 @@ fn phase(pod: &Pod, template: &PodTemplate) -> Phase {
 fn reason(pod: &Pod, template: &PodTemplate, phase: Phase) -> PodReason {
     let any = |test: fn(&Container) -> bool| pod.containers.iter().any(test);
     match () {
-        () if pod.rejected != PodReason::None => pod.rejected,
+        () if pod.rejected != PodReason::None && pod.stage == Stage::Stopped => pod.rejected,
         () if phase.is_terminal() => PodReason::None,
         () if any(|c| c.in_backoff) => PodReason::CrashLoopBackOff,
         () if any(|c| c.image_missing) => PodReason::ErrImageNeverPull,

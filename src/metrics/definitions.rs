@@ -155,6 +155,13 @@ pub const METRICS: &[MetricDef] = &[
          pods: the mean, the least (quantile=\"0\") and the most (quantile=\"1\") over pods.",
     ),
     def(
+        "node_oom_kills_total",
+        &[],
+        "count",
+        Lower,
+        "Containers that the kernel killed because their node's memory ran out.",
+    ),
+    def(
         "nodes_ready_ratio",
         &[],
         "ratio",
@@ -219,6 +226,13 @@ pub const METRICS: &[MetricDef] = &[
         "count",
         Lower,
         "Pods deleted to make room for others (PreemptionByScheduler).",
+    ),
+    def(
+        "pods_pressure_evicted_total",
+        &[],
+        "count",
+        Lower,
+        "Pods that their kubelet evicted because the node ran short of memory or disk.",
     ),
     def(
         "pods_unschedulable_total",

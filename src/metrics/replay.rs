@@ -31,6 +31,10 @@ pub(super) struct Counts {
     pub(super) deleted: u64,
     /// Deleted by the taint manager.
     pub(super) evicted: u64,
+    /// Evicted by a kubelet under pressure.
+    pub(super) pressure_evictions: u64,
+    /// Killed because a node's memory ran out.
+    pub(super) node_oom_kills: u64,
     /// Preempted.
     pub(super) preempted: u64,
     /// Preemptions, and victims that violated a budget.
@@ -184,6 +188,8 @@ impl<'m> Replay<'m> {
             Fact::PodTerminating { pod, cause } => self.terminating(now, pod, cause),
             Fact::PodDeleted { pod } => self.deleted(now, pod),
             Fact::PodUnschedulable { pod } => self.pod(pod).flags.unschedulable |= counted > 0,
+            Fact::PressureEviction { .. } => self.counts.pressure_evictions += counted,
+            Fact::NodeOutOfMemory { .. } => self.counts.node_oom_kills += counted,
             Fact::Preempting { pod: _, victims: _, violations } => {
                 self.counts.preemptions[0] += counted;
                 self.counts.preemptions[1] += u64::from(violations) * counted;

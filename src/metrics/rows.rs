@@ -165,6 +165,8 @@ fn pods(sheet: &mut Sheet, replay: &Replay<'_>) {
     sheet.count("pods_created_total", &[], created.len() as u64);
     sheet.count("pods_deleted_total", &[], replay.counts.deleted);
     sheet.count("pods_evicted_total", &[], replay.counts.evicted);
+    sheet.count("pods_pressure_evicted_total", &[], replay.counts.pressure_evictions);
+    sheet.count("node_oom_kills_total", &[], replay.counts.node_oom_kills);
     sheet.count("pods_preempted_total", &[], replay.counts.preempted);
     let [preemptions, violations] = replay.counts.preemptions;
     sheet.count("preemption_budget_violations_total", &[], violations);

@@ -35,6 +35,13 @@ pub enum FailureMode {
     Leak {
         /// Time from onset to the OOM kill.
         to_oom: SimDuration,
+        /// Growth, bytes a minute.
+        per_minute: i64,
+    },
+    /// What is written to disk grows, until the container ends or the failure does.
+    DiskFill {
+        /// Growth, bytes a minute.
+        per_minute: i64,
     },
     /// CPU is short: everything takes `factor` times as long.
     Starve {
@@ -56,6 +63,7 @@ impl FailureMode {
             Self::Refuse => "refuse",
             Self::DependencyLost => "dependencyLost",
             Self::Leak { .. } => "leak",
+            Self::DiskFill { .. } => "diskFill",
             Self::Starve { .. } => "starve",
         }
     }
@@ -101,6 +109,10 @@ pub struct AppBehaviour {
     pub shutdown_s: Distribution,
     /// Response time when healthy.
     pub latency: SimDuration,
+    /// Memory in use while all is well, bytes.
+    pub memory_bytes: i64,
+    /// Ephemeral storage in use while all is well, bytes.
+    pub ephemeral_bytes: i64,
     /// The health endpoint checks dependencies (so `dependencyLost` fails it).
     pub checks_dependencies: bool,
     /// Failures.

@@ -29,7 +29,12 @@ pub(crate) fn model(nodes_per_zone: &[usize]) -> Model {
     }
     let mut pools = IdVec::new();
     let boot_s = Distribution::Constant(30.0);
-    let pool = pools.push(Pool { name: "general".to_owned(), price_per_hour: None, boot_s });
+    let pool = pools.push(Pool {
+        name: "general".to_owned(),
+        price_per_hour: None,
+        boot_s,
+        kubelet: KubeletConfig::default(),
+    });
     let (mut zones, mut nodes) = (IdVec::new(), IdVec::new());
     for (z, &count) in nodes_per_zone.iter().enumerate() {
         let zone = zones.push(Zone { name: format!("z{z}"), region: String::new() });
@@ -37,6 +42,7 @@ pub(crate) fn model(nodes_per_zone: &[usize]) -> Model {
             let name = format!("z{z}-n{n}");
             let address = u64::try_from(nodes.len()).expect("few nodes");
             nodes.push(NodeSpec {
+                capacity: Capacity::default(),
                 name_symbol: symbols.intern(&name),
                 name,
                 pool,
@@ -89,6 +95,7 @@ pub(crate) fn model(nodes_per_zone: &[usize]) -> Model {
             tie_seed: None,
         },
         recovery: RecoveryPolicy {
+            node_startup_grace_period: SimDuration::from_secs(60),
             node_monitor_period: SimDuration::from_secs(5),
             node_monitor_grace_period: SimDuration::from_secs(50),
             node_eviction_rate_milli: 100,

@@ -11,6 +11,7 @@ mod budgets;
 mod faults;
 #[cfg(test)]
 pub(crate) mod fixture;
+mod kubelet;
 mod labels;
 mod nodes;
 mod pods;
@@ -22,6 +23,10 @@ mod workloads;
 pub use app::{AppBehaviour, FailureMode, FailureProcess, Onset, Recovers};
 pub use budgets::{Budget, DisruptionLimit};
 pub use faults::{Burst, Fault, FaultKind, FaultTiming, NodeFailures, Share, Sphere};
+pub use kubelet::{
+    Capacity, EvictionThreshold, KubeletConfig, Signal, Threshold, ThresholdValue, min_reclaim,
+    threshold,
+};
 pub use labels::{LabelSelector, Labels, Operator, Requirement};
 pub use nodes::{NodeSpec, Pool, Taint, TaintEffect, Zone};
 pub use pods::{

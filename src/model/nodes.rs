@@ -1,6 +1,6 @@
 //! Machines, the pools they come from and the zones they stand in.
 
-use super::{ImageId, Labels, PoolId, Resources, ZoneId};
+use super::{Capacity, ImageId, KubeletConfig, Labels, PoolId, Resources, ZoneId};
 use crate::base::map::Symbol;
 use crate::rng::Distribution;
 
@@ -22,6 +22,8 @@ pub struct Pool {
     pub price_per_hour: Option<f64>,
     /// Time from power-on until the kubelet reports Ready, seconds.
     pub boot_s: Distribution,
+    /// Settings of its kubelets.
+    pub kubelet: KubeletConfig,
 }
 
 /// What a taint does to pods that do not tolerate it.
@@ -67,6 +69,8 @@ pub struct NodeSpec {
     pub unschedulable: bool,
     /// `status.allocatable`.
     pub allocatable: Resources,
+    /// `status.capacity`, `status.allocatable` where that is all that is said.
+    pub capacity: Capacity,
     /// `status.images`: names as the node tells them with their sizes in bytes, sorted by image,
     /// each once.
     pub images: Vec<(ImageId, i64)>,

@@ -1,10 +1,13 @@
 //! Pod templates: everything that pods of one class share.
 
+use std::collections::BTreeMap;
+
 use super::{
     AppBehaviour, ImageId, LabelSelector, Labels, NamespaceId, PodVolume, Requirement, ResourceId,
     Resources, TaintEffect, WorkloadId,
 };
 use crate::base::map::Symbol;
+use crate::base::quantity::Quantity;
 use crate::base::time::SimDuration;
 
 /// A container image.
@@ -113,6 +116,10 @@ pub struct ContainerSpec {
     pub pull_policy: PullPolicy,
     /// An init container with `restartPolicy: Always` (a sidecar).
     pub sidecar: bool,
+    /// `resources.requests`.
+    pub asked: BTreeMap<String, Quantity>,
+    /// `resources.limits`.
+    pub limits: BTreeMap<String, Quantity>,
     /// Memory limit, bytes.
     pub memory_limit_bytes: Option<i64>,
     /// Startup probe.

@@ -215,6 +215,8 @@ pub struct BackoffCurve {
 /// Settings of failure detection and recovery, by their flag names.
 #[derive(Clone, Debug, PartialEq)]
 pub struct RecoveryPolicy {
+    /// `--node-startup-grace-period`: the grace period of nodes that never posted a condition.
+    pub node_startup_grace_period: SimDuration,
     /// `--node-monitor-period`.
     pub node_monitor_period: SimDuration,
     /// `--node-monitor-grace-period`.

@@ -172,6 +172,20 @@ pub enum Fact {
         /// All app containers run, have started up and have no failure that stops them serving.
         serving: bool,
     },
+    /// A kubelet evicted a pod under node pressure.
+    PressureEviction {
+        /// The pod.
+        pod: PodId,
+        /// The node.
+        node: NodeId,
+    },
+    /// A node's memory ran out, and the kernel killed a process.
+    NodeOutOfMemory {
+        /// The node.
+        node: NodeId,
+        /// The pod that it belonged to.
+        pod: PodId,
+    },
     /// API: `Ready` of a node changed.
     NodeReady {
         /// Node.

@@ -9,6 +9,7 @@ mod control_plane;
 mod distribution;
 mod expect;
 mod fault;
+mod kubelet;
 mod operation;
 mod policy;
 mod recovery;
@@ -26,6 +27,7 @@ pub use fault::{
     ApiServerOutage, ApiServerSlow, Burst, ComponentCrash, ContainerFault, EtcdMembersLost, Fault,
     FaultKind, NetworkPartition, NodeFailures, NodeFault, Side, Target, ZoneOutage,
 };
+pub use kubelet::{Kubelet, Settings};
 pub use operation::{Operation, OperationKind};
 pub use policy::{Expression, Formula, Policy, PolicySpec, SchedulerSource};
 pub use recovery::{CrashLoopBackOff, ProbeOverride, Recovery};

@@ -42,6 +42,7 @@ impl ModelBuilder {
             .namespaces
             .push(Namespace { name: "default".into(), labels: Labels::from_pairs([(key, name)]) });
         model.pools.push(Pool {
+            kubelet: crate::model::KubeletConfig::default(),
             name: "pool".into(),
             price_per_hour: None,
             boot_s: Distribution::Constant(30.0),
@@ -67,6 +68,7 @@ impl ModelBuilder {
         });
         let address = self.model.nodes.len() as u64;
         self.model.nodes.push(NodeSpec {
+            capacity: crate::model::Capacity::default(),
             name: name.into(),
             name_symbol,
             pool: PoolId::from_index(0),
@@ -331,6 +333,7 @@ fn empty_model() -> Model {
 
 fn recovery() -> RecoveryPolicy {
     RecoveryPolicy {
+        node_startup_grace_period: SimDuration::from_secs(60),
         node_monitor_period: SimDuration::from_secs(5),
         node_monitor_grace_period: SimDuration::from_secs(50),
         node_eviction_rate_milli: 100,
@@ -381,6 +384,8 @@ fn control_plane() -> ControlPlane {
 /// A container of an image, and nothing else.
 pub(crate) fn container(image: ImageId) -> ContainerSpec {
     ContainerSpec {
+        asked: std::collections::BTreeMap::new(),
+        limits: std::collections::BTreeMap::new(),
         name: "c".into(),
         image,
         pull_policy: PullPolicy::IfNotPresent,
@@ -391,6 +396,8 @@ pub(crate) fn container(image: ImageId) -> ContainerSpec {
         readiness: None,
         pre_stop: PreStop::None,
         behaviour: AppBehaviour {
+            memory_bytes: 0,
+            ephemeral_bytes: 0,
             startup_s: Distribution::Constant(0.0),
             shutdown_s: Distribution::Constant(0.0),
             latency: SimDuration::ZERO,

@@ -6,12 +6,14 @@
 //! faults and kubelets. No behaviour beyond keeping columns consistent.
 
 mod clients;
+mod conditions;
 mod objects;
 mod requests;
 mod truth;
 mod watch;
 
 pub use clients::{Client, Clients};
+pub use conditions::{NodeCondition, NodeConditions};
 pub use objects::{
     BudgetStatus, Condition, ConditionStatus, DeletionCause, DeploymentObject, NodeObject, Phase,
     PodObject, PodReason, PodStatus, ReplicaSetId, ReplicaSetObject, ReplicaSetStatus, Termination,

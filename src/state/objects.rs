@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use super::NodeConditions;
 use crate::base::id::define_id;
 use crate::base::time::{SimDuration, SimTime};
 use crate::model::{NodeId, NodeSpec, PodId, Taint, TemplateId, WorkloadId};
@@ -118,6 +119,8 @@ pub enum PodReason {
     OutOfResource,
     /// The image is absent and may not be pulled.
     ErrImageNeverPull,
+    /// Evicted under node pressure (`DisruptionTarget`, `TerminationByKubelet`), or not taken.
+    Evicted,
 }
 
 impl PodReason {
@@ -134,6 +137,7 @@ impl PodReason {
             Self::OutOfPods => "OutOfpods",
             Self::OutOfResource => "OutOfResource",
             Self::ErrImageNeverPull => "ErrImageNeverPull",
+            Self::Evicted => "Evicted",
         }
     }
 }
@@ -259,8 +263,12 @@ impl PodObject {
 pub struct NodeObject {
     /// Labels and allocatable amounts, where they are no longer as declared.
     pub spec: Option<Arc<NodeSpec>>,
-    /// `Ready` condition.
+    /// `Ready` condition; `Unknown` while nobody has posted one.
     pub ready: Condition,
+    /// Somebody has posted conditions.
+    pub posted: bool,
+    /// Conditions besides `Ready`.
+    pub conditions: NodeConditions,
     /// Taints, the declared ones first.
     pub taints: Vec<Taint>,
     /// `spec.unschedulable`.
@@ -274,9 +282,18 @@ impl NodeObject {
         Self {
             spec: None,
             ready: Condition::new(ConditionStatus::True, SimTime::ZERO),
+            posted: true,
+            conditions: NodeConditions::default(),
             taints: spec.taints.clone(),
             unschedulable: spec.unschedulable,
         }
+    }
+
+    /// A node that has been registered at `now` without any condition.
+    #[must_use]
+    pub fn registered(spec: &NodeSpec, now: SimTime) -> Self {
+        let ready = Condition::new(ConditionStatus::Unknown, now);
+        Self { ready, posted: false, ..Self::ready(spec) }
     }
 }
 

@@ -1,6 +1,7 @@
 //! Requests on their way to the API server: payloads that do not fit an event.
 
 use super::clients::Client;
+use super::conditions::NodeConditions;
 use super::objects::{
     BudgetStatus, Condition, DeletionCause, DeploymentObject, Phase, PodReason, ReplicaSetId,
     ReplicaSetStatus,
@@ -148,12 +149,14 @@ pub enum Request {
         /// The status fields.
         status: DeploymentObject,
     },
-    /// Change a node's `Ready` condition.
+    /// Change a node's conditions.
     NodeReady {
         /// Node.
         node: NodeId,
-        /// New condition.
+        /// `Ready`.
         ready: Condition,
+        /// The others.
+        conditions: NodeConditions,
     },
     /// Change a node's taints.
     NodeTaints {

@@ -208,6 +208,7 @@ const SCENARIOS: &[&str] = &[
     "etcd-quorum-loss.yaml",
     "controller-manager-crash.yaml",
     "node-failures.yaml",
+    "node-pressure.yaml",
 ];
 
 /// Scenarios whose policies are built in and cannot be renamed.
@@ -304,6 +305,11 @@ fn nothing_changes_in_etcd_quorum_loss() {
 #[test]
 fn nothing_changes_in_controller_manager_crash() {
     hold("controller-manager-crash.yaml");
+}
+
+#[test]
+fn nothing_changes_in_node_pressure() {
+    hold("node-pressure.yaml");
 }
 
 /// Every text that is replaced is there, every shipped scenario is tried or named, and every

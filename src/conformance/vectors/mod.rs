@@ -2,6 +2,7 @@
 //! being the file's stem. A topic is one line of [`TOPICS`].
 
 mod disruption;
+mod lifecycle;
 mod nodes;
 mod normal;
 mod pods;
@@ -25,7 +26,7 @@ type Normal = fn(&Value, &mut Value);
 /// The names of the topics that are supported.
 #[cfg(test)]
 pub(super) fn supported() -> impl Iterator<Item = &'static str> {
-    TOPICS.iter().map(|(topic, ..)| *topic)
+    TOPICS.iter().map(|(topic, ..)| *topic).chain(DRAWN.iter().map(|(topic, ..)| *topic))
 }
 
 /// Topics that are supported, and what is arbitrary in their outputs.
@@ -58,6 +59,23 @@ type Align = fn(&mut Value, &Value);
 /// Topics whose times are compared by distance.
 const DISTANCES: &[(&str, Align)] = &[("kubelet_prober_trace", prober::within_a_tick)];
 
+/// Like [`Answer`], where lots that fell in the recording are an input.
+type Drawn = fn(&Value, &Value) -> Result<Value, String>;
+
+/// Such topics.
+const DRAWN: &[(&str, Drawn, Normal)] =
+    &[("node_lifecycle_trace", lifecycle::trace, normal::numbers)];
+
+/// Gives the output for a line, or `None` for a topic that is not supported.
+fn answer(line: &Value, topic: &str) -> Option<(Result<Value, String>, Normal)> {
+    let (input, expected) = (&line["input"], &line["expected"]);
+    if let Some((_, answer, normal)) = TOPICS.iter().find(|(known, ..)| *known == topic) {
+        return Some((answer(input), *normal));
+    }
+    let (_, answer, normal) = DRAWN.iter().find(|(known, ..)| *known == topic)?;
+    Some((answer(input, expected), *normal))
+}
+
 /// The kind's entry.
 pub(super) const KIND: Kind = Kind {
     name: "vectors",
@@ -66,11 +84,11 @@ pub(super) const KIND: Kind = Kind {
     topic: |_, stem| stem.to_owned(),
     units: |_| 1,
     replay: |line, topic, tally| {
-        let Some((_, answer, normal)) = TOPICS.iter().find(|(known, ..)| *known == topic) else {
+        let Some((decided, normal)) = answer(line, topic) else {
             tally.unsupported(1, "the topic is not supported yet");
             return Ok(Value::Null);
         };
-        let decided = answer(&line["input"])?;
+        let decided = decided?;
         let (mut ours, mut theirs) = (decided.clone(), line["expected"].clone());
         normal(&line["input"], &mut ours);
         normal(&line["input"], &mut theirs);

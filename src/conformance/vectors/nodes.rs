@@ -14,7 +14,7 @@ use crate::scenario::compile::Parts;
 /// Flags of the node lifecycle controller.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Flags {
+pub(super) struct Flags {
     eviction_rate: Number,
     secondary_eviction_rate: Number,
     unhealthy_zone_threshold: Number,
@@ -23,6 +23,8 @@ struct Flags {
     node_monitor_period: u64,
     #[serde(default)]
     node_monitor_grace_period: u64,
+    #[serde(default)]
+    node_startup_grace_period: u64,
 }
 
 /// A number in thousandths.
@@ -32,8 +34,9 @@ fn milli(number: &Number) -> Result<u64, String> {
 }
 
 impl Flags {
-    fn policy(&self) -> Result<RecoveryPolicy, String> {
+    pub(super) fn policy(&self) -> Result<RecoveryPolicy, String> {
         Ok(RecoveryPolicy {
+            node_startup_grace_period: SimDuration::from_secs(self.node_startup_grace_period),
             node_monitor_period: SimDuration::from_secs(self.node_monitor_period),
             node_monitor_grace_period: SimDuration::from_secs(self.node_monitor_grace_period),
             node_eviction_rate_milli: milli(&self.eviction_rate)?,

@@ -6,7 +6,8 @@ use serde_json::{Value, json};
 use super::read;
 use super::values::error;
 use crate::base::time::SimDuration;
-use crate::kubelet::{self, EvictionCandidate, Shortage, Threshold};
+use crate::kubelet::{self, EvictionCandidate, Shortage};
+use crate::model::{self, Threshold};
 
 #[derive(Debug, Deserialize)]
 struct Ranked {
@@ -55,19 +56,14 @@ pub(super) fn ranking(input: &Value) -> Result<Value, String> {
     Ok(json!({"order": groups.concat(), "unique": unique}))
 }
 
-/// The order of pods of equal rank is arbitrary: in its place stands the first of them. Where there
-/// are such pods, `unique` says only whether a few sorts happened to agree, and does not count.
+/// The order is compared as it is: pods of equal rank stay in the order given, as they do in the
+/// kubelet's sort of up to twelve. Where there are such pods, `unique` tells whether sorting a few
+/// permutations of them happened to end alike (so says the recording of two pods that are equal in
+/// every field), which no rule gives, and does not count.
 pub(super) fn without_ties(input: &Value, output: &mut Value) {
     let Ok(groups) = ranked(input) else { return };
     if let Some(fields) = output.as_object_mut().filter(|_| groups.iter().any(|g| g.len() > 1)) {
         fields.remove("unique");
-    }
-    let Some(order) = output["order"].as_array_mut() else { return };
-    for name in order {
-        let same = groups.iter().find(|group| group.iter().any(|other| *name == **other));
-        if let Some(first) = same.and_then(|group| group.first()) {
-            *name = json!(first);
-        }
     }
 }
 
@@ -99,7 +95,7 @@ impl TryFrom<String> for SimDurationText {
 pub(super) fn thresholds(input: &Value) -> Result<Value, String> {
     let input: Observed = read(input)?;
     let (value, reclaim) =
-        match (kubelet::threshold(&input.threshold), kubelet::min_reclaim(&input.min_reclaim)) {
+        match (model::threshold(&input.threshold), model::min_reclaim(&input.min_reclaim)) {
             (None, _) | (_, None) => return Ok(error()),
             (Some(Threshold::Ignored), _) => return Ok(json!({"ignored": true})),
             (Some(Threshold::Below(value)), Some(reclaim)) => (value, reclaim),

@@ -40,6 +40,8 @@ pub(super) fn probe(handler: ProbeHandler) -> ProbeSpec {
 
 pub(super) fn behaviour(startup_s: f64) -> AppBehaviour {
     AppBehaviour {
+        memory_bytes: 0,
+        ephemeral_bytes: 0,
         startup_s: constant(startup_s),
         shutdown_s: constant(0.5),
         latency: SimDuration::from_millis(10),
@@ -51,6 +53,8 @@ pub(super) fn behaviour(startup_s: f64) -> AppBehaviour {
 /// A container of the image with this number.
 pub(super) fn container(name: &str, image: usize) -> ContainerSpec {
     ContainerSpec {
+        asked: std::collections::BTreeMap::new(),
+        limits: std::collections::BTreeMap::new(),
         name: name.to_owned(),
         image: ImageId::from_index(image),
         pull_policy: PullPolicy::IfNotPresent,
@@ -154,6 +158,7 @@ pub(super) fn model(template: PodTemplate) -> Model {
     let image =
         |name: &str, mega: u64| Image { name: name.to_owned(), size_bytes: mega * 1_000_000 };
     let node = NodeSpec {
+        capacity: Capacity::default(),
         name: "node-0".to_owned(),
         name_symbol: symbols.intern("node-0"),
         pool: PoolId::from_index(0),
@@ -181,7 +186,12 @@ pub(super) fn model(template: PodTemplate) -> Model {
         scalar_resources: IdVec::new(),
         images: IdVec::from_rows(vec![image("one", 20), image("two", 15), image("three", 1)]),
         zones: IdVec::new(),
-        pools: IdVec::new(),
+        pools: IdVec::from_rows(vec![Pool {
+            name: "pool".to_owned(),
+            price_per_hour: None,
+            boot_s: Distribution::Constant(30.0),
+            kubelet: KubeletConfig::default(),
+        }]),
         nodes: IdVec::from_rows(vec![node]),
         templates: IdVec::from_rows(vec![template]),
         workloads: IdVec::from_rows(vec![workload()]),
@@ -201,6 +211,7 @@ pub(super) fn model(template: PodTemplate) -> Model {
             tie_seed: None,
         },
         recovery: RecoveryPolicy {
+            node_startup_grace_period: SimDuration::from_secs(60),
             node_monitor_period: secs(5),
             node_monitor_grace_period: secs(50),
             node_eviction_rate_milli: 100,

@@ -91,7 +91,10 @@ fn a_second_fault_adds_to_the_first_and_each_ends_on_its_own_terms() {
 #[test]
 fn a_leak_goes_on_under_another_fault() {
     let to_oom = secs(100);
-    let model = faulty(container("c0", 0), vec![FailureMode::Leak { to_oom }, FailureMode::Hang]);
+    let model = faulty(
+        container("c0", 0),
+        vec![FailureMode::Leak { to_oom, per_minute: 1 }, FailureMode::Hang],
+    );
     let mut cluster = Cluster::new(&model);
     cluster.adopt();
     turn(&mut cluster, 100.0, 0, true);

@@ -64,7 +64,10 @@ fn mode() -> impl Strategy<Value = FailureMode> {
         Just(FailureMode::ErrorRate { rate: 1.0 }),
         Just(FailureMode::Slow { latency: secs(20) }),
         Just(FailureMode::Crash { exit_code: 3 }),
-        (1..60u64).prop_map(|secs| FailureMode::Leak { to_oom: SimDuration::from_secs(secs) }),
+        (1..60u64).prop_map(|secs| FailureMode::Leak {
+            to_oom: SimDuration::from_secs(secs),
+            per_minute: 1,
+        }),
     ]
 }
 

@@ -85,6 +85,7 @@ fn workload(kind: WorkloadKind, name: &str, replicas: i32, template: u32) -> Wor
 
 fn node(symbols: &mut Interner, name: &str, zone: u32, gpus: i64) -> NodeSpec {
     NodeSpec {
+        capacity: Capacity::default(),
         name: name.into(),
         name_symbol: symbols.intern(name),
         pool: PoolId::from_raw(0),
@@ -147,7 +148,12 @@ pub(super) fn model(run_s: u64) -> Model {
         ..Resources::default()
     };
     let zone = |name: &str| Zone { name: name.into(), region: String::new() };
-    let pool = Pool { name: "general".into(), price_per_hour: Some(0.5), boot_s: constant() };
+    let pool = Pool {
+        name: "general".into(),
+        price_per_hour: Some(0.5),
+        boot_s: constant(),
+        kubelet: KubeletConfig::default(),
+    };
     let shop = Namespace { name: "shop".into(), labels: Labels::default() };
     let service = Service {
         namespace: NamespaceId::from_raw(0),
@@ -192,6 +198,7 @@ pub(super) fn model(run_s: u64) -> Model {
             tie_seed: None,
         },
         recovery: RecoveryPolicy {
+            node_startup_grace_period: SimDuration::from_secs(60),
             node_monitor_period: SimDuration::from_secs(5),
             node_monitor_grace_period: grace,
             node_eviction_rate_milli: 100,

@@ -1,5 +1,7 @@
 //! What probes get wrong, computed by hand.
 
+use std::collections::BTreeMap;
+
 use super::fixture::{Story, WEB, check, model, pod, secs};
 use crate::base::time::SimDuration;
 use crate::model::{
@@ -26,6 +28,8 @@ pub(super) fn probed(run_s: u64) -> Model {
         shutdown_s: none(),
         latency: SimDuration::ZERO,
         checks_dependencies: true,
+        memory_bytes: 0,
+        ephemeral_bytes: 0,
         failures: Vec::new(),
     };
     let container = ContainerSpec {
@@ -34,6 +38,8 @@ pub(super) fn probed(run_s: u64) -> Model {
         pull_policy: PullPolicy::IfNotPresent,
         sidecar: false,
         memory_limit_bytes: None,
+        asked: BTreeMap::new(),
+        limits: BTreeMap::new(),
         startup: Some(probe),
         liveness: Some(probe),
         readiness: Some(probe),

@@ -196,11 +196,15 @@ impl Surroundings for Surround<'_> {
             if let Some(bytes) = &entry.memory {
                 memory = Some(bytes.value.value());
             }
+            if let Some(bytes) = &entry.ephemeral_storage {
+                out.ephemeral_bytes = bytes.value.value();
+            }
             if !entry.failures.is_empty() {
                 failures = &entry.failures;
             }
         }
         let (used, limit) = memory_of(container, memory);
+        out.memory_bytes = used;
         for failure in failures {
             if let spec::FailureMode::DependencyLost { probed } = failure.mode {
                 out.checks_dependencies = probed.unwrap_or(true);
@@ -222,6 +226,8 @@ impl Surroundings for Surround<'_> {
 /// An application of which nothing is said.
 pub(super) fn unstated() -> AppBehaviour {
     AppBehaviour {
+        memory_bytes: DEFAULT_MEMORY_BYTES,
+        ephemeral_bytes: 0,
         startup_s: Distribution::Constant(DEFAULT_STARTUP_S),
         shutdown_s: Distribution::Constant(DEFAULT_SHUTDOWN_S),
         latency: DEFAULT_LATENCY,
@@ -268,7 +274,10 @@ pub(super) fn mode(mode: &spec::FailureMode, used: i64, limit: Option<i64>) -> F
                 let ns = room * 60_000_000_000 / rate;
                 SimDuration::from_nanos(u64::try_from(ns).unwrap_or(u64::MAX))
             });
-            FailureMode::Leak { to_oom }
+            FailureMode::Leak { to_oom, per_minute: per_minute.value() }
+        }
+        spec::FailureMode::DiskFill { per_minute } => {
+            FailureMode::DiskFill { per_minute: per_minute.value() }
         }
     }
 }

@@ -9,6 +9,7 @@ mod control_plane;
 mod domains;
 mod expressions;
 mod faults;
+mod kubelet;
 mod nodes;
 mod observed;
 mod overlay;
@@ -280,6 +281,7 @@ fn machines(loaded: &LoadedScenario, symbols: &mut Symbols) -> (IdVec<PoolId, Po
             name: pool.name.value.clone(),
             price_per_hour: price,
             boot_s: pool.boot.as_ref().map_or_else(|| default_boot.clone(), |b| b.0.clone()),
+            kubelet: kubelet::compile(pool.kubelet.as_ref()),
         });
         for ordinal in 0..pool.count.value.min(NODES_MAX) {
             let zone = pool.zones.get(ordinal as usize % pool.zones.len().max(1));
@@ -295,7 +297,12 @@ fn machines(loaded: &LoadedScenario, symbols: &mut Symbols) -> (IdVec<PoolId, Po
     }
     if !loaded.nodes.objects.is_empty() {
         let name = "nodes".to_owned();
-        let pool = pools.push(Pool { name, price_per_hour: None, boot_s: default_boot });
+        let pool = pools.push(Pool {
+            name,
+            price_per_hour: None,
+            boot_s: default_boot,
+            kubelet: kubelet::compile(None),
+        });
         for (ordinal, manifest) in (0u32..).zip(&loaded.nodes.objects) {
             let Object::Node(node) = &manifest.object else { continue };
             let place = Place {

@@ -5,7 +5,7 @@ use k8s_openapi::api::core::v1::Node as KubeNode;
 use super::pods::compile_taint;
 use super::symbols::Symbols;
 use crate::base::id::IdVec;
-use crate::model::{ImageId, Labels, NodeId, NodeSpec, PoolId, Resources, Zone, ZoneId};
+use crate::model::{Capacity, ImageId, Labels, NodeId, NodeSpec, PoolId, Resources, Zone, ZoneId};
 
 /// Label of a node's zone.
 pub(super) const ZONE_LABEL: &str = "topology.kubernetes.io/zone";
@@ -107,6 +107,7 @@ impl Machines {
         let taints = taints.iter().filter_map(|taint| compile_taint(symbols, taint)).collect();
         let name = place.name.to_owned();
         NodeSpec {
+            capacity: capacity(symbols, node),
             name_symbol: symbols.intern(place.name),
             name,
             pool: place.pool,
@@ -126,6 +127,18 @@ impl Machines {
             return id;
         }
         self.zones.push(Zone { name: name.to_owned(), region: region.to_owned() })
+    }
+}
+
+/// What a node has, or what it allows where that is all that is said.
+fn capacity(symbols: &mut Symbols, node: &KubeNode) -> Capacity {
+    let status = node.status.as_ref();
+    let lists = status.map(|status| [status.capacity.as_ref(), status.allocatable.as_ref()]);
+    let [all, allowed] = lists.unwrap_or_default().map(|list| symbols.resources(list));
+    let either = |all: i64, allowed: i64| if all > 0 { all } else { allowed };
+    Capacity {
+        memory_bytes: either(all.memory_bytes, allowed.memory_bytes),
+        ephemeral_bytes: either(all.ephemeral_bytes, allowed.ephemeral_bytes),
     }
 }
 

@@ -27,8 +27,9 @@ use crate::base::id::IdVec;
 use crate::base::map::LookupMap;
 use crate::base::time::{SimDuration, SimTime};
 use crate::model::{
-    AppBehaviour, Budget, BudgetId, ClaimId, LabelSelector, Labels, Model, NamespaceId, NodeId,
-    NodeSpec, Pool, PoolId, SchedulerConfig, Service, ServiceId, Start, TemplateId,
+    AppBehaviour, Budget, BudgetId, ClaimId, KubeletConfig, LabelSelector, Labels, Model,
+    NamespaceId, NodeId, NodeSpec, Pool, PoolId, SchedulerConfig, Service, ServiceId, Start,
+    TemplateId,
 };
 use crate::rng::Distribution;
 use crate::scenario::spec;
@@ -90,7 +91,12 @@ impl Observed {
         let scheduler = scheduler.filter(|_| found.error_count() == before)?;
         let mut pools = IdVec::new();
         let boot_s = Distribution::Constant(0.0);
-        pools.push(Pool { name: "nodes".to_owned(), price_per_hour: None, boot_s });
+        pools.push(Pool {
+            name: "nodes".to_owned(),
+            price_per_hour: None,
+            boot_s,
+            kubelet: KubeletConfig::default(),
+        });
         Some(Self {
             symbols,
             pools,

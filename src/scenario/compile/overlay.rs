@@ -14,6 +14,7 @@ use crate::scenario::spec::Recovery;
 #[must_use]
 fn defaults() -> RecoveryPolicy {
     RecoveryPolicy {
+        node_startup_grace_period: SimDuration::from_secs(60),
         node_monitor_period: SimDuration::from_secs(5),
         node_monitor_grace_period: SimDuration::from_secs(50),
         node_eviction_rate_milli: 100,

@@ -6,11 +6,13 @@ use k8s_openapi::api::core::v1::{
     Affinity, Container, PodAffinityTerm, PodSpec, PodStatus, Probe, Taint as KubeTaint,
     Toleration as KubeToleration, TopologySpreadConstraint, WeightedPodAffinityTerm,
 };
+use k8s_openapi::apimachinery::pkg::api::resource::Quantity as KubeQuantity;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
 use super::requests::requests;
 use super::storage::Admission;
 use super::symbols::Symbols;
+use crate::base::quantity::Quantity;
 use crate::base::time::SimDuration;
 use crate::model::{
     AffinityTerm, AppBehaviour, ContainerSpec, HostPort, ImageId, InclusionPolicy, NamespaceId,
@@ -192,6 +194,8 @@ fn compile_container(
             _ => PullPolicy::IfNotPresent,
         },
         sidecar,
+        asked: amounts(container.resources.as_ref().and_then(|r| r.requests.as_ref())),
+        limits: amounts(limits),
         memory_limit_bytes: (memory > 0).then_some(memory),
         startup: container.startup_probe.as_ref().and_then(compile_probe),
         liveness: container.liveness_probe.as_ref().and_then(compile_probe),
@@ -199,6 +203,12 @@ fn compile_container(
         pre_stop,
         behaviour,
     }
+}
+
+/// Amounts by name; one that is no quantity has been refused before.
+fn amounts(list: Option<&BTreeMap<String, KubeQuantity>>) -> BTreeMap<String, Quantity> {
+    let amounts = list.into_iter().flatten();
+    amounts.filter_map(|(name, amount)| Some((name.clone(), amount.0.parse().ok()?))).collect()
 }
 
 /// The length of a hook that only sleeps: `sleep 10`, or a shell running just that.

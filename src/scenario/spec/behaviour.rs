@@ -28,6 +28,8 @@ record! {
         pub image_size: Option<Located<Quantity>> = optional "imageSize",
         /// Memory used while all is well.
         pub memory: Option<Located<Quantity>> = optional "memory",
+        /// Ephemeral storage used while all is well.
+        pub ephemeral_storage: Option<Located<Quantity>> = optional "ephemeralStorage",
         /// What goes wrong.
         pub failures: Vec<Failure> = defaulted "failures",
     }
@@ -82,6 +84,11 @@ pub enum FailureMode {
         /// Growth per minute.
         per_minute: Quantity,
     },
+    /// What is written to disk grows.
+    DiskFill {
+        /// Growth per minute.
+        per_minute: Quantity,
+    },
     /// CPU is short.
     Starve {
         /// How many times as long everything takes; more than 1.
@@ -103,6 +110,7 @@ pub(super) const MODES: &[&str] = &[
     "refuse",
     "errorRate",
     "leak",
+    "diskFill",
     "starve",
     "dependencyLost",
 ];
@@ -152,6 +160,7 @@ pub(super) fn read_mode(key: &str, fields: &mut Fields<'_>) -> Option<FailureMod
         "refuse" => FailureMode::Refuse,
         "errorRate" => FailureMode::ErrorRate { rate: share("rate", fields)?? },
         "leak" => FailureMode::Leak { per_minute: fields.required("perMinute")? },
+        "diskFill" => FailureMode::DiskFill { per_minute: fields.required("perMinute")? },
         "starve" => FailureMode::Starve { factor: factor(fields)? },
         _ => FailureMode::DependencyLost { probed: fields.optional("probed")? },
     })

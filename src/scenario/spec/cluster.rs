@@ -3,7 +3,7 @@
 use k8s_openapi::api::core::v1::Node as KubeNode;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 
-use super::RandomDuration;
+use super::{Kubelet, RandomDuration};
 use crate::base::diag::{Diagnostics, Span, codes};
 use crate::scenario::manifest::{Cursor, check_label_selector, check_name, check_node};
 use crate::scenario::node::{Node, short};
@@ -37,6 +37,8 @@ record! {
         pub template: Located<NodeTemplate> = required "template",
         /// Time from power to the first heartbeat.
         pub boot: Option<RandomDuration> = optional "boot",
+        /// Settings of the kubelets.
+        pub kubelet: Option<Kubelet> = optional "kubelet",
         /// Pins the address of the pool's randomness across edits.
         pub uid: Option<String> = optional "uid",
     }
@@ -176,6 +178,10 @@ pub(in crate::scenario) fn check_pools(
                     .related(*first, "first given here")
                     .help("give each pool a name of its own"),
             );
+        }
+        if let Some(kubelet) = &pool.kubelet {
+            let path = format!("{path}[{index}].kubelet");
+            super::kubelet::check(kubelet, &path, found);
         }
         names.push((&pool.name, pool.name.span));
         let before = nodes;

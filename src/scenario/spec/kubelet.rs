@@ -1,0 +1,127 @@
+//! Settings of kubelets, under the names of the fields of `KubeletConfiguration`.
+
+use crate::base::diag::{Diagnostics, codes, did_you_mean};
+use crate::base::time::SimDuration;
+use crate::model::{Signal, Threshold, ThresholdValue, min_reclaim, threshold};
+use crate::scenario::node::{Node, join_key, short};
+use crate::scenario::read::{Located, Read, record, wrong};
+
+record! {
+    /// Settings of the kubelets of a pool.
+    pub struct Kubelet {
+        /// Evict at once when less is available. Given at all, it replaces all defaults.
+        pub eviction_hard: Option<Settings<Threshold>> = optional "evictionHard",
+        /// Evict when less has been available for a while.
+        pub eviction_soft: Option<Settings<Threshold>> = optional "evictionSoft",
+        /// For how long.
+        pub eviction_soft_grace_period: Option<Settings<SimDuration>> = optional "evictionSoftGracePeriod",
+        /// How much more must be available before a threshold is no longer met.
+        pub eviction_minimum_reclaim: Option<Settings<Option<ThresholdValue>>> = optional "evictionMinimumReclaim",
+        /// How long a condition stays after its thresholds were last met.
+        pub eviction_pressure_transition_period: Option<Located<SimDuration>> = optional "evictionPressureTransitionPeriod",
+        /// The longest grace of a pod that a soft threshold evicts, seconds.
+        pub eviction_max_pod_grace_period: Option<Located<u32>> = optional "evictionMaxPodGracePeriod",
+    }
+}
+
+/// Values by signal.
+#[derive(Clone, Debug)]
+pub struct Settings<T>(pub Vec<(Signal, Located<T>)>);
+
+/// What a signal can be set to.
+pub trait Setting: Sized {
+    /// Reads it.
+    fn parse(text: &str) -> Option<Self>;
+    /// What to write instead.
+    const HELP: &'static str;
+}
+
+impl Setting for Threshold {
+    const HELP: &'static str = "write an amount or a percentage, for example 100Mi or 10%";
+
+    fn parse(text: &str) -> Option<Self> {
+        threshold(text)
+    }
+}
+
+impl Setting for Option<ThresholdValue> {
+    const HELP: &'static str = "write an amount or a percentage, for example 500Mi or 5%";
+
+    fn parse(text: &str) -> Option<Self> {
+        min_reclaim(text)
+    }
+}
+
+impl Setting for SimDuration {
+    const HELP: &'static str = "write a duration, for example 1m30s";
+
+    fn parse(text: &str) -> Option<Self> {
+        text.parse().ok()
+    }
+}
+
+impl<T: Setting> Read for Settings<T> {
+    fn read(node: &Node, path: &str, found: &mut Diagnostics) -> Option<Self> {
+        if node.entries().is_empty() {
+            let message = format!("{} where values by signal are expected", node.describe());
+            let help = "write for example {memory.available: 100Mi}";
+            found.push(wrong(codes::WRONG_TYPE, node, path, message).help(help));
+            return None;
+        }
+        let before = found.len();
+        let mut settings = Vec::new();
+        for entry in node.entries() {
+            let (value, path) = (&entry.value, join_key(path, &entry.key));
+            let names = Signal::ALL.map(Signal::name);
+            let Some(signal) = Signal::ALL.into_iter().find(|s| s.name() == &*entry.key) else {
+                let message = format!("no signal that is simulated: \"{}\"", short(&entry.key));
+                let help = did_you_mean(&entry.key, names)
+                    .map(|near| format!("did you mean \"{near}\"?"))
+                    .unwrap_or_else(|| format!("there are {}", names.join(", ")));
+                found.push(wrong(codes::UNKNOWN_WORD, value, &path, message).help(help));
+                continue;
+            };
+            let text = value.scalar_text().unwrap_or_default();
+            match T::parse(text).filter(|_| !text.is_empty()) {
+                Some(parsed) => {
+                    settings.push((signal, Located { value: parsed, span: value.span }));
+                }
+                None => {
+                    let message = format!("\"{}\" does not set {}", short(text), signal.name());
+                    found.push(wrong(codes::OUT_OF_RANGE, value, &path, message).help(T::HELP));
+                }
+            }
+        }
+        (found.len() == before).then_some(Self(settings))
+    }
+}
+
+/// Every soft threshold needs its grace period, and only those have one.
+pub(super) fn check(kubelet: &Kubelet, path: &str, found: &mut Diagnostics) {
+    let none: &[_] = &[];
+    let soft = kubelet.eviction_soft.as_ref().map_or(none, |soft| &soft.0);
+    let none: &[_] = &[];
+    let graces = kubelet.eviction_soft_grace_period.as_ref().map_or(none, |graces| &graces.0);
+    for (signal, value) in soft {
+        if !graces.iter().any(|(other, _)| other == signal) {
+            let name = signal.name();
+            let message = format!("the soft threshold of {name} has no grace period");
+            found.push(
+                crate::base::diag::Diagnostic::error(codes::MISSING_FIELD, value.span, message)
+                    .at(join_key(&join_key(path, "evictionSoft"), name))
+                    .help(format!("write evictionSoftGracePeriod: {{{name}: 1m30s}}")),
+            );
+        }
+    }
+    for (signal, value) in graces {
+        if !soft.iter().any(|(other, _)| other == signal) {
+            let name = signal.name();
+            let message = format!("{name} has no soft threshold that could have a grace period");
+            found.push(
+                crate::base::diag::Diagnostic::error(codes::UNRESOLVED, value.span, message)
+                    .at(join_key(&join_key(path, "evictionSoftGracePeriod"), name))
+                    .help(format!("write evictionSoft: {{{name}: …}}, or remove it")),
+            );
+        }
+    }
+}
