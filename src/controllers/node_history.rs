@@ -44,7 +44,7 @@ pub struct NodeView {
     /// `Ready`; absent while nobody has posted it.
     pub ready: Option<ConditionStatus>,
     /// Keys and effects of its taints, sorted.
-    pub taints: Vec<(String, TaintEffect)>,
+    pub attached: Vec<(String, TaintEffect)>,
 }
 
 /// What an observer sees change.
@@ -243,7 +243,7 @@ impl World<'_> {
             |taint: &Taint| (self.model.symbols.resolve(taint.key).to_owned(), taint.effect);
         let mut taints: Vec<(String, TaintEffect)> = object.taints.iter().map(plain).collect();
         taints.sort();
-        NodeView { ready: object.posted.then_some(object.ready.status), taints }
+        NodeView { ready: object.posted.then_some(object.ready.status), attached: taints }
     }
 
     fn zones(&self) -> Vec<(ZoneId, ZoneState)> {

@@ -114,7 +114,7 @@ fn lots(
         let mut keys = keys.filter_map(Value::as_str);
         if keys.any(|key| key.ends_with(":NoExecute")) {
             let t: SimDuration = format!("{}s", change["t"]).parse().map_err(|_| "no time")?;
-            lots.insert((SimTime::ZERO.saturating_add(t), *id));
+            lots.insert((SimTime::ZERO + t, *id));
         }
     }
     Ok(lots)
@@ -147,7 +147,7 @@ pub(super) fn trace(input: &Value, expected: &Value) -> Result<Value, String> {
             json!({"t": t, "zoneStates": states.collect::<BTreeMap<_, _>>()})
         }
         Observation::Node(node, view) => {
-            let attached = view.taints.into_iter();
+            let attached = view.attached.into_iter();
             let attached = attached.map(|(key, of)| format!("{key}:{}", effect(of)));
             let mut attached: Vec<String> = attached.collect();
             attached.sort();
