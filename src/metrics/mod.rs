@@ -10,6 +10,7 @@ mod definitions;
 mod listings;
 mod load;
 mod lookup;
+mod overload;
 mod pods;
 mod reach;
 mod recovery;

@@ -8,6 +8,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::load::Load;
+use super::overload::{Fewest, Overload};
 use super::pods::{PodTrack, PodView};
 use super::reach::Reach;
 use super::recovery::{Loss, LossKind, Recovery};
@@ -67,6 +68,10 @@ pub(super) struct Replay<'m> {
     pub(super) leaderless: [Switch; 2],
     /// Who reached the API server.
     pub(super) reach: Reach,
+    /// What CPUs had to do.
+    pub(super) overload: Overload,
+    /// Fewest ready endpoints of each Service.
+    pub(super) fewest: IdVec<ServiceId, Fewest>,
     /// Counts.
     pub(super) counts: Counts,
     /// Faults and what they did.
@@ -97,6 +102,8 @@ impl<'m> Replay<'m> {
             services: IdVec::from_rows(vec![Switch::new(false); model.services.len()]),
             leaderless: [Switch::new(false); 2],
             reach: Reach::new(model),
+            overload: Overload::default(),
+            fewest: IdVec::from_rows(vec![Fewest::default(); model.services.len()]),
             counts: Counts::default(),
             recovery: Recovery::new(model),
             series,
@@ -143,6 +150,10 @@ impl<'m> Replay<'m> {
         }
         self.load.finish();
         self.reach.finish(end, window);
+        self.overload.finish(end, window);
+        for fewest in self.fewest.values_mut() {
+            fewest.finish(end, window);
+        }
         let nodes = self.nodes_ready.values_mut();
         for switch in nodes.chain(self.services.values_mut()).chain(&mut self.leaderless) {
             switch.set(end, switch.is_on(), window);
@@ -197,6 +208,15 @@ impl<'m> Replay<'m> {
                 self.reach.connected(now, node, connected, self.window);
             }
             Fact::ApiWritable { writable } => self.reach.writable(now, writable, self.window),
+            Fact::NodeCpu { node, micro } => {
+                let offered = self.model.nodes[node].allocatable.cpu_milli;
+                self.overload.busy(now, (node, micro), offered, self.window);
+            }
+            Fact::NodeOverloaded { node } => {
+                if counted > 0 {
+                    self.overload.crashed(node);
+                }
+            }
             Fact::NodeUp { node, up } => self.nodes_down.set(node, !up),
             // Begun before everything else of the instant.
             Fact::FaultBegan { .. } => {}
@@ -206,6 +226,7 @@ impl<'m> Replay<'m> {
             }
             Fact::Endpoints { service, ready } => {
                 self.services[service].set(now, ready > 0, self.window);
+                self.fewest[service].set(now, ready, self.window);
             }
             Fact::QueueLength { queue, length } => {
                 if let Some(series) = &mut self.series {

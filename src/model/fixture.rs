@@ -29,7 +29,12 @@ pub(crate) fn model(nodes_per_zone: &[usize]) -> Model {
     }
     let mut pools = IdVec::new();
     let boot_s = Distribution::Constant(30.0);
-    let pool = pools.push(Pool { name: "general".to_owned(), price_per_hour: None, boot_s });
+    let pool = pools.push(Pool {
+        name: "general".to_owned(),
+        price_per_hour: None,
+        boot_s,
+        overload: None,
+    });
     let (mut zones, mut nodes) = (IdVec::new(), IdVec::new());
     for (z, &count) in nodes_per_zone.iter().enumerate() {
         let zone = zones.push(Zone { name: format!("z{z}"), region: String::new() });
@@ -78,6 +83,7 @@ pub(crate) fn model(nodes_per_zone: &[usize]) -> Model {
         budgets: IdVec::new(),
         faults: IdVec::new(),
         operations: Vec::new(),
+        load: Vec::new(),
         control_plane: control_plane(),
         scheduler: SchedulerConfig {
             profiles: Vec::new(),

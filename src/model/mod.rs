@@ -12,6 +12,7 @@ mod faults;
 #[cfg(test)]
 pub(crate) mod fixture;
 mod labels;
+mod load;
 mod nodes;
 mod pods;
 mod policy;
@@ -23,6 +24,7 @@ pub use app::{AppBehaviour, FailureMode, FailureProcess, Onset, Recovers};
 pub use budgets::{Budget, DisruptionLimit};
 pub use faults::{Fault, FaultKind, FaultTiming, Share, Sphere};
 pub use labels::{LabelSelector, Labels, Operator, Requirement};
+pub use load::{Load, Overload, is_weekend, until_next_day_s};
 pub use nodes::{NodeSpec, Pool, Taint, TaintEffect, Zone};
 pub use pods::{
     AffinityTerm, ContainerSpec, HostPort, Image, InclusionPolicy, NodeSelectorTerm, PodAffinity,
@@ -155,6 +157,8 @@ pub struct Model {
     pub storage: Storage,
     /// PodDisruptionBudgets.
     pub budgets: IdVec<BudgetId, Budget>,
+    /// What users ask of Services.
+    pub load: Vec<Load>,
     /// Faults of the scenario.
     pub faults: IdVec<FaultId, Fault>,
     /// What operators do during the run, sorted by time.

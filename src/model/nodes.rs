@@ -1,6 +1,6 @@
 //! Machines, the pools they come from and the zones they stand in.
 
-use super::{ImageId, Labels, PoolId, Resources, ZoneId};
+use super::{ImageId, Labels, Overload, PoolId, Resources, ZoneId};
 use crate::base::map::Symbol;
 use crate::rng::Distribution;
 
@@ -22,6 +22,8 @@ pub struct Pool {
     pub price_per_hour: Option<f64>,
     /// Time from power-on until the kubelet reports Ready, seconds.
     pub boot_s: Distribution,
+    /// What becomes of a node that is short of CPU; absent where it goes on.
+    pub overload: Option<Overload>,
 }
 
 /// What a taint does to pods that do not tolerate it.

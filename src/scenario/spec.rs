@@ -9,6 +9,7 @@ mod control_plane;
 mod distribution;
 mod expect;
 mod fault;
+mod load;
 mod operation;
 mod policy;
 mod recovery;
@@ -26,6 +27,7 @@ pub use fault::{
     ApiServerOutage, ApiServerSlow, ComponentCrash, ContainerFault, EtcdMembersLost, Fault,
     FaultKind, NetworkPartition, NodeFault, Side, Target, ZoneOutage,
 };
+pub use load::{Load, Overload};
 pub use operation::{Operation, OperationKind};
 pub use policy::{Expression, Formula, Policy, PolicySpec, SchedulerSource};
 pub use recovery::{CrashLoopBackOff, ProbeOverride, Recovery};
@@ -89,6 +91,8 @@ record! {
         pub workloads: Vec<Workload> = defaulted "workloads",
         /// What manifests cannot say about applications.
         pub behaviour: Vec<Behaviour> = defaulted "behaviour",
+        /// What users ask of Services.
+        pub load: Vec<Load> = defaulted "load",
         /// What breaks, and when.
         pub faults: Vec<Fault> = defaulted "faults",
         /// What operators do, and when.

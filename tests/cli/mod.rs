@@ -12,6 +12,7 @@ mod explain;
 mod hostile;
 mod inputs;
 mod metamorphic;
+mod moonlight;
 mod output;
 mod policies;
 mod preemption;

@@ -190,6 +190,7 @@ pub(super) fn model(template: PodTemplate) -> Model {
         budgets: IdVec::new(),
         faults: IdVec::new(),
         operations: Vec::new(),
+        load: Vec::new(),
         control_plane: control_plane(),
         scheduler: SchedulerConfig {
             profiles: Vec::new(),

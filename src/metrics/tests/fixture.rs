@@ -147,7 +147,12 @@ pub(super) fn model(run_s: u64) -> Model {
         ..Resources::default()
     };
     let zone = |name: &str| Zone { name: name.into(), region: String::new() };
-    let pool = Pool { name: "general".into(), price_per_hour: Some(0.5), boot_s: constant() };
+    let pool = Pool {
+        name: "general".into(),
+        price_per_hour: Some(0.5),
+        boot_s: constant(),
+        overload: None,
+    };
     let shop = Namespace { name: "shop".into(), labels: Labels::default() };
     let service = Service {
         namespace: NamespaceId::from_raw(0),
@@ -181,6 +186,7 @@ pub(super) fn model(run_s: u64) -> Model {
         budgets: IdVec::new(),
         faults: IdVec::new(),
         operations: vec![],
+        load: vec![],
         control_plane: control_plane(),
         scheduler: SchedulerConfig {
             profiles: vec![],

@@ -8,6 +8,7 @@ mod behaviour;
 mod control_plane;
 mod expressions;
 mod faults;
+mod load;
 mod nodes;
 mod observed;
 mod overlay;
@@ -82,7 +83,7 @@ pub fn compile(
     for word in WELL_KNOWN {
         symbols.intern(word);
     }
-    let (pools, machines) = machines(loaded, &mut symbols);
+    let (pools, machines) = machines(loaded, &mut symbols, found);
     let around = Surround::new(loaded, policy, found);
     let (mut collected, services, budgets) = workloads(loaded, &around, &mut symbols, found);
     around.check_used(&loaded.workloads.objects, found);
@@ -97,6 +98,7 @@ pub fn compile(
     let faults = faults::compile(loaded, parties, &collected, &mut symbols, found);
     let world = (&machines, &mut collected, &mut symbols);
     let operations = faults::operations(loaded, world, &around, found);
+    let load = load::compile(&spec.load, &services, &symbols, found);
     if found.error_count() > before {
         return None;
     }
@@ -134,6 +136,7 @@ pub fn compile(
         services,
         budgets,
         faults,
+        load,
         operations,
         control_plane,
         scheduler: SchedulerConfig { expressions, ..scheduler? },
@@ -267,7 +270,11 @@ fn check_pods(loaded: &LoadedScenario, collected: &Collected, found: &mut Diagno
 }
 
 /// The cluster's pools and nodes, pools first, in order of declaration.
-fn machines(loaded: &LoadedScenario, symbols: &mut Symbols) -> (IdVec<PoolId, Pool>, Machines) {
+fn machines(
+    loaded: &LoadedScenario,
+    symbols: &mut Symbols,
+    found: &mut Diagnostics,
+) -> (IdVec<PoolId, Pool>, Machines) {
     let default_boot = Distribution::log_normal_from_p99(DEFAULT_BOOT_S.0, DEFAULT_BOOT_S.1)
         .unwrap_or(Distribution::Constant(DEFAULT_BOOT_S.0));
     let mut pools: IdVec<PoolId, Pool> = IdVec::new();
@@ -279,6 +286,7 @@ fn machines(loaded: &LoadedScenario, symbols: &mut Symbols) -> (IdVec<PoolId, Po
             name: pool.name.value.clone(),
             price_per_hour: price,
             boot_s: pool.boot.as_ref().map_or_else(|| default_boot.clone(), |b| b.0.clone()),
+            overload: pool.overload.as_ref().map(|rule| load::overload(rule, found)),
         });
         for ordinal in 0..pool.count.value.min(NODES_MAX) {
             let zone = pool.zones.get(ordinal as usize % pool.zones.len().max(1));
@@ -294,7 +302,8 @@ fn machines(loaded: &LoadedScenario, symbols: &mut Symbols) -> (IdVec<PoolId, Po
     }
     if !loaded.nodes.objects.is_empty() {
         let name = "nodes".to_owned();
-        let pool = pools.push(Pool { name, price_per_hour: None, boot_s: default_boot });
+        let pool =
+            pools.push(Pool { name, price_per_hour: None, boot_s: default_boot, overload: None });
         for (ordinal, manifest) in (0u32..).zip(&loaded.nodes.objects) {
             let Object::Node(node) = &manifest.object else { continue };
             let place = Place {

@@ -90,7 +90,7 @@ impl Observed {
         let scheduler = scheduler.filter(|_| found.error_count() == before)?;
         let mut pools = IdVec::new();
         let boot_s = Distribution::Constant(0.0);
-        pools.push(Pool { name: "nodes".to_owned(), price_per_hour: None, boot_s });
+        pools.push(Pool { name: "nodes".to_owned(), price_per_hour: None, boot_s, overload: None });
         Some(Self {
             symbols,
             pools,
@@ -290,6 +290,7 @@ impl Observed {
             budgets: self.budgets,
             faults: IdVec::new(),
             operations: Vec::new(),
+            load: Vec::new(),
             control_plane: control_plane::compile(None),
             scheduler,
             recovery: overlay::recovery(None),

@@ -3,7 +3,7 @@
 use k8s_openapi::api::core::v1::Node as KubeNode;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 
-use super::RandomDuration;
+use super::{Overload, RandomDuration};
 use crate::base::diag::{Diagnostics, Span, codes};
 use crate::scenario::manifest::{Cursor, check_label_selector, check_name, check_node};
 use crate::scenario::node::{Node, short};
@@ -37,6 +37,8 @@ record! {
         pub template: Located<NodeTemplate> = required "template",
         /// Time from power to the first heartbeat.
         pub boot: Option<RandomDuration> = optional "boot",
+        /// What becomes of a node that is short of CPU.
+        pub overload: Option<Overload> = optional "overload",
         /// Pins the address of the pool's randomness across edits.
         pub uid: Option<String> = optional "uid",
     }
