@@ -100,11 +100,11 @@ impl Fewest {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::metrics::tests::fixture::model;
+    use crate::model::fixture::model;
 
     #[test]
     fn only_what_lasts_is_seen() {
-        let (at, window) = (SimTime::from_secs, Window::of(&model(100)));
+        let (at, window) = (SimTime::from_secs, Window::of(&model(&[1])));
         let mut fewest = Fewest::default();
         for (time, number) in [(0, 3), (10, 0), (10, 2), (20, 5)] {
             fewest.set(at(time), number, window);
