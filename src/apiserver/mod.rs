@@ -13,7 +13,9 @@ use crate::base::id::IdVec;
 use crate::base::map::Symbol;
 use crate::base::time::SimTime;
 use crate::cx::{Cx, slowed};
-use crate::event::{ApiEvent, Event, KubeletEvent, Resource, SchedulerEvent, WatchEvent, Watcher};
+use crate::event::{
+    ApiEvent, Event, FaultEvent, KubeletEvent, Resource, SchedulerEvent, WatchEvent, Watcher,
+};
 use crate::model::{BudgetId, Model, NodeId, PodId, ServiceId, WorkloadId};
 use crate::record::Fact;
 use crate::rng::StreamKind;
@@ -282,6 +284,9 @@ impl ApiServer {
 
     fn pod_changed(&mut self, cx: &mut Cx<'_>, pod: PodId, verb: Verb) {
         let object: PodObject = cx.state.api.pods[pod];
+        if !cx.model.load.is_empty() {
+            cx.at(cx.now, Event::Fault(FaultEvent::Load));
+        }
         self.publish(cx, Resource::Pods, |api, deliveries| {
             api.pod_log.append(Change { verb, id: pod, object }, deliveries)
         });

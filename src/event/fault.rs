@@ -46,6 +46,22 @@ pub enum FaultEvent {
         /// The epoch of the API server.
         epoch: u32,
     },
+    /// What nodes have to do is to be worked out.
+    Load,
+    /// A day begins in UTC.
+    Day,
+    /// A node has been short of CPU for as long as it bears.
+    Overloaded {
+        /// The node.
+        node: NodeId,
+        /// Which time.
+        epoch: u32,
+    },
+    /// A node that crashed because of that gets power again.
+    Repaired {
+        /// The node.
+        node: NodeId,
+    },
     /// A leader has tried in vain for its deadline to renew its lease.
     RenewDeadline {
         /// The component.
@@ -79,6 +95,10 @@ impl FaultEvent {
             Self::Renewal { .. } => 4,
             Self::EtcdLeader { .. } => 5,
             Self::RenewDeadline { .. } => 6,
+            Self::Load => 62,
+            Self::Day => 63,
+            Self::Overloaded { .. } => 64,
+            Self::Repaired { .. } => 65,
             Self::Strike { .. } => 70,
             Self::Repair { .. } => 71,
         }
@@ -91,7 +111,10 @@ impl FaultEvent {
             }
             Self::Booted { node, epoch }
             | Self::Connected { node, epoch }
-            | Self::Renewal { node, epoch } => (node.index(), epoch),
+            | Self::Renewal { node, epoch }
+            | Self::Overloaded { node, epoch } => (node.index(), epoch),
+            Self::Load | Self::Day => (0, 0),
+            Self::Repaired { node } => (node.index(), 0),
             Self::EtcdLeader { epoch } => (0, epoch),
             Self::RenewDeadline { component, epoch } => (component.index(), epoch),
             Self::Strike { fault, node } | Self::Repair { fault, node } => {

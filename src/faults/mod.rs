@@ -5,14 +5,17 @@
 //! policies compared meet the same storm whatever they did before.
 //!
 //! It changes the truth (power, processes) and tells those concerned by events; it knows nothing
-//! of objects in the API.
+//! of objects in the API. Only the load looks at them, and with it the nodes that crash of it: what
+//! they meet does depend on the policy, and is no part of the storm's digest.
 
 mod domains;
 mod election;
+mod load;
 mod reach;
 
 pub use election::{Last, leader_takeover, restart};
 
+use load::Loads;
 use reach::{refresh_heartbeat, renewal};
 
 use crate::base::id::IdVec;
@@ -42,6 +45,7 @@ pub struct Faults {
     /// When each node's kubelet lost its connection last.
     lost_at: IdVec<NodeId, SimTime>,
     processes: [Process; Watcher::ALL.len()],
+    loads: Loads,
     /// How often the API server has become unable to write.
     write_losses: u32,
     /// When it became so last.
@@ -63,6 +67,7 @@ impl Faults {
             boots,
             lost_at,
             processes: [process; Watcher::ALL.len()],
+            loads: Loads::new(model),
             write_losses: 0,
             unwritable_since: SimTime::ZERO,
         }
@@ -70,6 +75,9 @@ impl Faults {
 
     /// Schedules the first occurrence of every fault.
     pub fn start(&mut self, cx: &mut Cx<'_>) {
+        if !cx.model.load.is_empty() {
+            self.day(cx);
+        }
         for (id, fault) in cx.model.faults.iter() {
             let begins = match &fault.timing {
                 FaultTiming::At(at) => *at,
@@ -87,7 +95,14 @@ impl Faults {
         match event {
             FaultEvent::Begin { fault, occurrence } => self.begin(cx, fault, occurrence),
             FaultEvent::End { fault, occurrence } => self.end(cx, fault, occurrence),
-            FaultEvent::Booted { node, epoch } => booted(cx, node, epoch),
+            FaultEvent::Booted { node, epoch } => {
+                booted(cx, node, epoch);
+                self.load_changes(cx);
+            }
+            FaultEvent::Load => self.load(cx),
+            FaultEvent::Day => self.day(cx),
+            FaultEvent::Overloaded { node, epoch } => self.overloaded(cx, node, epoch),
+            FaultEvent::Repaired { node } => self.restore_power(cx, node),
             FaultEvent::Connected { node, epoch } => self.connected(cx, node, epoch),
             FaultEvent::Renewal { node, epoch } => renewal(cx, node, epoch),
             FaultEvent::Strike { fault, node } => domains::strike(cx, fault, node),
@@ -118,6 +133,7 @@ impl Faults {
                 for node in spec.kind.nodes(cx.model) {
                     lose_power(cx, node);
                 }
+                self.load_changes(cx);
             }
             FaultKind::NetworkPartition { nodes } => self.cut(cx, nodes),
             FaultKind::StaleConnections { nodes } => self.hang_connections(cx, nodes, ends),

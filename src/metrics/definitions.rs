@@ -132,6 +132,14 @@ pub const METRICS: &[MetricDef] = &[
          allocatable CPU or memory.",
     ),
     def(
+        "node_cpu_utilisation_max",
+        &[],
+        "ratio",
+        Lower,
+        "The most that any node's CPU had to do for any time, divided by its allocatable CPU: what \
+         `load:` gives its pods. Only where a scenario has `load:`.",
+    ),
+    def(
         "node_detection_seconds",
         &["quantile"],
         "s",
@@ -161,6 +169,15 @@ pub const METRICS: &[MetricDef] = &[
         Lower,
         "Containers that the kernel killed because their node's memory ran out.",
     ),
+    def(
+        "node_overload_crashes_total",
+        &[],
+        "count",
+        Lower,
+        "Crashes of nodes whose CPU did not suffice for as long as their pool's `overload:` says. \
+         Only where a scenario has `load:`.",
+    ),
+    def("nodes_overloaded", &[], "count", Lower, "Different nodes that crashed so at least once."),
     def(
         "nodes_ready_ratio",
         &[],
@@ -355,6 +372,13 @@ pub const METRICS: &[MetricDef] = &[
         "ratio",
         Higher,
         "Share of time in which a Service had at least one ready endpoint.",
+    ),
+    def(
+        "service_endpoints_min",
+        &["service"],
+        "count",
+        Higher,
+        "The fewest ready endpoints that a Service had for any time.",
     ),
     def(
         "stranded_cpu_ratio",

@@ -11,6 +11,7 @@ mod listings;
 mod load;
 mod lookup;
 mod node_loss;
+mod overload;
 mod pods;
 mod probes;
 mod reach;

@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::load::Load;
 use super::node_loss::{Lack, NodeLoss};
+use super::overload::{Fewest, Overload};
 use super::pods::{AppContainers, PodTrack, PodView};
 use super::probes::{self, Probes};
 use super::reach::Reach;
@@ -76,6 +77,10 @@ pub(super) struct Replay<'m> {
     pub(super) reach: Reach,
     /// Nodes that were lost.
     pub(super) node_loss: NodeLoss,
+    /// What CPUs had to do.
+    pub(super) overload: Overload,
+    /// Fewest ready endpoints of each Service.
+    pub(super) fewest: IdVec<ServiceId, Fewest>,
     /// Counts.
     pub(super) counts: Counts,
     /// Faults and what they did.
@@ -109,6 +114,8 @@ impl<'m> Replay<'m> {
             leaderless: [Switch::new(false); 2],
             reach: Reach::new(model),
             node_loss: NodeLoss::new(model),
+            overload: Overload::default(),
+            fewest: IdVec::from_rows(vec![Fewest::default(); model.services.len()]),
             counts: Counts::default(),
             recovery: Recovery::new(model),
             series,
@@ -156,6 +163,10 @@ impl<'m> Replay<'m> {
         }
         self.load.finish();
         self.reach.finish(end, window);
+        self.overload.finish(end, window);
+        for fewest in self.fewest.values_mut() {
+            fewest.finish(end, window);
+        }
         let nodes = self.nodes_ready.values_mut();
         for switch in nodes.chain(self.services.values_mut()).chain(&mut self.leaderless) {
             switch.set(end, switch.is_on(), window);
@@ -225,6 +236,15 @@ impl<'m> Replay<'m> {
                 self.node_loss.lacks(now, node, Lack::Connection, !connected);
             }
             Fact::ApiWritable { writable } => self.reach.writable(now, writable, self.window),
+            Fact::NodeCpu { node, micro } => {
+                let offered = self.model.nodes[node].allocatable.cpu_milli;
+                self.overload.busy(now, (node, micro), offered, self.window);
+            }
+            Fact::NodeOverloaded { node } => {
+                if counted > 0 {
+                    self.overload.crashed(node);
+                }
+            }
             Fact::NodeUp { node, up } => {
                 self.nodes_down.set(node, !up);
                 self.node_loss.lacks(now, node, Lack::Power, !up);
@@ -238,6 +258,7 @@ impl<'m> Replay<'m> {
             }
             Fact::Endpoints { service, ready } => {
                 self.services[service].set(now, ready > 0, self.window);
+                self.fewest[service].set(now, ready, self.window);
             }
             Fact::QueueLength { queue, length } => {
                 if let Some(series) = &mut self.series {

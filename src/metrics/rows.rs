@@ -62,6 +62,7 @@ pub(super) fn metric_rows(replay: &Replay<'_>, recovered: &[Recovered]) -> Vec<M
     spread(&mut sheet, replay);
     cost(&mut sheet, replay);
     control_plane(&mut sheet, replay);
+    overload(&mut sheet, replay);
     sheet.0.sort_by(|a, b| (&a.metric, &a.labels).cmp(&(&b.metric, &b.labels)));
     sheet.0
 }
@@ -294,6 +295,22 @@ fn spread(sheet: &mut Sheet, replay: &Replay<'_>) {
     if let Some(most) = replay.workloads.values().map(|track| track.skew_max).max() {
         sheet.put("workload_zone_skew_max", &[], most as f64);
     }
+}
+
+fn overload(sheet: &mut Sheet, replay: &Replay<'_>) {
+    for (id, fewest) in replay.fewest.iter() {
+        let service = &replay.model.services[id];
+        let namespace = &replay.model.namespaces[service.namespace].name;
+        let name = format!("{namespace}/{}", service.name);
+        let least = fewest.least().map(f64::from);
+        sheet.put_some("service_endpoints_min", &[("service", &name)], least);
+    }
+    if replay.model.load.is_empty() {
+        return;
+    }
+    sheet.put("node_cpu_utilisation_max", &[], replay.overload.utilisation_max());
+    sheet.count("node_overload_crashes_total", &[], replay.overload.crashes());
+    sheet.count("nodes_overloaded", &[], replay.overload.nodes());
 }
 
 fn cost(sheet: &mut Sheet, replay: &Replay<'_>) {

@@ -34,6 +34,7 @@ pub(crate) fn model(nodes_per_zone: &[usize]) -> Model {
         price_per_hour: None,
         boot_s,
         kubelet: KubeletConfig::default(),
+        overload: None,
     });
     let (mut zones, mut nodes) = (IdVec::new(), IdVec::new());
     for (z, &count) in nodes_per_zone.iter().enumerate() {
@@ -84,6 +85,7 @@ pub(crate) fn model(nodes_per_zone: &[usize]) -> Model {
         budgets: IdVec::new(),
         faults: IdVec::new(),
         operations: Vec::new(),
+        load: Vec::new(),
         control_plane: control_plane(),
         scheduler: SchedulerConfig {
             profiles: Vec::new(),

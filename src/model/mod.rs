@@ -13,6 +13,7 @@ mod faults;
 pub(crate) mod fixture;
 mod kubelet;
 mod labels;
+mod load;
 mod nodes;
 mod pods;
 mod policy;
@@ -28,6 +29,7 @@ pub use kubelet::{
     threshold,
 };
 pub use labels::{LabelSelector, Labels, Operator, Requirement};
+pub use load::{Load, Overload, is_weekend, until_next_day_s};
 pub use nodes::{NodeSpec, Pool, Taint, TaintEffect, Zone};
 pub use pods::{
     AffinityTerm, ContainerSpec, HostPort, Image, InclusionPolicy, NodeSelectorTerm, PodAffinity,
@@ -160,6 +162,8 @@ pub struct Model {
     pub storage: Storage,
     /// PodDisruptionBudgets.
     pub budgets: IdVec<BudgetId, Budget>,
+    /// What users ask of Services.
+    pub load: Vec<Load>,
     /// Faults of the scenario.
     pub faults: IdVec<FaultId, Fault>,
     /// What operators do during the run, sorted by time.

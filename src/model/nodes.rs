@@ -1,6 +1,6 @@
 //! Machines, the pools they come from and the zones they stand in.
 
-use super::{Capacity, ImageId, KubeletConfig, Labels, PoolId, Resources, ZoneId};
+use super::{Capacity, ImageId, KubeletConfig, Labels, Overload, PoolId, Resources, ZoneId};
 use crate::base::map::Symbol;
 use crate::rng::Distribution;
 
@@ -24,6 +24,8 @@ pub struct Pool {
     pub boot_s: Distribution,
     /// Settings of its kubelets.
     pub kubelet: KubeletConfig,
+    /// What becomes of a node that is short of CPU; absent where it goes on.
+    pub overload: Option<Overload>,
 }
 
 /// What a taint does to pods that do not tolerate it.

@@ -200,6 +200,18 @@ pub enum Fact {
         /// Up.
         up: bool,
     },
+    /// What a node's CPU has to do has changed.
+    NodeCpu {
+        /// Node.
+        node: NodeId,
+        /// Millionths of a core.
+        micro: u64,
+    },
+    /// A node crashed because its CPU did not suffice.
+    NodeOverloaded {
+        /// Node.
+        node: NodeId,
+    },
     /// A node's kubelet reaches the API server, or no longer does.
     NodeConnected {
         /// Node.

@@ -10,6 +10,7 @@ mod distribution;
 mod expect;
 mod fault;
 mod kubelet;
+mod load;
 mod operation;
 mod policy;
 mod recovery;
@@ -28,6 +29,7 @@ pub use fault::{
     FaultKind, NetworkPartition, NodeFailures, NodeFault, Side, Target, ZoneOutage,
 };
 pub use kubelet::{Kubelet, Settings};
+pub use load::{Load, Overload};
 pub use operation::{Operation, OperationKind};
 pub use policy::{Expression, Formula, Policy, PolicySpec, SchedulerSource};
 pub use recovery::{CrashLoopBackOff, ProbeOverride, Recovery};
@@ -91,6 +93,8 @@ record! {
         pub workloads: Vec<Workload> = defaulted "workloads",
         /// What manifests cannot say about applications.
         pub behaviour: Vec<Behaviour> = defaulted "behaviour",
+        /// What users ask of Services.
+        pub load: Vec<Load> = defaulted "load",
         /// What breaks, and when.
         pub faults: Vec<Fault> = defaulted "faults",
         /// What operators do, and when.

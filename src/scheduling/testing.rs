@@ -46,6 +46,7 @@ impl ModelBuilder {
             name: "pool".into(),
             price_per_hour: None,
             boot_s: Distribution::Constant(30.0),
+            overload: None,
         });
         model.scheduler.profiles = vec![config::default_profile()];
         Self { model }
@@ -317,6 +318,7 @@ fn empty_model() -> Model {
         budgets: IdVec::new(),
         faults: IdVec::new(),
         operations: Vec::new(),
+        load: Vec::new(),
         control_plane: control_plane(),
         scheduler: SchedulerConfig {
             profiles: Vec::new(),

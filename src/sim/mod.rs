@@ -12,7 +12,7 @@ use crate::base::time::SimTime;
 use crate::engine::{EventHash, EventKey, Guard, LimitReached, RunLimits, TraceDigest};
 use crate::event::Event;
 use crate::invariants;
-use crate::model::Model;
+use crate::model::{Model, NodeId};
 use crate::record::{Detail, Fact, KubeEvent};
 use crate::scheduler::Inquiry;
 
@@ -85,7 +85,7 @@ pub fn simulate(model: &Model, options: RunOptions) -> RunResult {
     }
     let (facts, events) = world.into_record();
     RunResult {
-        storm: storm_digest(&facts),
+        storm: storm_digest(model, &facts),
         facts,
         events,
         digest: hash.finish(),
@@ -125,7 +125,11 @@ fn verify(world: &World<'_>, key: EventKey, violations: &mut Vec<String>) {
 }
 
 /// A digest of what the storm did: it must not depend on the policy.
-fn storm_digest(facts: &[(SimTime, Fact)]) -> String {
+///
+/// The power of nodes that crash when their CPU does not suffice follows from what a policy does
+/// too, and is left out.
+fn storm_digest(model: &Model, facts: &[(SimTime, Fact)]) -> String {
+    let bears = |node: NodeId| model.pools[model.nodes[node].pool].overload.is_none();
     let mut hasher = blake3::Hasher::new();
     for (time, fact) in facts {
         #[expect(clippy::wildcard_enum_match_arm, reason = "the rest is not the storm's doing")]
@@ -133,7 +137,7 @@ fn storm_digest(facts: &[(SimTime, Fact)]) -> String {
             Fact::FaultBegan { fault, occurrence } => [1, fault.raw(), occurrence],
             Fact::FaultEnded { fault, occurrence } => [2, fault.raw(), occurrence],
             Fact::FaultStruck { fault, node } => [4, fault.raw(), node.raw()],
-            Fact::NodeUp { node, up } => [3, node.raw(), u32::from(up)],
+            Fact::NodeUp { node, up } if bears(node) => [3, node.raw(), u32::from(up)],
             _ => continue,
         };
         hasher.update(&time.as_nanos().to_le_bytes());

@@ -15,6 +15,7 @@ mod hostile;
 mod inputs;
 mod lessons;
 mod metamorphic;
+mod moonlight;
 mod output;
 mod policies;
 mod preemption;

@@ -190,6 +190,7 @@ pub(super) fn model(template: PodTemplate) -> Model {
             name: "pool".to_owned(),
             price_per_hour: None,
             boot_s: Distribution::Constant(30.0),
+            overload: None,
             kubelet: KubeletConfig::default(),
         }]),
         nodes: IdVec::from_rows(vec![node]),
@@ -200,6 +201,7 @@ pub(super) fn model(template: PodTemplate) -> Model {
         budgets: IdVec::new(),
         faults: IdVec::new(),
         operations: Vec::new(),
+        load: Vec::new(),
         control_plane: control_plane(),
         scheduler: SchedulerConfig {
             profiles: Vec::new(),

@@ -153,6 +153,7 @@ pub(super) fn model(run_s: u64) -> Model {
         price_per_hour: Some(0.5),
         boot_s: constant(),
         kubelet: KubeletConfig::default(),
+        overload: None,
     };
     let shop = Namespace { name: "shop".into(), labels: Labels::default() };
     let service = Service {
@@ -187,6 +188,7 @@ pub(super) fn model(run_s: u64) -> Model {
         budgets: IdVec::new(),
         faults: IdVec::new(),
         operations: vec![],
+        load: vec![],
         control_plane: control_plane(),
         scheduler: SchedulerConfig {
             profiles: vec![],

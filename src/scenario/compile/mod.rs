@@ -10,6 +10,7 @@ mod domains;
 mod expressions;
 mod faults;
 mod kubelet;
+mod load;
 mod nodes;
 mod observed;
 mod overlay;
@@ -84,7 +85,7 @@ pub fn compile(
     for word in WELL_KNOWN {
         symbols.intern(word);
     }
-    let (pools, machines) = machines(loaded, &mut symbols);
+    let (pools, machines) = machines(loaded, &mut symbols, found);
     let around = Surround::new(loaded, policy, found);
     let (mut collected, services, budgets) = workloads(loaded, &around, &mut symbols, found);
     around.check_used(&loaded.workloads.objects, found);
@@ -99,6 +100,7 @@ pub fn compile(
     let faults = faults::compile(loaded, parties, &collected, &mut symbols, found);
     let world = (&machines, &mut collected, &mut symbols);
     let operations = faults::operations(loaded, world, &around, found);
+    let load = load::compile(&spec.load, &services, &symbols, found);
     if found.error_count() > before {
         return None;
     }
@@ -136,6 +138,7 @@ pub fn compile(
         services,
         budgets,
         faults,
+        load,
         operations,
         control_plane,
         scheduler: SchedulerConfig { expressions, ..scheduler? },
@@ -269,7 +272,11 @@ fn check_pods(loaded: &LoadedScenario, collected: &Collected, found: &mut Diagno
 }
 
 /// The cluster's pools and nodes, pools first, in order of declaration.
-fn machines(loaded: &LoadedScenario, symbols: &mut Symbols) -> (IdVec<PoolId, Pool>, Machines) {
+fn machines(
+    loaded: &LoadedScenario,
+    symbols: &mut Symbols,
+    found: &mut Diagnostics,
+) -> (IdVec<PoolId, Pool>, Machines) {
     let default_boot = Distribution::log_normal_from_p99(DEFAULT_BOOT_S.0, DEFAULT_BOOT_S.1)
         .unwrap_or(Distribution::Constant(DEFAULT_BOOT_S.0));
     let mut pools: IdVec<PoolId, Pool> = IdVec::new();
@@ -282,6 +289,7 @@ fn machines(loaded: &LoadedScenario, symbols: &mut Symbols) -> (IdVec<PoolId, Po
             price_per_hour: price,
             boot_s: pool.boot.as_ref().map_or_else(|| default_boot.clone(), |b| b.0.clone()),
             kubelet: kubelet::compile(pool.kubelet.as_ref()),
+            overload: pool.overload.as_ref().map(|rule| load::overload(rule, found)),
         });
         for ordinal in 0..pool.count.value.min(NODES_MAX) {
             let zone = pool.zones.get(ordinal as usize % pool.zones.len().max(1));
@@ -302,6 +310,7 @@ fn machines(loaded: &LoadedScenario, symbols: &mut Symbols) -> (IdVec<PoolId, Po
             price_per_hour: None,
             boot_s: default_boot,
             kubelet: kubelet::compile(None),
+            overload: None,
         });
         for (ordinal, manifest) in (0u32..).zip(&loaded.nodes.objects) {
             let Object::Node(node) = &manifest.object else { continue };

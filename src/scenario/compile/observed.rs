@@ -96,6 +96,7 @@ impl Observed {
             price_per_hour: None,
             boot_s,
             kubelet: KubeletConfig::default(),
+            overload: None,
         });
         Some(Self {
             symbols,
@@ -296,6 +297,7 @@ impl Observed {
             budgets: self.budgets,
             faults: IdVec::new(),
             operations: Vec::new(),
+            load: Vec::new(),
             control_plane: control_plane::compile(None),
             scheduler,
             recovery: overlay::recovery(None),

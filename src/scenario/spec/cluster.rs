@@ -3,7 +3,7 @@
 use k8s_openapi::api::core::v1::Node as KubeNode;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 
-use super::{Kubelet, RandomDuration};
+use super::{Kubelet, Overload, RandomDuration};
 use crate::base::diag::{Diagnostics, Span, codes};
 use crate::scenario::manifest::{Cursor, check_label_selector, check_name, check_node};
 use crate::scenario::node::{Node, short};
@@ -39,6 +39,8 @@ record! {
         pub boot: Option<RandomDuration> = optional "boot",
         /// Settings of the kubelets.
         pub kubelet: Option<Kubelet> = optional "kubelet",
+        /// What becomes of a node that is short of CPU.
+        pub overload: Option<Overload> = optional "overload",
         /// Pins the address of the pool's randomness across edits.
         pub uid: Option<String> = optional "uid",
     }
