@@ -280,13 +280,19 @@ fn terminal(ready: &Ready, replications: u32, comparison: &[ComparisonRow], dir:
     let caption = Caption::comparison(&model.scenario, ready.models.len(), u64::from(replications));
     let duration = format::span(model.duration.as_secs_f64());
     let mut text = format!("{} · {duration} simulated each\n", caption.subtitle);
+    if text.trim_end().chars().count() > WIDTH {
+        text = format!("{}\n{duration} simulated each\n", caption.subtitle);
+    }
     if !model.description.is_empty() {
         text.push_str(&format!("{}\n", model.description));
     }
     text.push('\n');
     let style = TableStyle { width: WIDTH, color: colors() };
     text.push_str(&at_a_glance(comparison, BESIDE, style));
-    text.push_str(&format!("written to {}: report.html, comparison.csv, charts/\n", dir.display()));
+    let place = format!("written to {}:", dir.display());
+    let files = "report.html, comparison.csv, charts/";
+    let fits = place.chars().count() + 1 + files.len() <= WIDTH;
+    text.push_str(&format!("{place}{}{files}\n", if fits { " " } else { "\n  " }));
     text
 }
 

@@ -116,8 +116,8 @@ pub const METRICS: &[MetricDef] = &[
         "Time in which a control-plane component had no leader.",
     ),
     def(
-        "node_allocated_ratio_at_end",
-        &["resource", "node"],
+        "node_allocated_at_end_ratio",
+        &["node", "resource"],
         "ratio",
         Neither,
         "How full the fullest (node=\"most\") and the emptiest node (node=\"least\") are at the end \

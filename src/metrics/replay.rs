@@ -185,6 +185,7 @@ impl<'m> Replay<'m> {
             && pod.bound.is_some_and(|(time, _)| time == SimTime::ZERO)
     }
 
+    #[expect(clippy::too_many_lines, reason = "an arm for each fact")]
     fn apply(&mut self, now: SimTime, fact: &Fact) {
         let counted = u64::from(self.window.contains(now));
         match *fact {

@@ -267,10 +267,10 @@ fn allocation(sheet: &mut Sheet, replay: &Replay<'_>) {
     }
     for (at, resource) in ["cpu", "memory"].into_iter().enumerate() {
         let shares = || load.nodes.ids().map(|id| load.node_ratios(id)[at]);
-        let label = |node| [("resource", resource), ("node", node)];
+        let label = |node| [("node", node), ("resource", resource)];
         let (least, most) = (shares().fold(f64::INFINITY, f64::min), shares().fold(0.0, f64::max));
-        sheet.put("node_allocated_ratio_at_end", &label("least"), least);
-        sheet.put("node_allocated_ratio_at_end", &label("most"), most);
+        sheet.put("node_allocated_at_end_ratio", &label("least"), least);
+        sheet.put("node_allocated_at_end_ratio", &label("most"), most);
     }
     sheet.put("node_allocated_ratio_max", &[("resource", "cpu")], fullest[0]);
     sheet.put("node_allocated_ratio_max", &[("resource", "memory")], fullest[1]);

@@ -321,7 +321,7 @@ pub(super) fn trace(input: &Value) -> Result<Value, String> {
 
 /// How far apart two times may be that mean the same: the recording's clock counts milliseconds,
 /// and rounds a time that has waited for a timer.
-const TICK_S: f64 = 0.001;
+const TICK: SimDuration = SimDuration::from_millis(1);
 
 /// What a change says, without its time, and whatever the order of its fields.
 fn words(change: &Value) -> String {
@@ -331,20 +331,16 @@ fn words(change: &Value) -> String {
     format!("{told:?}")
 }
 
-fn time_of(change: &Value) -> f64 {
-    change["t"].as_f64().unwrap_or(f64::NAN)
-}
-
 /// The mutual order of changes at one instant means nothing: here equal ones stand together, by
 /// their times.
 pub(super) fn by_words(_input: &Value, output: &mut Value) {
     if let Some(changes) = output["changes"].as_array_mut() {
-        changes.sort_by_cached_key(time_of_in_ticks);
+        changes.sort_by_cached_key(time_of);
         changes.sort_by_cached_key(words);
     }
 }
 
-fn time_of_in_ticks(change: &Value) -> Option<SimTime> {
+fn time_of(change: &Value) -> Option<SimTime> {
     seconds(&change["t"]).ok().map(|since| SimTime::ZERO + since)
 }
 
@@ -354,9 +350,9 @@ pub(super) fn within_a_tick(ours: &mut Value, theirs: &Value) {
     let Some(ours) = ours["changes"].as_array_mut() else { return };
     let theirs = theirs["changes"].as_array().into_iter().flatten();
     for (our, their) in ours.iter_mut().zip(theirs) {
-        // Both are fractions in binary: a tick may come out a little longer than it is.
-        let close = (time_of(our) - time_of(their)).abs() < TICK_S * 1.001;
-        if close && words(our) == words(their) {
+        let (Some(at), Some(recorded)) = (time_of(our), time_of(their)) else { continue };
+        let (early, late) = (at + TICK < recorded, recorded + TICK < at);
+        if !late && !early && words(our) == words(their) {
             our["t"] = their["t"].clone();
         }
     }
@@ -368,13 +364,17 @@ mod tests {
 
     #[test]
     fn a_tick_is_forgiven_and_nothing_more() {
-        let at = |t: f64| json!({"changes": [{"t": t, "containerStarted": 1}]});
-        let told = |t: f64, instance: u32| {
-            let mut ours = json!({"changes": [{"t": t, "containerStarted": instance}]});
-            within_a_tick(&mut ours, &at(2.51));
-            ours == at(2.51)
+        let change = |t: &str, instance: &str| {
+            let text = format!(r#"{{"changes": [{{"t": {t}, "containerStarted": {instance}}}]}}"#);
+            serde_json::from_str::<Value>(&text).unwrap()
         };
-        assert!(told(2.509, 1) && told(2.511, 1));
-        assert!(!told(2.508, 1) && !told(2.512, 1) && !told(2.51, 2));
+        let recorded = change("2.51", "1");
+        let told = |t, instance| {
+            let mut ours = change(t, instance);
+            within_a_tick(&mut ours, &recorded);
+            ours == recorded
+        };
+        assert!(told("2.509", "1") && told("2.511", "1"));
+        assert!(!told("2.508", "1") && !told("2.512", "1") && !told("2.51", "2"));
     }
 }

@@ -9,7 +9,7 @@ use crate::metrics::{
     Better, Lookup, METRICS, RunMetrics, default_primary, definition, label_pairs, label_text,
     lookup,
 };
-use crate::model::{Model, ProbeKind, ServiceId, Start, TemplateId};
+use crate::model::{Load, Model, ProbeKind, ServiceId, Start, TemplateId};
 use crate::record::{DeletionCause, ExitCause, Fact, Phase};
 use crate::tables::MetricRow;
 
@@ -269,8 +269,10 @@ fn the_table_of_definitions_is_in_order_and_complete() {
     // A run in which everything happens has every metric, with the labels that are defined.
     let mut story = Story::settled();
     story.begin(10, 0, 0).n0_dies(10).ready(50, 0, false).start(60, 0, 1).ready(61, 0, true);
-    story.serve(61, 0, true);
-    let world = Model { faults: model_with(100, vec![zone_a()]).faults, ..probed(100) };
+    story.serve(61, 0, true).at(94, Fact::NodeReady { node: N0, ready: false });
+    story.terminate(95, 0, DeletionCause::TaintManager);
+    let load = vec![Load { service: ServiceId::from_raw(0), cpu_milli: [100, 50] }];
+    let world = Model { faults: model_with(100, vec![zone_a()]).faults, load, ..probed(100) };
     let metrics = story.digest(&world);
     let mut seen: Vec<&str> = metrics.rows.iter().map(|row| row.metric.as_str()).collect();
     seen.dedup();
