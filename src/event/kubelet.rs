@@ -60,9 +60,11 @@ pub enum KubeletEvent {
     PullDone {
         /// The node.
         node: NodeId,
-        /// The node's power epoch.
+        /// Which plan it belongs to.
         epoch: u32,
     },
+    /// An image registry has changed what it offers: pulls under way break or take another time.
+    Registry,
     /// A container has been created and started.
     ContainerStarted {
         /// The pod.
@@ -162,6 +164,7 @@ impl KubeletEvent {
             | Self::NodeStatus { .. }
             | Self::SandboxReady { .. }
             | Self::PullDone { .. }
+            | Self::Registry
             | Self::ContainerStarted { .. }
             | Self::Probe { .. }
             | Self::ProbeResult { .. }
@@ -185,6 +188,7 @@ impl KubeletEvent {
             | Self::ContainerFault { .. }
             | Self::SandboxReady { .. }
             | Self::PullDone { .. }
+            | Self::Registry
             | Self::ContainerStarted { .. }
             | Self::Terminate { .. }
             | Self::Kill { .. }
@@ -213,12 +217,14 @@ impl KubeletEvent {
             Self::NodeUpdate { .. } => (15, 0, 0),
             Self::NodeStatus { .. } => (16, 0, 0),
             Self::Connected { .. } => (40, 0, 0),
+            Self::Registry => (50, 0, 0),
         };
         tag | u64::from(container) << 8 | kind << 16
     }
 
     pub(super) fn word(self) -> u64 {
         let (id, epoch) = match self {
+            Self::Registry => (0, 0),
             Self::PodUpdate { pod } => (pod.raw(), 0),
             Self::PowerLost { node }
             | Self::Started { node }

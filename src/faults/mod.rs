@@ -130,6 +130,10 @@ impl Faults {
             FaultKind::ControllerManagerCrash => {
                 self.crash(cx, Watcher::ControllerManager, ends);
             }
+            FaultKind::RegistryOutage { .. } | FaultKind::RegistrySlow { .. } => {
+                cx.state.truth.registry_faults.push(fault);
+                cx.at(cx.now, Event::Kubelet(KubeletEvent::Registry));
+            }
             FaultKind::ContainerFault { .. } => {
                 let event = KubeletEvent::ContainerFault { fault, begins: true };
                 cx.at(cx.now, Event::Kubelet(event));
@@ -163,6 +167,10 @@ impl Faults {
             FaultKind::EtcdMembersLost { members } => self.members_up(cx, *members),
             // When the component is led again was settled when it died.
             FaultKind::SchedulerCrash | FaultKind::ControllerManagerCrash => {}
+            FaultKind::RegistryOutage { .. } | FaultKind::RegistrySlow { .. } => {
+                cx.state.truth.registry_faults.retain(|of| *of != fault);
+                cx.at(cx.now, Event::Kubelet(KubeletEvent::Registry));
+            }
             FaultKind::ContainerFault { .. } => {
                 let event = KubeletEvent::ContainerFault { fault, begins: false };
                 cx.at(cx.now, Event::Kubelet(event));
@@ -315,7 +323,9 @@ impl Occurrence {
             | FaultKind::ApiServerSlow { .. }
             | FaultKind::EtcdMembersLost { .. }
             | FaultKind::SchedulerCrash
-            | FaultKind::ControllerManagerCrash => StreamKind::NodeFailure,
+            | FaultKind::ControllerManagerCrash
+            | FaultKind::RegistryOutage { .. }
+            | FaultKind::RegistrySlow { .. } => StreamKind::NodeFailure,
         };
         let mut stream: Stream = cx.streams.stream(kind, fault.index() as u64);
         stream.seek(u64::from(occurrence));

@@ -342,6 +342,8 @@ fn fault_mode(model: &Model, fault: FaultId) -> Option<&FailureMode> {
         | FaultKind::ApiServerSlow { .. }
         | FaultKind::EtcdMembersLost { .. }
         | FaultKind::SchedulerCrash
-        | FaultKind::ControllerManagerCrash => None,
+        | FaultKind::ControllerManagerCrash
+        | FaultKind::RegistryOutage { .. }
+        | FaultKind::RegistrySlow { .. } => None,
     }
 }

@@ -3,6 +3,7 @@
 use super::app::App;
 use super::backoff::Backoff;
 use super::probe::{ProbeWorker, Sighting, Verdict};
+use super::pulling::PullRecord;
 use crate::base::time::SimTime;
 use crate::model::{ContainerSpec, ProbeKind};
 use crate::record::ExitCause;
@@ -125,6 +126,8 @@ pub(crate) struct Container {
     pub(crate) in_backoff: bool,
     /// Its image is absent and must not be pulled.
     pub(crate) image_missing: bool,
+    /// Failed pulls of its image, kept by the first container of the pod that uses it.
+    pub(crate) pulls: Option<Box<PullRecord>>,
     /// The kubelet is stopping it.
     pub(crate) stopping: Option<Stopping>,
 }
@@ -157,6 +160,7 @@ impl Container {
             started: false,
             in_backoff: false,
             image_missing: false,
+            pulls: None,
             stopping: None,
         }
     }

@@ -3,7 +3,6 @@
 use super::app::Death;
 use super::backoff::Limits;
 use super::container::{Process, Stopping};
-use super::images::Pull;
 use super::pod::{Role, Stage, Work};
 use super::worker::Worker;
 use crate::base::time::SimTime;
@@ -65,39 +64,10 @@ impl Worker<'_, '_> {
         }
     }
 
-    fn pull(&mut self, index: u8) {
-        let image = self.spec(index).image;
-        let name = &self.cx.model.images[image].name;
-        self.event((false, "Pulling"), || format!("Pulling image \"{name}\""));
-        self.pod.work = Work::Pulling(index);
-        let count = self.container(index).instances;
-        let mut stream = self.address(index).stream(self.cx.streams, StreamKind::ImagePull, count);
-        let overhead = self.cx.model.control_plane.pull_overhead_s.sample_duration(&mut stream);
-        let epoch = self.container(index).epoch;
-        let pull = Pull { pod: self.pod.id, container: index, epoch, image, overhead };
-        if self.node.images.enqueue(pull) {
-            super::begin_pull(self.cx, self.pod.node, self.node);
-        }
-    }
-
-    /// The awaited image is here.
-    pub(super) fn pulled(&mut self, pull: &Pull) {
-        let index = pull.container;
-        let waits = self.pod.work == Work::Pulling(index);
-        if !waits || self.container(index).epoch != pull.epoch {
-            return;
-        }
-        let image = &self.cx.model.images[pull.image];
-        self.event((false, "Pulled"), || {
-            let (name, size) = (&image.name, image.size_bytes);
-            format!("Successfully pulled image \"{name}\". Image size: {size} bytes.")
-        });
-        self.create(index);
-    }
-
     /// Creates and starts a container whose image is here.
-    fn create(&mut self, index: u8) {
+    pub(super) fn create(&mut self, index: u8) {
         self.pod.work = Work::Starting(index);
+        self.note_image(index);
         let now = self.cx.now;
         let limits = Limits::new(self.cx.model.recovery.crash_loop_backoff);
         let container = self.container(index);

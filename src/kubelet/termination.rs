@@ -131,6 +131,7 @@ impl Worker<'_, '_> {
         for index in self.positions() {
             self.container(index).in_backoff = false;
             self.container(index).image_missing = false;
+            self.container(index).pulls = None;
             self.end_killing_probes(index);
             if !self.container(index).is_running() {
                 continue;

@@ -4,5 +4,6 @@
 mod cluster;
 mod faults;
 mod oracle;
+mod pulling;
 mod reboot;
 mod timelines;

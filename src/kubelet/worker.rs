@@ -208,7 +208,7 @@ impl<'c> Worker<'_, 'c> {
         }
         match container.process {
             Process::Running => false,
-            Process::Waiting => true,
+            Process::Waiting => self.may_pull(index),
             Process::Exited if container.seen != Process::Exited => false,
             Process::Exited if !pod::restarts(policy, role, container) => false,
             Process::Exited => {
@@ -216,7 +216,7 @@ impl<'c> Worker<'_, 'c> {
                 let container = self.container(index);
                 let allowed = container.backoff.allowed_at(&limits, container.finished_at, now);
                 if allowed <= now {
-                    return true;
+                    return self.may_pull(index);
                 }
                 self.wait_for_backoff(index, allowed);
                 false

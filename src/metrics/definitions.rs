@@ -109,6 +109,13 @@ pub const METRICS: &[MetricDef] = &[
         "Cost of all declared nodes that have a price, over the measured window.",
     ),
     def(
+        "image_pull_failures_total",
+        &[],
+        "count",
+        Lower,
+        "Attempts to pull an image that failed (ErrImagePull).",
+    ),
+    def(
         "leaderless_seconds",
         &["component"],
         "s",

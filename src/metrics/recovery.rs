@@ -429,6 +429,8 @@ pub(super) fn target_name(model: &Model, fault: FaultId) -> &str {
         | FaultKind::EtcdMembersLost { .. }
         | FaultKind::SchedulerCrash
         | FaultKind::ControllerManagerCrash
+        | FaultKind::RegistryOutage { .. }
+        | FaultKind::RegistrySlow { .. }
         | FaultKind::ContainerFault { .. } => &fault.target,
     }
 }

@@ -45,6 +45,8 @@ pub(super) struct Counts {
     pub(super) attempts: [u64; 2],
     /// Rollouts completed.
     pub(super) rollouts: u64,
+    /// Image pulls that failed.
+    pub(super) pulls_failed: u64,
 }
 
 /// The world as the facts tell it.
@@ -204,6 +206,7 @@ impl<'m> Replay<'m> {
                     self.false_positive(now, pod, kind);
                 }
             }
+            Fact::PullFailed { pod: _ } => self.counts.pulls_failed += counted,
             Fact::ProbeFailed { pod: _, container: _, kind } => {
                 *self.counts.probes.entry(kind).or_default() += counted;
             }

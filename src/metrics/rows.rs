@@ -199,6 +199,7 @@ fn containers(sheet: &mut Sheet, replay: &Replay<'_>) {
     }
     sheet.count("container_restarts_total", &[], counts.restarts.values().sum());
     sheet.count("unneeded_restarts_total", &[], counts.unneeded);
+    sheet.count("image_pull_failures_total", &[], counts.pulls_failed);
     for (id, track) in replay.workloads.iter() {
         let name = replay.model.workload_name(id);
         let labels = [("workload", name.as_str())];

@@ -1,6 +1,6 @@
 //! Faults that the scenario injects from outside: the storm.
 
-use super::{FailureMode, Model, NodeId, TemplateId, ZoneId};
+use super::{FailureMode, ImageId, Model, NodeId, TemplateId, ZoneId};
 use crate::base::time::{SimDuration, SimTime};
 use crate::rng::Distribution;
 
@@ -83,6 +83,20 @@ pub enum FaultKind {
     SchedulerCrash,
     /// The leading kube-controller-manager process dies.
     ControllerManagerCrash,
+    /// A registry answers nobody: images can be pulled neither from it nor checked against it.
+    RegistryOutage {
+        /// The images it has, in order.
+        images: Vec<ImageId>,
+    },
+    /// Pulls from a registry take longer.
+    RegistrySlow {
+        /// The images it has, in order.
+        images: Vec<ImageId>,
+        /// Thousandths of the usual time that a pull takes, 1000 or more.
+        factor_milli: u32,
+        /// Most bytes per second that one node gets.
+        bytes_per_s: Option<u64>,
+    },
     /// A failure mode strikes containers of the templates named.
     ContainerFault {
         /// Pod templates concerned.
@@ -103,7 +117,7 @@ pub enum Sphere {
     Nodes,
     /// Containers.
     Containers,
-    /// The control plane, and so everything that needs it.
+    /// The control plane or another service of the whole cluster, and so everything that needs it.
     ControlPlane,
 }
 
@@ -133,6 +147,8 @@ impl FaultKind {
             | Self::EtcdMembersLost { .. }
             | Self::SchedulerCrash
             | Self::ControllerManagerCrash
+            | Self::RegistryOutage { .. }
+            | Self::RegistrySlow { .. }
             | Self::ContainerFault { .. } => Vec::new(),
         }
     }
@@ -151,7 +167,9 @@ impl FaultKind {
             | Self::ApiServerSlow { .. }
             | Self::EtcdMembersLost { .. }
             | Self::SchedulerCrash
-            | Self::ControllerManagerCrash => Sphere::ControlPlane,
+            | Self::ControllerManagerCrash
+            | Self::RegistryOutage { .. }
+            | Self::RegistrySlow { .. } => Sphere::ControlPlane,
         }
     }
 
@@ -169,6 +187,8 @@ impl FaultKind {
             Self::EtcdMembersLost { .. } => "etcdMembersLost",
             Self::SchedulerCrash => "schedulerCrash",
             Self::ControllerManagerCrash => "controllerManagerCrash",
+            Self::RegistryOutage { .. } => "registryOutage",
+            Self::RegistrySlow { .. } => "registrySlow",
             Self::ContainerFault { .. } => "containerFault",
         }
     }

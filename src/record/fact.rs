@@ -145,6 +145,11 @@ pub enum Fact {
         /// It would have recovered by itself (the kill was not needed).
         unneeded: bool,
     },
+    /// An image could not be pulled.
+    PullFailed {
+        /// The pod that waits for it.
+        pod: PodId,
+    },
     /// A probe failed once.
     ProbeFailed {
         /// Pod.

@@ -89,6 +89,8 @@ stream_kinds! {
     ApiInstance = 41, Exogenous;
     /// How long etcd has no leader.
     EtcdElection = 42, Exogenous;
+    /// When a pod worker looks again after a pull that failed.
+    PullRetry = 50, Exogenous;
     /// Which nodes of a failure domain a failure strikes, when, and for how long.
     NodeLot = 70, Exogenous;
 }
@@ -138,6 +140,7 @@ mod tests {
         40 Reconnection Exogenous
         41 ApiInstance Exogenous
         42 EtcdElection Exogenous
+        50 PullRetry Exogenous
         70 NodeLot Exogenous
         ");
     }

@@ -24,7 +24,8 @@ pub use distribution::RandomDuration;
 pub use expect::{Comparison, Expectation, Over, parse_expectation};
 pub use fault::{
     ApiServerOutage, ApiServerSlow, Burst, ComponentCrash, ContainerFault, EtcdMembersLost, Fault,
-    FaultKind, NetworkPartition, NodeFailures, NodeFault, Side, Target, ZoneOutage,
+    FaultKind, NetworkPartition, NodeFailures, NodeFault, RegistryOutage, RegistrySlow, Side,
+    Target, ZoneOutage,
 };
 pub use operation::{Operation, OperationKind};
 pub use policy::{Expression, Formula, Policy, PolicySpec, SchedulerSource};

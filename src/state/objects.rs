@@ -118,6 +118,10 @@ pub enum PodReason {
     OutOfResource,
     /// The image is absent and may not be pulled.
     ErrImageNeverPull,
+    /// An image could not be pulled.
+    ErrImagePull,
+    /// An image could not be pulled, and it is too early to try again.
+    ImagePullBackOff,
 }
 
 impl PodReason {
@@ -134,6 +138,8 @@ impl PodReason {
             Self::OutOfPods => "OutOfpods",
             Self::OutOfResource => "OutOfResource",
             Self::ErrImageNeverPull => "ErrImageNeverPull",
+            Self::ErrImagePull => "ErrImagePull",
+            Self::ImagePullBackOff => "ImagePullBackOff",
         }
     }
 }

@@ -3,7 +3,7 @@
 use crate::base::id::IdVec;
 use crate::base::time::{SimDuration, SimTime};
 use crate::event::Watcher;
-use crate::model::{FaultId, Model, NodeId};
+use crate::model::{FaultId, FaultKind, ImageId, Model, NodeId};
 
 /// Whether a node's kubelet renews its lease. Renewals are not events: their instants follow from
 /// the phase, so that only a change of this state costs anything.
@@ -114,6 +114,17 @@ impl ApiTruth {
     }
 }
 
+/// What an image registry offers to a node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Registry {
+    /// It answers.
+    pub up: bool,
+    /// Thousandths of the usual time that a round trip takes.
+    pub factor_milli: u64,
+    /// Bytes per second.
+    pub bytes_per_s: u64,
+}
+
 /// What is so.
 #[derive(Debug)]
 pub struct Truth {
@@ -121,6 +132,8 @@ pub struct Truth {
     pub nodes: IdVec<NodeId, NodeTruth>,
     /// kube-apiserver and etcd.
     pub api: ApiTruth,
+    /// Faults of image registries that are at work.
+    pub registry_faults: Vec<FaultId>,
     processes: [ProcessTruth; 2],
 }
 
@@ -149,7 +162,8 @@ impl Truth {
             slow: Vec::new(),
             busy_until: SimTime::ZERO,
         };
-        Self { nodes, api, processes: [ProcessTruth { leading: false, epoch: 0 }; 2] }
+        let processes = [ProcessTruth { leading: false, epoch: 0 }; 2];
+        Self { nodes, api, registry_faults: Vec::new(), processes }
     }
 
     /// When the API server has time for a request that leaves its client then. One that its
@@ -173,6 +187,29 @@ impl Truth {
         self.api.busy_until =
             self.api.busy_until.max(now).saturating_add(SimDuration::from_nanos(each));
         self.api.busy_until
+    }
+
+    /// What the registry of an image offers now.
+    #[must_use]
+    pub fn registry(&self, model: &Model, image: ImageId) -> Registry {
+        let mut up = true;
+        let mut factor_milli = 1000;
+        let mut most = u64::MAX;
+        for fault in &self.registry_faults {
+            let kind = &model.faults[*fault].kind;
+            if let FaultKind::RegistryOutage { images } = kind {
+                up &= !images.contains(&image);
+            } else if let FaultKind::RegistrySlow { images, factor_milli: factor, bytes_per_s } =
+                kind
+                && images.contains(&image)
+            {
+                factor_milli = u64::from(*factor).saturating_mul(factor_milli) / 1000;
+                most = most.min(bytes_per_s.unwrap_or(u64::MAX));
+            }
+        }
+        let usual = u128::from(model.control_plane.pull_bytes_per_s) * 1000;
+        let usual = u64::try_from(usual / u128::from(factor_milli)).unwrap_or(u64::MAX);
+        Registry { up, factor_milli, bytes_per_s: usual.min(most).max(1) }
     }
 
     /// Whether a node's kubelet reaches the API server.

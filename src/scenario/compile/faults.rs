@@ -4,6 +4,7 @@ use super::behaviour::{self, Surround};
 use super::control_plane;
 use super::domains;
 use super::nodes::Machines;
+use super::registry;
 use super::symbols::Symbols;
 use super::workloads::Collected;
 use crate::base::diag::{Diagnostic, Diagnostics, Span, codes, suggest};
@@ -79,6 +80,12 @@ pub(super) fn compile(
                 "kube-controller-manager".to_owned(),
                 lasts(crash.lasts.as_ref()),
             )),
+            spec::FaultKind::RegistryOutage(outage) => {
+                registry::outage((outage, fault.span), symbols, found)
+            }
+            spec::FaultKind::RegistrySlow(slow) => {
+                registry::slow((slow, fault.span), symbols, found)
+            }
             spec::FaultKind::ContainerFault(container) => {
                 let (kind, target) =
                     container_fault((container, fault.span), collected, symbols, found);

@@ -14,6 +14,7 @@ mod observed;
 mod overlay;
 mod parts;
 mod pods;
+mod registry;
 mod requests;
 mod scheduler;
 mod storage;

@@ -164,6 +164,8 @@ pub(super) fn nodes(scenario: &Scenario, nodes: &ManifestSet, found: &mut Diagno
             | FaultKind::EtcdMembersLost(_)
             | FaultKind::SchedulerCrash(_)
             | FaultKind::ControllerManagerCrash(_)
+            | FaultKind::RegistryOutage(_)
+            | FaultKind::RegistrySlow(_)
             | FaultKind::ContainerFault(_) => {}
         }
     }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::behaviour::{MODES, check_share, read_mode, read_occurrence};
 use super::{FailureMode, Occurrence, RandomDuration, Selector};
 use crate::base::diag::{Diagnostics, Span, codes};
+use crate::base::quantity::Quantity;
 use crate::base::time::SimDuration;
 use crate::scenario::node::Node;
 use crate::scenario::read::{Fields, Located, Read, record, wrong};
@@ -43,6 +44,10 @@ pub enum FaultKind {
     SchedulerCrash(ComponentCrash),
     /// The controller manager's leader dies.
     ControllerManagerCrash(ComponentCrash),
+    /// A registry answers nobody.
+    RegistryOutage(RegistryOutage),
+    /// A registry is slow.
+    RegistrySlow(RegistrySlow),
     /// Containers fail together.
     ContainerFault(Box<ContainerFault>),
 }
@@ -161,6 +166,34 @@ record! {
     }
 }
 
+record! {
+    /// A registry that answers nobody.
+    pub struct RegistryOutage {
+        /// Its host, as images name it; every registry when absent.
+        pub registry: Option<Located<String>> = optional "registry",
+        /// Only these images, as containers name them.
+        pub images: Vec<Located<String>> = defaulted "images",
+        /// For how long; until the end when absent.
+        pub lasts: Option<RandomDuration> = optional "for",
+    }
+}
+
+record! {
+    /// A slow registry.
+    pub struct RegistrySlow {
+        /// Its host, as images name it; every registry when absent.
+        pub registry: Option<Located<String>> = optional "registry",
+        /// Only these images, as containers name them.
+        pub images: Vec<Located<String>> = defaulted "images",
+        /// How many times as long pulls take.
+        pub factor: Option<Located<f64>> = optional "factor",
+        /// Most bytes per second that one node gets.
+        pub bytes_per_second: Option<Located<Quantity>> = optional "bytesPerSecond",
+        /// For how long; until the end when absent.
+        pub lasts: Option<RandomDuration> = optional "for",
+    }
+}
+
 /// Containers that fail together.
 #[derive(Clone, Debug)]
 pub struct ContainerFault {
@@ -189,6 +222,8 @@ const KINDS: &[&str] = &[
     "etcdMembersLost",
     "schedulerCrash",
     "controllerManagerCrash",
+    "registryOutage",
+    "registrySlow",
     "containerFault",
 ];
 
@@ -224,6 +259,8 @@ fn read_kind(key: &str, node: &Node, path: &str, found: &mut Diagnostics) -> Opt
         "apiServerOutage" => outage(node, path, found).map(FaultKind::ApiServerOutage),
         "apiServerSlow" => Read::read(node, path, found).map(FaultKind::ApiServerSlow),
         "etcdMembersLost" => Read::read(node, path, found).map(FaultKind::EtcdMembersLost),
+        "registryOutage" => registry_outage(node, path, found).map(FaultKind::RegistryOutage),
+        "registrySlow" => Read::read(node, path, found).map(FaultKind::RegistrySlow),
         "schedulerCrash" => crash(node, path, found).map(FaultKind::SchedulerCrash),
         "controllerManagerCrash" => crash(node, path, found).map(FaultKind::ControllerManagerCrash),
         _ => Read::read(node, path, found).map(FaultKind::ContainerFault),
@@ -234,6 +271,15 @@ fn read_kind(key: &str, node: &Node, path: &str, found: &mut Diagnostics) -> Opt
 fn outage(node: &Node, path: &str, found: &mut Diagnostics) -> Option<ApiServerOutage> {
     if node.is_null() {
         return Some(ApiServerOutage { instances: None, lasts: None, span: node.span });
+    }
+    Read::read(node, path, found)
+}
+
+/// `registryOutage:` alone needs no further words.
+fn registry_outage(node: &Node, path: &str, found: &mut Diagnostics) -> Option<RegistryOutage> {
+    if node.is_null() {
+        let span = node.span;
+        return Some(RegistryOutage { registry: None, images: Vec::new(), lasts: None, span });
     }
     Read::read(node, path, found)
 }
