@@ -1,6 +1,5 @@
 //! Scheduling cycles over clusters of three sizes, and a whole run; each checks its answer.
 
-use std::fmt::Write as _;
 use std::hint::black_box;
 use std::path::Path;
 
@@ -12,6 +11,9 @@ use wavetank::scenario::compile::compile;
 use wavetank::scenario::file::FileReader;
 use wavetank::scheduling::{Framework, Outcome, Query, Snapshot, TieBreak};
 use wavetank::sim::{RunOptions, simulate};
+
+#[path = "cases/day.rs"]
+mod scenario;
 
 /// The first policy's model of a scenario file.
 fn model(path: &Path) -> Model {
@@ -51,53 +53,11 @@ spec:
     model(&path)
 }
 
-/// A day of so many nodes and pods in deployments of 150, each pod with two probes of this period,
-/// and one zone of three without power for half an hour.
+/// The model of a day.
 fn day(nodes: u32, pods: u32, period: u32) -> Model {
-    let mut text = format!(
-        "apiVersion: wavetank/v1
-kind: Scenario
-metadata: {{name: day}}
-spec:
-  duration: 24h
-  cluster:
-    nodePools:
-      - name: n
-        count: {nodes}
-        zones: [a, b, c]
-        boot: 60s
-        template: {{status: {{allocatable: {{cpu: '32', memory: 128Gi, pods: '110'}}}}}}
-  faults:
-    - {{at: 6h, zoneOutage: {{zone: a, for: 30m}}}}
-  workloads:
-    - objects:
-"
-    );
-    let probe = format!("{{httpGet: {{port: 80}}, periodSeconds: {period}}}");
-    for deployment in 0..pods / 150 {
-        let _ = write!(
-            text,
-            "        - apiVersion: apps/v1
-          kind: Deployment
-          metadata: {{name: d{deployment}}}
-          spec:
-            replicas: 150
-            selector: {{matchLabels: {{app: d{deployment}}}}}
-            template:
-              metadata: {{labels: {{app: d{deployment}}}}}
-              spec:
-                containers:
-                  - name: c
-                    image: 'image:{deployment}'
-                    resources: {{requests: {{cpu: 250m, memory: 512Mi}}}}
-                    livenessProbe: {probe}
-                    readinessProbe: {probe}
-"
-        );
-    }
     let dir = tempfile::tempdir().expect("a temporary folder");
     let path = dir.path().join("day.yaml");
-    std::fs::write(&path, text).expect("a writable folder");
+    std::fs::write(&path, scenario::day(nodes, pods, period)).expect("a writable folder");
     model(&path)
 }
 

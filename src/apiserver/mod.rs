@@ -150,18 +150,7 @@ impl ApiServer {
     fn node_taints(&mut self, cx: &mut Cx<'_>, node: NodeId, changes: &[NodeTaint]) {
         let taints = &mut cx.state.api.nodes[node].taints;
         let before = taints.clone();
-        for change in changes {
-            match change {
-                NodeTaint::Add(taint) => {
-                    if !taints.contains(taint) {
-                        taints.push(*taint);
-                    }
-                }
-                NodeTaint::Remove(taint) => {
-                    taints.retain(|t| t.key != taint.key || t.effect != taint.effect);
-                }
-            }
-        }
+        NodeTaint::apply(changes, taints);
         if *taints != before {
             self.node_changed(cx, node);
         }

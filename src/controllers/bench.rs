@@ -121,19 +121,7 @@ impl<'a> Bench<'a> {
                 self.set_ready(now, *node, *ready);
             }
             Request::NodeTaints { node, changes } => {
-                let taints = &mut self.state.api.nodes[*node].taints;
-                for change in changes {
-                    match change {
-                        NodeTaint::Add(taint) => {
-                            if !taints.contains(taint) {
-                                taints.push(*taint);
-                            }
-                        }
-                        NodeTaint::Remove(taint) => {
-                            taints.retain(|t| t.key != taint.key || t.effect != taint.effect);
-                        }
-                    }
-                }
+                NodeTaint::apply(changes, &mut self.state.api.nodes[*node].taints);
                 self.node_changed(now, *node);
             }
             Request::PodNotReady { pod } => {

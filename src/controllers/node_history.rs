@@ -217,22 +217,9 @@ impl World<'_> {
                 object.posted = true;
                 object.conditions = conditions;
             }),
-            Request::NodeTaints { node, changes } => self.change(now, node, |object| {
-                for change in changes {
-                    match change {
-                        NodeTaint::Add(taint) => {
-                            if !object.taints.contains(&taint) {
-                                object.taints.push(taint);
-                            }
-                        }
-                        NodeTaint::Remove(taint) => {
-                            object
-                                .taints
-                                .retain(|t| t.key != taint.key || t.effect != taint.effect);
-                        }
-                    }
-                }
-            }),
+            Request::NodeTaints { node, changes } => {
+                self.change(now, node, |object| NodeTaint::apply(&changes, &mut object.taints));
+            }
             other => panic!("no node is changed by {other:?}"),
         }
     }
@@ -263,8 +250,10 @@ fn without_latencies(mut model: Model) -> Model {
 
 /// What is seen of nodes to which these changes happen, in order, before `end`.
 ///
-/// Which of the nodes that wait in a zone is tainted first is an accident of the queue: `lots` says
-/// whom it falls on when. One that does not wait then changes nothing.
+/// Which of the nodes that wait in a zone is tainted first is an accident: every pass of
+/// kube-controller-manager takes all of them out of the queue and puts them in again, in whichever
+/// order its workers come to them. `lots` says whom it falls on when; one that does not wait then
+/// changes nothing.
 ///
 /// Every change of one instant happens before the controller acts; leases are renewed at 0, 10,
 /// 20 … s. What is seen at one instant stands side by side, zones first.

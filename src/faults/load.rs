@@ -5,9 +5,9 @@
 //! lost. A node's utilisation is what its pods are given, divided by its allocatable CPU. It changes
 //! when pods, the power of a node or the day change, and only then is it worked out.
 //!
-//! Fidelity: a change of EndpointSlices is not waited for. An overloaded node answers as fast as ever until it crashes, and CPU limits do not cut
-//! what a pod is given. Working it out looks at all pods; it happens only where a scenario has
-//! `load:`.
+//! Fidelity: a change of EndpointSlices is not waited for. An overloaded node answers as fast as ever
+//! until it crashes, and CPU limits do not cut what a pod is given. Working it out looks at all pods;
+//! it happens only where a scenario has `load:`.
 
 use super::{Faults, lose_power, schedule};
 use crate::base::id::IdVec;

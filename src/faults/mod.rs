@@ -22,7 +22,7 @@ use crate::base::id::IdVec;
 use crate::base::time::{SimDuration, SimTime};
 use crate::cx::Cx;
 use crate::event::{ControllerEvent, Event, FaultEvent, KubeletEvent, SchedulerEvent, Watcher};
-use crate::model::{FaultId, FaultKind, FaultTiming, LeaderElection, Model, NodeId};
+use crate::model::{FaultId, FaultKind, FaultTiming, LeaderElection, Model, NodeId, Sphere};
 use crate::record::Fact;
 use crate::rng::{Distribution, Stream, StreamKind, Streams};
 
@@ -320,18 +320,11 @@ struct Occurrence {
 
 impl Occurrence {
     fn draw(cx: &Cx<'_>, fault: FaultId, occurrence: u32) -> Self {
-        let kind = match cx.model.faults[fault].kind {
-            FaultKind::ZoneOutage { .. } => StreamKind::ZoneFailure,
-            FaultKind::ContainerFault { .. } => StreamKind::ContainerFailure,
-            FaultKind::NodeCrash { .. }
-            | FaultKind::NodeFailures(_)
-            | FaultKind::NetworkPartition { .. }
-            | FaultKind::StaleConnections { .. }
-            | FaultKind::ApiServerOutage { .. }
-            | FaultKind::ApiServerSlow { .. }
-            | FaultKind::EtcdMembersLost { .. }
-            | FaultKind::SchedulerCrash
-            | FaultKind::ControllerManagerCrash => StreamKind::NodeFailure,
+        let of = &cx.model.faults[fault].kind;
+        let kind = match of.sphere() {
+            Sphere::Containers => StreamKind::ContainerFailure,
+            Sphere::Nodes if matches!(of, FaultKind::ZoneOutage { .. }) => StreamKind::ZoneFailure,
+            Sphere::Nodes | Sphere::ControlPlane => StreamKind::NodeFailure,
         };
         let mut stream: Stream = cx.streams.stream(kind, fault.index() as u64);
         stream.seek(u64::from(occurrence));

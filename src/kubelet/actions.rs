@@ -1,8 +1,8 @@
 //! What one sync of a pod decides: which containers to kill and to start, and whether the sandbox
 //! is made anew. Pure.
 //!
-//! Fidelity: the pod worker of the simulation takes its steps one by one (see `worker`) and does
-//! not go by this yet; in-place resizes are left out.
+//! Fidelity: the pod worker of the simulation (see `worker`) starts one container at a time and asks
+//! again, and kills for failed probes as soon as these are published; in-place resizes are left out.
 
 use super::pod::Role;
 use crate::model::RestartPolicy;
@@ -51,6 +51,8 @@ pub struct Instance {
 pub struct WantedContainer<'a> {
     /// Name.
     pub name: &'a str,
+    /// Position in the pod, init containers first.
+    pub place: u8,
     /// What it is for.
     pub role: Role,
     /// It has a startup probe.
@@ -105,10 +107,12 @@ pub struct PodActions<'a> {
     pub create_sandbox: bool,
     /// The attempt of the sandbox.
     pub attempt: u32,
-    /// Init containers and sidecars to start, in order.
-    pub init_to_start: Vec<&'a str>,
-    /// App containers to start, in order.
-    pub to_start: Vec<&'a str>,
+    /// Nothing is left to do before app containers may start.
+    pub initialized: bool,
+    /// Positions of init containers and sidecars to start, in order.
+    pub init_to_start: Vec<u8>,
+    /// Positions of app containers to start, in order.
+    pub to_start: Vec<u8>,
     /// Containers to kill.
     pub to_kill: Vec<Kill<'a>>,
 }
@@ -206,8 +210,8 @@ pub fn pod_actions<'a>(pod: &SyncedPod<'a>) -> PodActions<'a> {
         in_new_sandbox(pod, &mut actions);
         return actions;
     }
-    let initialized = init_actions(pod, &mut actions);
-    if actions.kill_pod || !initialized {
+    actions.initialized = init_actions(pod, &mut actions);
+    if actions.kill_pod || !actions.initialized {
         return actions;
     }
     let mut kept = false;
@@ -234,14 +238,14 @@ fn in_new_sandbox<'a>(pod: &SyncedPod<'a>, actions: &mut PodActions<'a>) {
                 instance.state == RuntimeState::Exited && instance.exit_code == 0
             })
     };
-    let to_start: Vec<&str> =
-        pod.apps().filter(|container| !succeeded(container)).map(|c| c.name).collect();
+    let to_start: Vec<u8> =
+        pod.apps().filter(|container| !succeeded(container)).map(|c| c.place).collect();
     if to_start.is_empty() && pod.next_init() == NextInit::Done {
         actions.create_sandbox = false;
         return;
     }
     match pod.inits().first() {
-        Some(first) => actions.init_to_start.push(first.name),
+        Some(first) => actions.init_to_start.push(first.place),
         None => actions.to_start = to_start,
     }
 }
@@ -261,7 +265,7 @@ fn init_actions<'a>(pod: &SyncedPod<'a>, actions: &mut PodActions<'a>) -> bool {
             if next.state() == Some(RuntimeState::Unknown) {
                 actions.to_kill.push(unknown_init(next.name));
             }
-            actions.init_to_start.push(next.name);
+            actions.init_to_start.push(next.place);
         }
     }
     false
@@ -286,7 +290,7 @@ fn init_actions_with_sidecars<'a>(pod: &SyncedPod<'a>, actions: &mut PodActions<
         let is_sidecar = container.role == Role::Sidecar;
         let Some(instance) = container.instance else {
             if passed && is_sidecar {
-                to_start.push(container.name);
+                to_start.push(container.place);
             }
             continue;
         };
@@ -294,25 +298,25 @@ fn init_actions_with_sidecars<'a>(pod: &SyncedPod<'a>, actions: &mut PodActions<
             continue;
         }
         match instance.state {
-            RuntimeState::Created => to_start.push(container.name),
+            RuntimeState::Created => to_start.push(container.place),
             RuntimeState::Running if !is_sidecar => {}
             RuntimeState::Running => {
                 if is_started(container, &instance) {
                     match inits.get(at + 1) {
                         None => initialized = true,
-                        Some(next) if !passed => to_start.push(next.name),
+                        Some(next) if !passed => to_start.push(next.place),
                         Some(_) => {}
                     }
                 }
                 if let Some(kill) = sidecar_kill(container, &instance) {
                     actions.to_kill.push(kill);
-                    to_start.push(container.name);
+                    to_start.push(container.place);
                 }
             }
-            RuntimeState::Exited if is_sidecar => to_start.push(container.name),
+            RuntimeState::Exited if is_sidecar => to_start.push(container.place),
             RuntimeState::Exited if instance.exit_code == 0 => match inits.get(at + 1) {
                 None => initialized = true,
-                Some(next) => to_start.push(next.name),
+                Some(next) => to_start.push(next.place),
             },
             RuntimeState::Exited | RuntimeState::Unknown
                 if !is_sidecar && !pod.restarts_failures() =>
@@ -320,16 +324,16 @@ fn init_actions_with_sidecars<'a>(pod: &SyncedPod<'a>, actions: &mut PodActions<
                 actions.kill_pod = true;
                 return false;
             }
-            RuntimeState::Exited => to_start.push(container.name),
+            RuntimeState::Exited => to_start.push(container.place),
             RuntimeState::Unknown => {
                 actions.to_kill.push(unknown_init(container.name));
-                to_start.push(container.name);
+                to_start.push(container.place);
             }
         }
         passed = true;
     }
     if !passed {
-        to_start.push(inits[0].name);
+        to_start.push(inits[0].place);
     }
     to_start.reverse();
     actions.init_to_start = to_start;
@@ -366,7 +370,7 @@ fn app_action<'a>(
     let name = container.name;
     let Some(instance) = container.instance.filter(|_| container.is_running()) else {
         if pod.starts(container) {
-            actions.to_start.push(name);
+            actions.to_start.push(container.place);
             if container.state() == Some(RuntimeState::Unknown) {
                 let message =
                     "Container is in \"unknown\" state, try killing it before restart".to_owned();
@@ -386,7 +390,7 @@ fn app_action<'a>(
     let restarts = instance.definition_changed || pod.restarts_failures();
     let then = if restarts { ", will be restarted" } else { "" };
     if restarts {
-        actions.to_start.push(name);
+        actions.to_start.push(container.place);
     }
     actions.to_kill.push(Kill { name, reason, message: format!("Container {name} {what}{then}") });
     false
@@ -401,9 +405,9 @@ mod tests {
         Some(Instance { state, exit_code, definition_changed: false, liveness, startup })
     }
 
-    fn wanted(name: &str, role: Role, instance: Option<Instance>) -> WantedContainer<'_> {
-        let (has_startup_probe, has_liveness_probe) = (false, true);
-        WantedContainer { name, role, has_startup_probe, has_liveness_probe, instance }
+    fn wanted(place: u8, role: Role, instance: Option<Instance>) -> WantedContainer<'static> {
+        let (name, has_startup_probe, has_liveness_probe) = ("a", false, true);
+        WantedContainer { name, place, role, has_startup_probe, has_liveness_probe, instance }
     }
 
     fn decide<'a>(
@@ -419,19 +423,19 @@ mod tests {
         use RuntimeState::{Exited, Running};
         let pod = |init, sidecar, app| {
             [
-                wanted("i", Role::Init, init),
-                wanted("s", Role::Sidecar, sidecar),
-                wanted("a", Role::Main, app),
+                wanted(0, Role::Init, init),
+                wanted(1, Role::Sidecar, sidecar),
+                wanted(2, Role::Main, app),
             ]
         };
         let (done, up) = (instance(Exited, 0), instance(Running, 0));
         for (containers, init, app) in [
-            (pod(None, None, None), &["i"][..], &[][..]),
-            (pod(instance(Exited, 2), None, None), &["i"][..], &[][..]),
-            (pod(done, None, None), &["s"][..], &[][..]),
-            (pod(done, up, None), &[][..], &["a"][..]),
-            (pod(done, instance(Exited, 1), up), &["s"][..], &[][..]),
-            (pod(None, None, up), &["s"][..], &[][..]),
+            (pod(None, None, None), &[0][..], &[][..]),
+            (pod(instance(Exited, 2), None, None), &[0][..], &[][..]),
+            (pod(done, None, None), &[1][..], &[][..]),
+            (pod(done, up, None), &[][..], &[2][..]),
+            (pod(done, instance(Exited, 1), up), &[1][..], &[][..]),
+            (pod(None, None, up), &[1][..], &[][..]),
         ] {
             let actions = decide(RestartPolicy::Always, Sandbox::Ready(0), &containers);
             assert_eq!((&actions.init_to_start[..], &actions.to_start[..]), (init, app));
@@ -445,13 +449,13 @@ mod tests {
     fn a_failed_probe_kills_and_the_policy_says_whether_it_starts_again() {
         let mut running = instance(RuntimeState::Running, 0);
         running.as_mut().expect("there").liveness = Some(ProbeVerdict::Failure);
-        let pod = [wanted("a", Role::Main, running)];
+        let pod = [wanted(0, Role::Main, running)];
         let always = decide(RestartPolicy::Always, Sandbox::Ready(0), &pod);
         assert_eq!(
             always.to_kill[0].message,
             "Container a failed liveness probe, will be restarted"
         );
-        assert_eq!((always.to_start, always.kill_pod), (vec!["a"], false));
+        assert_eq!((always.to_start, always.kill_pod), (vec![0], false));
         let never = decide(RestartPolicy::Never, Sandbox::Ready(0), &pod);
         assert_eq!(never.to_kill[0].message, "Container a failed liveness probe");
         assert_eq!((never.to_start, never.kill_pod), (vec![], true));
@@ -459,7 +463,7 @@ mod tests {
 
     #[test]
     fn a_new_sandbox_is_made_only_for_something_to_run() {
-        let done = [wanted("a", Role::Main, instance(RuntimeState::Exited, 0))];
+        let done = [wanted(0, Role::Main, instance(RuntimeState::Exited, 0))];
         let again = decide(RestartPolicy::Always, Sandbox::NotReady(1), &done);
         assert_eq!((again.create_sandbox, again.attempt), (true, 2));
         for policy in [RestartPolicy::OnFailure, RestartPolicy::Never] {

@@ -353,17 +353,6 @@ fn recovery(cx: &AppContext<'_>, index: usize, process: Process, onset: SimTime)
 
 /// How a fault makes the containers fail that it strikes.
 fn fault_mode(model: &Model, fault: FaultId) -> Option<&FailureMode> {
-    match &model.faults[fault].kind {
-        FaultKind::ContainerFault { mode, .. } => Some(mode),
-        FaultKind::ZoneOutage { .. }
-        | FaultKind::NodeCrash { .. }
-        | FaultKind::NodeFailures(_)
-        | FaultKind::NetworkPartition { .. }
-        | FaultKind::StaleConnections { .. }
-        | FaultKind::ApiServerOutage { .. }
-        | FaultKind::ApiServerSlow { .. }
-        | FaultKind::EtcdMembersLost { .. }
-        | FaultKind::SchedulerCrash
-        | FaultKind::ControllerManagerCrash => None,
-    }
+    let FaultKind::ContainerFault { mode, .. } = &model.faults[fault].kind else { return None };
+    Some(mode)
 }

@@ -79,6 +79,9 @@ impl Kubelets {
             let period = EVICTION_PERIOD.as_nanos();
             let phase = streams.stream(StreamKind::EvictionPhase, spec.address).below(period);
             node.manager = Manager::new(SimTime::from_nanos(phase));
+            for &(image, _) in &spec.images {
+                node.images.add(image);
+            }
             nodes.push(node);
         }
         Self { nodes, pods: Vec::new() }

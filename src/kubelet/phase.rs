@@ -1,6 +1,7 @@
 //! Phase and conditions of a pod by the statuses of its containers. Pure.
 //!
-//! Fidelity: the status of a simulated pod (see `status`) does not go by this yet.
+//! Fidelity: the status of a simulated pod (see `status`) has its phase from here; its conditions
+//! hold when these do, without their reasons and messages.
 
 use super::pod::Role;
 use crate::model::RestartPolicy;

@@ -1,9 +1,10 @@
 //! The status that a kubelet reports of a pod: phase, conditions, reason. Pure.
 
 use super::container::{Container, Process};
-use super::pod::{Pod, Role, Stage, restarts, role};
+use super::phase::{self, ContainerReport, ContainerState};
+use super::pod::{Pod, Role, Stage, restarts, role, spec};
 use crate::base::time::SimTime;
-use crate::model::{PodTemplate, RestartPolicy};
+use crate::model::PodTemplate;
 use crate::state::{ConditionStatus, KubeletStatus, Phase, PodReason};
 
 /// The status of a pod as its kubelet has it at `now`.
@@ -36,7 +37,7 @@ fn positions<'a>(
     (0..=u8::MAX).zip(pod.containers.iter()).map(|(index, c)| (role(template, index), c))
 }
 
-/// The phase, by the kubelet's `getPhase`; a terminal phase stays.
+/// The phase; a terminal one stays.
 fn phase(pod: &Pod, template: &PodTemplate) -> Phase {
     if pod.status.phase.is_terminal() {
         return pod.status.phase;
@@ -47,36 +48,35 @@ fn phase(pod: &Pod, template: &PodTemplate) -> Phase {
     if pod.stage == Stage::Stopped {
         return pod.final_phase(template);
     }
-    let policy = template.restart_policy;
-    let (mut pending, mut running, mut restarting, mut failed) = (false, false, false, false);
-    for (role, container) in positions(pod, template) {
-        match (role, container.seen) {
-            (Role::Init, Process::Exited) if container.exit_code == 0 => {}
-            (Role::Init, Process::Exited) if policy == RestartPolicy::Never => {
-                return Phase::Failed;
+    phase::phase(reports(pod, template), template.restart_policy, false)
+}
+
+/// The statuses of a pod's containers.
+fn reports<'a>(
+    pod: &'a Pod,
+    template: &'a PodTemplate,
+) -> impl Iterator<Item = ContainerReport<'a>> {
+    (0..=u8::MAX).zip(pod.containers.iter()).map(|(index, container)| {
+        let (role, spec) = (role(template, index), spec(template, index));
+        let state = match container.seen {
+            Process::Running => ContainerState::Running,
+            Process::Waiting if container.instances == 0 => ContainerState::Waiting(None),
+            // In a new sandbox after an earlier run.
+            Process::Waiting => ContainerState::Waiting(Some(container.exit_code)),
+            // Killed for its probe, and started again in the same sync, whatever its code; or
+            // waiting for its back-off.
+            Process::Exited
+                if container.in_backoff
+                    || (container.stopping.is_some()
+                        && restarts(template.restart_policy, role, container)) =>
+            {
+                ContainerState::Waiting(Some(container.exit_code))
             }
-            (Role::Init, _) => pending |= !pod.initialized,
-            (Role::Sidecar, process) => {
-                pending |= !pod.initialized && !container.started;
-                running |= process == Process::Running;
-            }
-            (Role::Main, Process::Waiting) if container.instances == 0 => pending = true,
-            // Waiting in a new sandbox after an earlier run counts as stopped.
-            (Role::Main, Process::Waiting) => restarting = true,
-            (Role::Main, Process::Running) => running = true,
-            (Role::Main, Process::Exited) => {
-                restarting |= restarts(policy, role, container);
-                failed |= container.exit_code != 0;
-            }
-        }
-    }
-    let mains_run = running || restarting;
-    match () {
-        () if pending => Phase::Pending,
-        () if mains_run => Phase::Running,
-        () if failed => Phase::Failed,
-        () => Phase::Succeeded,
-    }
+            Process::Exited => ContainerState::Terminated(container.exit_code),
+        };
+        let (ready, started) = (container.is_ready(), container.started);
+        ContainerReport { name: &spec.name, role, state, ready, started }
+    })
 }
 
 /// The most telling reason.

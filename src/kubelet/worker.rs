@@ -1,6 +1,9 @@
 //! The pod worker: brings a pod from what it is to what it should be, one step at a time, and
 //! reports its status. It holds one pod and its node for the length of one event.
 
+use super::actions::{
+    self, Instance, ProbeVerdict, RuntimeState, Sandbox, SyncedPod, WantedContainer,
+};
 use super::app::{Address, AppContext};
 use super::backoff::{self, Limits};
 use super::container::{Container, Process};
@@ -11,7 +14,7 @@ use super::status;
 use crate::base::time::SimTime;
 use crate::cx::Cx;
 use crate::event::{Event, KubeletEvent};
-use crate::model::{ContainerSpec, PodTemplate, ProbeKind, RestartPolicy};
+use crate::model::{ContainerSpec, PodTemplate, ProbeKind};
 use crate::record::{Fact, Involved};
 use crate::rng::StreamKind;
 use crate::state::{Client, Request};
@@ -159,41 +162,60 @@ impl<'c> Worker<'_, 'c> {
 
     fn next_step(&mut self) -> Next {
         let template = self.template();
-        for index in self.positions() {
-            let role = pod::role(template, index);
-            if role == Role::Main && !self.pod.initialized {
-                self.pod.initialized = true;
-            }
-            if role == Role::Init && self.pod.initialized {
-                continue;
-            }
+        let containers: Vec<WantedContainer<'_>> =
+            self.positions().map(|index| self.wanted(index)).collect();
+        let actions = actions::pod_actions(&SyncedPod {
+            policy: template.restart_policy,
+            deleting: false,
+            sandbox: Sandbox::Ready(0),
+            containers: &containers,
+        });
+        if actions.kill_pod {
+            return Next::Finish;
+        }
+        self.pod.initialized |= actions.initialized;
+        for &index in &actions.init_to_start {
             if self.may_start(index) {
                 return Next::Start(index);
             }
-            let container = &self.pod.containers[usize::from(index)];
-            let exited = container.seen == Process::Exited && !container.is_running();
-            match role {
-                Role::Init if exited && container.exit_code == 0 => {}
-                Role::Init if exited && template.restart_policy == RestartPolicy::Never => {
-                    return Next::Finish;
-                }
-                Role::Init => return Next::Wait,
-                Role::Sidecar if !self.pod.initialized && !container.started => return Next::Wait,
-                Role::Sidecar | Role::Main => {}
+            if pod::role(template, index) == Role::Init {
+                return Next::Wait;
             }
         }
-        if self.is_complete() { Next::Finish } else { Next::Wait }
+        for &index in &actions.to_start {
+            if self.may_start(index) {
+                return Next::Start(index);
+            }
+        }
+        Next::Wait
     }
 
-    /// Whether all app containers have exited and none is started again.
-    fn is_complete(&self) -> bool {
-        let template = self.template();
-        self.positions().filter(|&index| pod::role(template, index) == Role::Main).all(|index| {
-            let container = &self.pod.containers[usize::from(index)];
-            container.seen == Process::Exited
-                && !container.is_running()
-                && !pod::restarts(template.restart_policy, Role::Main, container)
-        })
+    /// A container as a sync of the pod finds it: the runtime tells of those of this sandbox.
+    fn wanted(&self, index: u8) -> WantedContainer<'c> {
+        let (spec, container) = (self.spec(index), &self.pod.containers[usize::from(index)]);
+        let gone = container.process == Process::Exited && container.seen == Process::Exited;
+        // The sync that kills a container for its probe starts it again as well.
+        let killed = gone && container.stopping.is_some();
+        let verdict = |failed: bool, passed: bool| match (failed, passed) {
+            (true, _) => Some(ProbeVerdict::Failure),
+            (false, true) => Some(ProbeVerdict::Success),
+            (false, false) => None,
+        };
+        let state = if gone && !killed { RuntimeState::Exited } else { RuntimeState::Running };
+        WantedContainer {
+            name: &spec.name,
+            place: index,
+            role: self.role(index),
+            has_startup_probe: spec.startup.is_some(),
+            has_liveness_probe: spec.liveness.is_some() || killed,
+            instance: (container.process != Process::Waiting).then_some(Instance {
+                state,
+                exit_code: container.exit_code,
+                definition_changed: false,
+                liveness: verdict(killed, false),
+                startup: verdict(killed, container.started),
+            }),
+        }
     }
 
     /// Whether a container is to be started now. One that must wait for its back-off gets a

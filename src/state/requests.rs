@@ -40,6 +40,21 @@ pub enum NodeTaint {
     Remove(Taint),
 }
 
+impl NodeTaint {
+    /// Makes changes to a node's taints, in order.
+    pub fn apply(changes: &[Self], taints: &mut Vec<Taint>) {
+        for change in changes {
+            match change {
+                Self::Add(taint) if taints.contains(taint) => {}
+                Self::Add(taint) => taints.push(*taint),
+                Self::Remove(taint) => {
+                    taints.retain(|t| t.key != taint.key || t.effect != taint.effect);
+                }
+            }
+        }
+    }
+}
+
 /// A write to the API server.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Request {

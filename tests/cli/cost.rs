@@ -1,56 +1,17 @@
 //! Cost follows what changes: the events of a day, counted, not timed.
 
-use std::fmt::Write as _;
-
 use wavetank::record::Detail;
 use wavetank::scenario::built_in;
 use wavetank::scenario::compile::compile;
 use wavetank::scenario::file::FileReader;
 use wavetank::sim::{RunOptions, simulate};
 
+#[path = "../../benches/cases/day.rs"]
+mod scenario;
+
 /// Events handled in a day in which a zone is without power for half an hour, by kind.
 fn events(nodes: u32, pods: u32, period: u32) -> Vec<(&'static str, u64)> {
-    let mut text = format!(
-        "apiVersion: wavetank/v1
-kind: Scenario
-metadata: {{name: day}}
-spec:
-  duration: 24h
-  cluster:
-    nodePools:
-      - name: n
-        count: {nodes}
-        zones: [a, b, c]
-        boot: 60s
-        template: {{status: {{allocatable: {{cpu: '32', memory: 128Gi, pods: '110'}}}}}}
-  faults:
-    - {{at: 6h, zoneOutage: {{zone: a, for: 30m}}}}
-  workloads:
-    - objects:
-"
-    );
-    let probe = format!("{{httpGet: {{port: 80}}, periodSeconds: {period}}}");
-    for deployment in 0..pods / 150 {
-        let _ = write!(
-            text,
-            "        - apiVersion: apps/v1
-          kind: Deployment
-          metadata: {{name: d{deployment}}}
-          spec:
-            replicas: 150
-            selector: {{matchLabels: {{app: d{deployment}}}}}
-            template:
-              metadata: {{labels: {{app: d{deployment}}}}}
-              spec:
-                containers:
-                  - name: c
-                    image: 'image:1'
-                    resources: {{requests: {{cpu: 250m, memory: 512Mi}}}}
-                    livenessProbe: {probe}
-                    readinessProbe: {probe}
-"
-        );
-    }
+    let text = scenario::day(nodes, pods, period);
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("day.yaml");
     std::fs::write(&path, text).unwrap();

@@ -191,19 +191,20 @@ fn instance(latest: &Latest) -> Result<Instance, String> {
 /// What a sync of a pod decides.
 pub(super) fn actions(input: &Value) -> Result<Value, String> {
     let input: Synced = read(input)?;
-    let wanted = |name, role, has_startup_probe| -> Result<WantedContainer<'_>, String> {
+    let inits = input.init_containers.iter().flatten().map(|init| {
+        let role = if init.sidecar { Role::Sidecar } else { Role::Init };
+        (init.name.as_str(), role, init.has_startup_probe)
+    });
+    let apps = input.containers.iter().map(|name| (name.as_str(), Role::Main, true));
+    let declared: Vec<(&str, Role, bool)> = inits.chain(apps).collect();
+    let wanted = (0..).zip(&declared).map(|(place, &(name, role, has_startup_probe))| {
         let latest = input.statuses.iter().flatten().find(|latest| latest.name == name);
         let instance = latest.map(instance).transpose()?;
         // The recorded init containers have no liveness probes.
         let has_liveness_probe = role == Role::Main;
-        Ok(WantedContainer { name, role, has_startup_probe, has_liveness_probe, instance })
-    };
-    let inits = input.init_containers.iter().flatten().map(|init| {
-        let role = if init.sidecar { Role::Sidecar } else { Role::Init };
-        wanted(&init.name, role, init.has_startup_probe)
+        Ok(WantedContainer { name, place, role, has_startup_probe, has_liveness_probe, instance })
     });
-    let apps = input.containers.iter().map(|name| wanted(name, Role::Main, true));
-    let containers = inits.chain(apps).collect::<Result<Vec<_>, _>>()?;
+    let containers = wanted.collect::<Result<Vec<_>, String>>()?;
     let found = kubelet::pod_actions(&SyncedPod {
         policy: policy(&input.restart_policy)?,
         deleting: input.pod_deleting,
@@ -218,12 +219,15 @@ pub(super) fn actions(input: &Value) -> Result<Value, String> {
         .to_kill
         .iter()
         .map(|kill| json!({"name": kill.name, "reason": kill.reason, "message": kill.message}));
+    let names = |places: &[u8]| -> Vec<&str> {
+        places.iter().map(|&place| declared[usize::from(place)].0).collect()
+    };
     Ok(json!({
         "killPod": found.kill_pod,
         "createSandbox": found.create_sandbox,
         "attempt": found.attempt,
-        "initContainersToStart": found.init_to_start,
-        "containersToStart": found.to_start,
+        "initContainersToStart": names(&found.init_to_start),
+        "containersToStart": names(&found.to_start),
         "containersToKill": kills.collect::<Vec<Value>>(),
     }))
 }

@@ -180,12 +180,12 @@ fn power_loss_and_return_run_the_same_pods_again() {
     100 ContainerExited { pod: PodId(1), container: 1, cause: NodeLost, code: 255, unneeded: false }
     100 PodServing { pod: PodId(1), serving: false }
     200.005 PodReady { ready: false }
-    200.005 PodPhase { phase: Pending }
-    200.005 PodReason { reason: PodInitializing }
     200.005 PodDeleted { pod: PodId(1) }
     200.005 PodReason { pod: PodId(2), reason: PodInitializing }
     200.7 ContainerStarted { container: 0, restarts: 1 }
     200.7 ContainerStarted { pod: PodId(2), container: 0, restarts: 0 }
+    201.005 PodPhase { phase: Pending }
+    201.005 PodReason { reason: PodInitializing }
     203.7 ContainerExited { container: 0, cause: Itself, code: 0, unneeded: false }
     203.7 ContainerExited { pod: PodId(2), container: 0, cause: Itself, code: 0, unneeded: false }
     204.005 PodPhase { phase: Running }

@@ -86,12 +86,11 @@ fn domains(
         domains[at].1.push(id);
     }
     if let (Some(domain), Some(first)) = (&failures.domain, without.first()) {
-        let more = match without.len() - 1 {
-            0 => String::new(),
-            count => format!(" and {count} more"),
-        };
         let what = if key == "zone" { "in no zone" } else { "without this label" };
-        let message = format!("node {first}{more} is {what}");
+        let message = match without.len() - 1 {
+            0 => format!("node {first} is {what}"),
+            count => format!("node {first} and {count} more are {what}"),
+        };
         found.push(
             Diagnostic::error(codes::UNRESOLVED, domain.span, message)
                 .help("write node, zone or the key of a label that every node chosen has"),
