@@ -138,6 +138,8 @@ mod tests {
             lease_phase: SimDuration::from_secs(3),
             cuts: 0,
             connected: true,
+            kubelet_stops: 0,
+            runtime_stops: 0,
             link_epoch: 0,
         };
         let mut lease = Lease::default();

@@ -211,8 +211,12 @@ impl NodeLifecycle {
         if !self.zones[zone].arrive(cx.now, epoch) {
             return;
         }
-        // The monitor comes first where both fall together.
-        self.pass(cx, cache);
+        if self.due.contains_key(&cx.now) {
+            // The monitor comes first where both fall together, and what it writes is seen first.
+            self.pass(cx, cache);
+            self.plan_drain(cx, zone);
+            return;
+        }
         while let Some(node) =
             self.zones[zone].release(cx.now, |node| self.lots.contains(&(cx.now, node)))
         {

@@ -12,6 +12,7 @@ use crate::base::time::{SimDuration, SimTime};
 use crate::cx::Cx;
 use crate::event::WorkQueue;
 use crate::model::PodId;
+use crate::record::{Fact, Involved};
 use crate::state::{
     Change, Client, DeletionCause, PodObject, ReplicaSetId, ReplicaSetObject, ReplicaSetStatus,
     Request, Verb,
@@ -40,10 +41,25 @@ impl Expectations {
 /// The controller's memory.
 #[derive(Debug, Default)]
 pub(super) struct ReplicaSetController {
+    refused: BTreeMap<ReplicaSetId, Refused>,
     expectations: BTreeMap<ReplicaSetId, Expectations>,
     reported: BTreeMap<ReplicaSetId, ReplicaSetStatus>,
     busy: BTreeMap<ReplicaSetId, Busy>,
 }
+
+/// Creations that an admission webhook keeps from happening.
+#[derive(Clone, Copy, Debug, Default)]
+struct Refused {
+    /// The one under way will fail.
+    pending: bool,
+    /// Syncs that have failed one after another.
+    failures: u32,
+}
+
+/// First and longest wait before a sync that failed is tried again (client-go's
+/// `ItemExponentialFailureRateLimiter` as controllers use it).
+const RETRY_FIRST: SimDuration = SimDuration::from_millis(5);
+const RETRY_LONGEST: SimDuration = SimDuration::from_secs(1000);
 
 /// A sync that waits for its last write to be answered: its worker takes up no other sync of the
 /// same ReplicaSet until then.
@@ -77,6 +93,7 @@ impl ReplicaSetController {
             self.expectations.remove(&id);
             self.reported.remove(&id);
             self.busy.remove(&id);
+            self.refused.remove(&id);
             return;
         };
         if let Some(busy) = self.busy.get_mut(&id).filter(|busy| cx.now < busy.until) {
@@ -85,17 +102,78 @@ impl ReplicaSetController {
             }
             return;
         }
-        self.busy.remove(&id);
+        let again = self.busy.remove(&id).is_some_and(|busy| busy.again);
+        if self.fails(cx, work, id, set) && !again {
+            return;
+        }
         let may_act = self.expectations.get(&id).is_none_or(|e| e.met(cx.now));
         if may_act {
             let missing = i64::from(set.replicas) - i64::from(cache.tally(id).active);
             if missing > 0 {
+                if self.is_refused(cx, work, id, set) {
+                    return;
+                }
                 self.create(cx, id, set, missing.unsigned_abs());
             } else if missing < 0 {
                 self.delete(cx, cache, (id, set), missing.unsigned_abs());
             }
         }
         self.report(cx, work, cache, (id, set));
+    }
+
+    /// Whether a webhook that does not answer keeps pods from being created: the first batch of
+    /// slow start, one pod, fails when the call of the webhook runs into its time-out.
+    fn is_refused(
+        &mut self,
+        cx: &mut Cx<'_>,
+        work: &mut Work<'_>,
+        id: ReplicaSetId,
+        set: &ReplicaSetObject,
+    ) -> bool {
+        let namespace = cx.model.templates[set.template].namespace;
+        let refusing = cx.state.truth.refusing_webhook(cx.model, namespace);
+        let Some((_, timeout)) = refusing else {
+            self.refused.remove(&id);
+            return false;
+        };
+        let leaves = cx.state.clients.take(Client::ReplicaSet, cx.now);
+        let until = leaves.saturating_add(timeout);
+        self.busy.insert(id, Busy { until, again: false });
+        self.refused.entry(id).or_default().pending = true;
+        work.enqueue_at(cx, WorkQueue::ReplicaSet, id.raw(), until);
+        true
+    }
+
+    /// Whether the creation under way has failed now; it is tried again after a longer and longer
+    /// wait, or with the next change of the ReplicaSet or its pods.
+    fn fails(
+        &mut self,
+        cx: &mut Cx<'_>,
+        work: &mut Work<'_>,
+        id: ReplicaSetId,
+        set: &ReplicaSetObject,
+    ) -> bool {
+        let Some(refused) = self.refused.get_mut(&id).filter(|refused| refused.pending) else {
+            return false;
+        };
+        refused.pending = false;
+        let wait = RETRY_FIRST.saturating_mul(1 << refused.failures.min(20)).min(RETRY_LONGEST);
+        refused.failures += 1;
+        cx.fact(Fact::CreationRefused { workload: set.workload });
+        let about = Involved::Workload(set.workload);
+        let namespace = cx.model.templates[set.template].namespace;
+        let refusing = cx.state.truth.refusing_webhook(cx.model, namespace);
+        let (webhook, timeout) = refusing.unwrap_or(("webhook", SimDuration::from_secs(10)));
+        cx.kube_event(about, (true, "FailedCreate", "replicaset-controller"), |_, _| {
+            let seconds = timeout.as_secs();
+            format!(
+                "Error creating: Internal error occurred: failed calling webhook \"{webhook}\": \
+                 failed to call webhook: Post \"https://{webhook}.svc:443/?timeout={seconds}s\": \
+                 context deadline exceeded"
+            )
+        });
+        work.enqueue_at(cx, WorkQueue::ReplicaSet, id.raw(), cx.now.saturating_add(wait));
+        true
     }
 
     fn create(&mut self, cx: &mut Cx<'_>, id: ReplicaSetId, set: &ReplicaSetObject, missing: u64) {

@@ -74,7 +74,38 @@ pub enum KubeletEvent {
     PullDone {
         /// The node.
         node: NodeId,
-        /// The node's power epoch.
+        /// Which plan it belongs to.
+        epoch: u32,
+    },
+    /// An image registry has changed what it offers: pulls under way break or take another time.
+    Registry,
+    /// The process of the node's kubelet is gone; containers run on.
+    Stopped {
+        /// The node.
+        node: NodeId,
+    },
+    /// The node's container runtime answers no more; containers run on.
+    RuntimeLost {
+        /// The node.
+        node: NodeId,
+    },
+    /// The node's container runtime answers again.
+    RuntimeBack {
+        /// The node.
+        node: NodeId,
+    },
+    /// A pod's `activeDeadlineSeconds` are over.
+    Deadline {
+        /// The pod.
+        pod: PodId,
+    },
+    /// A postStart hook is over.
+    HookDone {
+        /// The pod.
+        pod: PodId,
+        /// Container position.
+        container: u8,
+        /// Container epoch.
         epoch: u32,
     },
     /// A container has been created and started.
@@ -166,6 +197,9 @@ impl KubeletEvent {
         match self {
             Self::PowerLost { .. }
             | Self::Started { .. }
+            | Self::Stopped { .. }
+            | Self::RuntimeLost { .. }
+            | Self::RuntimeBack { .. }
             | Self::NodeOutOfMemory { .. }
             | Self::ContainerFault { .. }
             | Self::AppChange { .. }
@@ -178,6 +212,9 @@ impl KubeletEvent {
             | Self::EvictionPass { .. }
             | Self::SandboxReady { .. }
             | Self::PullDone { .. }
+            | Self::Registry
+            | Self::Deadline { .. }
+            | Self::HookDone { .. }
             | Self::ContainerStarted { .. }
             | Self::Probe { .. }
             | Self::ProbeResult { .. }
@@ -203,6 +240,12 @@ impl KubeletEvent {
             | Self::ContainerFault { .. }
             | Self::SandboxReady { .. }
             | Self::PullDone { .. }
+            | Self::Registry
+            | Self::Stopped { .. }
+            | Self::RuntimeLost { .. }
+            | Self::RuntimeBack { .. }
+            | Self::Deadline { .. }
+            | Self::HookDone { .. }
             | Self::ContainerStarted { .. }
             | Self::Terminate { .. }
             | Self::Kill { .. }
@@ -231,6 +274,12 @@ impl KubeletEvent {
             Self::NodeUpdate { .. } => (15, 0, 0),
             Self::NodeStatus { .. } => (16, 0, 0),
             Self::Connected { .. } => (40, 0, 0),
+            Self::Registry => (50, 0, 0),
+            Self::Stopped { .. } => (51, 0, 0),
+            Self::RuntimeLost { .. } => (52, 0, 0),
+            Self::RuntimeBack { .. } => (53, 0, 0),
+            Self::Deadline { .. } => (54, 0, 0),
+            Self::HookDone { container, .. } => (55, container, 0),
             Self::EvictionPass { .. } => (60, 0, 0),
             Self::NodeOutOfMemory { .. } => (61, 0, 0),
         };
@@ -239,9 +288,13 @@ impl KubeletEvent {
 
     pub(super) fn word(self) -> u64 {
         let (id, epoch) = match self {
-            Self::PodUpdate { pod } => (pod.raw(), 0),
+            Self::Registry => (0, 0),
+            Self::PodUpdate { pod } | Self::Deadline { pod } => (pod.raw(), 0),
             Self::PowerLost { node }
             | Self::Started { node }
+            | Self::Stopped { node }
+            | Self::RuntimeLost { node }
+            | Self::RuntimeBack { node }
             | Self::Connected { node }
             | Self::NodeUpdate { node } => (node.raw(), 0),
             Self::ContainerFault { fault, .. } => (fault.raw(), 0),
@@ -251,6 +304,7 @@ impl KubeletEvent {
             | Self::NodeStatus { node, epoch } => (node.raw(), epoch),
             Self::SandboxReady { pod, epoch }
             | Self::ContainerStarted { pod, epoch, .. }
+            | Self::HookDone { pod, epoch, .. }
             | Self::AppChange { pod, epoch, .. }
             | Self::Exit { pod, epoch, .. }
             | Self::Probe { pod, epoch, .. }

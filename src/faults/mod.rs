@@ -11,6 +11,7 @@
 mod domains;
 mod election;
 mod load;
+mod processes;
 mod reach;
 
 pub use election::{Last, leader_takeover, restart};
@@ -135,6 +136,10 @@ impl Faults {
                 }
                 self.load_changes(cx);
             }
+            FaultKind::KubeletCrash { nodes } => processes::stop_kubelets(cx, nodes),
+            FaultKind::RuntimeOutage { nodes } => processes::stop_runtimes(cx, nodes),
+            FaultKind::ConfigMissing { .. } => cx.state.truth.missing_configs.push(fault),
+            FaultKind::WebhookOutage { .. } => cx.state.truth.webhook_faults.push(fault),
             FaultKind::NetworkPartition { nodes } => self.cut(cx, nodes),
             FaultKind::StaleConnections { nodes } => self.hang_connections(cx, nodes, ends),
             FaultKind::ApiServerOutage { instances } => self.servers_down(cx, fault, *instances),
@@ -145,6 +150,10 @@ impl Faults {
             FaultKind::SchedulerCrash => self.crash(cx, Watcher::Scheduler, ends),
             FaultKind::ControllerManagerCrash => {
                 self.crash(cx, Watcher::ControllerManager, ends);
+            }
+            FaultKind::RegistryOutage { .. } | FaultKind::RegistrySlow { .. } => {
+                cx.state.truth.registry_faults.push(fault);
+                cx.at(cx.now, Event::Kubelet(KubeletEvent::Registry));
             }
             FaultKind::ContainerFault { .. } => {
                 let event = KubeletEvent::ContainerFault { fault, begins: true };
@@ -166,6 +175,14 @@ impl Faults {
                     self.restore_power(cx, node);
                 }
             }
+            FaultKind::KubeletCrash { nodes } => processes::start_kubelets(cx, nodes),
+            FaultKind::RuntimeOutage { nodes } => processes::start_runtimes(cx, nodes),
+            FaultKind::ConfigMissing { .. } => {
+                cx.state.truth.missing_configs.retain(|of| *of != fault);
+            }
+            FaultKind::WebhookOutage { .. } => {
+                cx.state.truth.webhook_faults.retain(|of| *of != fault);
+            }
             FaultKind::NetworkPartition { nodes } => self.mend(cx, nodes),
             // When each connection is given up was settled when it hung.
             FaultKind::StaleConnections { .. } => {}
@@ -179,6 +196,10 @@ impl Faults {
             FaultKind::EtcdMembersLost { members } => self.members_up(cx, *members),
             // When the component is led again was settled when it died.
             FaultKind::SchedulerCrash | FaultKind::ControllerManagerCrash => {}
+            FaultKind::RegistryOutage { .. } | FaultKind::RegistrySlow { .. } => {
+                cx.state.truth.registry_faults.retain(|of| *of != fault);
+                cx.at(cx.now, Event::Kubelet(KubeletEvent::Registry));
+            }
             FaultKind::ContainerFault { .. } => {
                 let event = KubeletEvent::ContainerFault { fault, begins: false };
                 cx.at(cx.now, Event::Kubelet(event));
@@ -364,9 +385,9 @@ fn booted(cx: &mut Cx<'_>, node: NodeId, epoch: u32) {
         return;
     }
     truth.up = true;
-    let connected = truth.connected;
+    let kubelet_runs = truth.reaches_api();
     cx.fact(Fact::NodeUp { node, up: true });
-    if connected {
+    if kubelet_runs {
         // Without a connection the kubelet waits: it starts no pod that it has not heard of.
         cx.at(cx.now, Event::Kubelet(KubeletEvent::Started { node }));
     }

@@ -210,9 +210,12 @@ impl Faults {
         if !truth.connected {
             return;
         }
+        let reached = truth.reaches_api();
         truth.connected = false;
         self.lost_at[node] = cx.now;
-        cx.fact(Fact::NodeConnected { node, connected: false });
+        if reached {
+            cx.fact(Fact::NodeConnected { node, connected: false });
+        }
         refresh_heartbeat(cx, node);
     }
 
@@ -245,10 +248,12 @@ impl Faults {
             return;
         }
         truth.connected = true;
-        let up = truth.up;
-        cx.fact(Fact::NodeConnected { node, connected: true });
+        let (up, reaches) = (truth.up, truth.reaches_api());
+        if reaches {
+            cx.fact(Fact::NodeConnected { node, connected: true });
+        }
         cx.at(cx.now, Event::Api(ApiEvent::Connected { node }));
-        if up {
+        if up && reaches {
             cx.at(cx.now, Event::Kubelet(KubeletEvent::Connected { node }));
         }
         Self::plan_renewal(cx, node);
@@ -290,7 +295,7 @@ pub(super) fn renewal(cx: &mut Cx<'_>, node: NodeId, epoch: u32) {
 /// Whether a node's kubelet can renew its lease.
 fn beats(cx: &Cx<'_>, node: NodeId) -> bool {
     let truth = &cx.state.truth.nodes[node];
-    truth.up && truth.connected && cx.state.truth.api.writable(cx.model)
+    truth.up && truth.reaches_api() && cx.state.truth.api.writable(cx.model)
 }
 
 /// Sets whether a node renews its lease by what is so now; renewals begin now if they do.

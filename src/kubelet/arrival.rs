@@ -3,6 +3,7 @@
 
 use super::Kubelets;
 use super::container::Process;
+use super::deadline;
 use super::node::Shortage;
 use super::pod::{self, Pod, Role, Stage};
 use super::pressure;
@@ -97,6 +98,7 @@ impl Kubelets {
             None => {
                 admitted.status.start_time = Some(now.floor_to_second());
                 self.nodes[id].reserve(&template.requests);
+                deadline::plan(cx, pod, template, now.floor_to_second());
                 self.insert(admitted);
                 self.with(cx, pod, |worker| {
                     for index in worker.positions() {
@@ -170,6 +172,7 @@ impl Kubelets {
             has_ip: true,
         };
         self.insert(adopted);
+        deadline::plan(cx, pod, template, cx.now.floor_to_second());
         cx.fact(Fact::PodPhase { pod, phase: Phase::Running });
         cx.fact(Fact::PodReady { pod, ready: true });
         self.with(cx, pod, |worker| {

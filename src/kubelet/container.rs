@@ -3,6 +3,7 @@
 use super::app::App;
 use super::backoff::Backoff;
 use super::probe::{ProbeWorker, Sighting, Verdict};
+use super::pulling::PullRecord;
 use crate::base::time::SimTime;
 use crate::model::{ContainerSpec, ProbeKind};
 use crate::record::ExitCause;
@@ -103,7 +104,8 @@ pub(crate) struct Container {
     pub(crate) opened_at: SimTime,
     /// When SIGKILL falls due.
     pub(crate) kill_at: SimTime,
-    /// The wake-up that is scheduled for the end of its back-off.
+    /// The wake-up that is scheduled for its next start: at the end of its back-off, or after one
+    /// that failed.
     pub(crate) retry_at: SimTime,
     /// CrashLoopBackOff record.
     pub(crate) backoff: Backoff,
@@ -125,6 +127,10 @@ pub(crate) struct Container {
     pub(crate) in_backoff: bool,
     /// Its image is absent and must not be pulled.
     pub(crate) image_missing: bool,
+    /// A ConfigMap or Secret for its environment is not there.
+    pub(crate) config_missing: bool,
+    /// Failed pulls of its image, kept by the first container of the pod that uses it.
+    pub(crate) pulls: Option<Box<PullRecord>>,
     /// The kubelet is stopping it.
     pub(crate) stopping: Option<Stopping>,
 }
@@ -157,6 +163,8 @@ impl Container {
             started: false,
             in_backoff: false,
             image_missing: false,
+            config_missing: false,
+            pulls: None,
             stopping: None,
         }
     }

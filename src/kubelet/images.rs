@@ -3,8 +3,9 @@
 use std::collections::VecDeque;
 
 use crate::base::id::IdSet;
-use crate::base::time::SimDuration;
+use crate::base::time::{SimDuration, SimTime};
 use crate::model::{ImageId, PodId};
+use crate::state::Registry;
 
 /// A container that waits for its image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,8 +18,60 @@ pub(crate) struct Pull {
     pub(crate) epoch: u32,
     /// The image.
     pub(crate) image: ImageId,
-    /// What the round trip to the registry takes.
+    /// What the round trip to the registry takes usually.
     pub(crate) overhead: SimDuration,
+}
+
+/// How far the pull under way is.
+#[derive(Clone, Copy, Debug)]
+struct Course {
+    /// From then on.
+    since: SimTime,
+    /// What is left of the round trip, at the usual pace.
+    overhead: SimDuration,
+    /// What is left of the transfer.
+    bytes: u64,
+    /// What the registry offers.
+    registry: Registry,
+    /// It ends without the image.
+    fails: bool,
+}
+
+impl Course {
+    /// How long the round trip takes from `since` on.
+    fn round_trip(&self) -> SimDuration {
+        let nanos = u128::from(self.overhead.as_nanos()) * u128::from(self.registry.factor_milli);
+        SimDuration::from_nanos(u64::try_from(nanos / 1000).unwrap_or(u64::MAX))
+    }
+
+    /// How long everything takes from `since` on.
+    fn left(&self) -> SimDuration {
+        if self.fails {
+            return self.round_trip();
+        }
+        let nanos = u128::from(self.bytes) * 1_000_000_000 / u128::from(self.registry.bytes_per_s);
+        let transfer = SimDuration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX));
+        self.round_trip().saturating_add(transfer)
+    }
+
+    /// The same pull seen from `now`.
+    fn at(mut self, now: SimTime) -> Self {
+        let elapsed = now.saturating_since(self.since);
+        let trip = self.round_trip();
+        self.since = now;
+        if elapsed < trip {
+            let done =
+                u128::from(elapsed.as_nanos()) * 1000 / u128::from(self.registry.factor_milli);
+            let done = SimDuration::from_nanos(u64::try_from(done).unwrap_or(u64::MAX));
+            self.overhead = self.overhead.saturating_sub(done);
+            return self;
+        }
+        self.overhead = SimDuration::ZERO;
+        let nanos = u128::from(elapsed.saturating_sub(trip).as_nanos());
+        let done = nanos * u128::from(self.registry.bytes_per_s) / 1_000_000_000;
+        self.bytes = self.bytes.saturating_sub(u64::try_from(done).unwrap_or(u64::MAX));
+        self
+    }
 }
 
 /// The image store and the puller of one node.
@@ -27,12 +80,15 @@ pub(crate) struct Images {
     present: IdSet<ImageId>,
     /// The first is under way.
     queue: VecDeque<Pull>,
+    course: Option<Course>,
+    /// Plans of an earlier epoch are stale.
+    epoch: u32,
 }
 
 impl Images {
     /// An empty store.
     pub(crate) fn new() -> Self {
-        Self { present: IdSet::new(), queue: VecDeque::new() }
+        Self { present: IdSet::new(), queue: VecDeque::new(), course: None, epoch: 0 }
     }
 
     /// Whether an image is here.
@@ -43,6 +99,11 @@ impl Images {
     /// Puts an image here.
     pub(crate) fn add(&mut self, image: ImageId) {
         self.present.insert(image);
+    }
+
+    /// The epoch of the current plan.
+    pub(crate) fn epoch(&self) -> u32 {
+        self.epoch
     }
 
     /// Queues a pull; returns whether it begins now.
@@ -56,11 +117,46 @@ impl Images {
         self.queue.front().copied()
     }
 
-    /// The pull under way is done: its image is here, the next one begins.
-    pub(crate) fn complete(&mut self) -> Option<Pull> {
+    /// The first pull of the queue begins; returns when it ends. An image that is here already
+    /// costs the round trip only; a registry that is down refuses.
+    pub(crate) fn begin(
+        &mut self,
+        now: SimTime,
+        size_bytes: u64,
+        registry: Registry,
+    ) -> Option<SimTime> {
+        let pull = self.current()?;
+        let bytes = if self.has(pull.image) { 0 } else { size_bytes };
+        let fails = !registry.up;
+        let course = Course { since: now, overhead: pull.overhead, bytes, registry, fails };
+        self.course = Some(course);
+        Some(now.saturating_add(course.left()))
+    }
+
+    /// What the registry of the pull under way offers has changed; returns when the pull ends now,
+    /// if that has changed. A registry that goes down breaks it off at once; one that is back does
+    /// not save an attempt that it refused.
+    pub(crate) fn change(&mut self, now: SimTime, registry: Registry) -> Option<SimTime> {
+        let course = self.course.filter(|course| course.registry != registry)?;
+        let mut course = course.at(now);
+        if !registry.up && !course.fails {
+            course.fails = true;
+            course.overhead = SimDuration::ZERO;
+        }
+        course.registry = registry;
+        self.course = Some(course);
+        self.epoch += 1;
+        Some(now.saturating_add(course.left()))
+    }
+
+    /// The pull under way is over: returns it and whether its image is here.
+    pub(crate) fn complete(&mut self) -> Option<(Pull, bool)> {
         let pull = self.queue.pop_front()?;
-        self.present.insert(pull.image);
-        Some(pull)
+        let done = self.course.take().is_none_or(|course| !course.fails);
+        if done {
+            self.present.insert(pull.image);
+        }
+        Some((pull, done))
     }
 
     /// Forgets the pulls of a pod that have not begun.
@@ -71,26 +167,21 @@ impl Images {
         self.queue.retain(|pull| std::mem::take(&mut first) || pull.pod != pod);
     }
 
-    /// Forgets all pulls: the machine lost power. Images on disk stay.
+    /// Forgets all pulls: nobody is left to carry them out. Images on disk stay.
     pub(crate) fn abort(&mut self) {
         self.queue.clear();
-    }
-
-    /// How long a pull takes: the registry's round trip, and the image's bytes unless it is here
-    /// already (layers present cost nothing).
-    pub(crate) fn duration(&self, pull: &Pull, size_bytes: u64, bytes_per_s: u64) -> SimDuration {
-        if self.has(pull.image) {
-            return pull.overhead;
-        }
-        let nanos = u128::from(size_bytes) * 1_000_000_000 / u128::from(bytes_per_s.max(1));
-        let transfer = SimDuration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX));
-        pull.overhead.saturating_add(transfer)
+        self.course = None;
+        self.epoch += 1;
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const USUAL: Registry = Registry { up: true, factor_milli: 1000, bytes_per_s: 50_000_000 };
+    const DOWN: Registry = Registry { up: false, ..USUAL };
+    const SIZE: u64 = 50_000_000;
 
     fn pull(pod: usize, image: usize) -> Pull {
         Pull {
@@ -102,16 +193,22 @@ mod tests {
         }
     }
 
+    fn millis(time: Option<SimTime>) -> u64 {
+        time.unwrap().saturating_since(SimTime::ZERO).as_millis()
+    }
+
+    fn at(millis: u64) -> SimTime {
+        SimTime::ZERO + SimDuration::from_millis(millis)
+    }
+
     #[test]
     fn one_pull_at_a_time_and_a_second_one_of_the_same_image_is_cheap() {
         let mut images = Images::new();
         assert!(images.enqueue(pull(1, 7)));
         assert!(!images.enqueue(pull(2, 7)));
-        let first = images.current().unwrap();
-        assert_eq!(images.duration(&first, 50_000_000, 50_000_000).as_millis(), 1500);
-        assert_eq!(images.complete(), Some(first));
-        let second = images.current().unwrap();
-        assert_eq!(images.duration(&second, 50_000_000, 50_000_000).as_millis(), 500);
+        assert_eq!(millis(images.begin(SimTime::ZERO, SIZE, USUAL)), 1500);
+        assert_eq!(images.complete(), Some((pull(1, 7), true)));
+        assert_eq!(millis(images.begin(at(1500), SIZE, USUAL)), 2000);
     }
 
     #[test]
@@ -121,8 +218,39 @@ mod tests {
             images.enqueue(pull(pod, image));
         }
         images.forget(PodId::from_index(1));
-        assert_eq!(images.complete(), Some(pull(1, 1)));
-        assert_eq!(images.complete(), Some(pull(2, 2)));
+        assert_eq!(images.complete(), Some((pull(1, 1), true)));
+        assert_eq!(images.complete(), Some((pull(2, 2), true)));
         assert_eq!(images.complete(), None);
+    }
+
+    #[test]
+    fn a_registry_that_is_down_refuses_and_breaks_off_what_is_under_way() {
+        let mut images = Images::new();
+        images.enqueue(pull(1, 7));
+        assert_eq!(millis(images.begin(SimTime::ZERO, SIZE, DOWN)), 500, "a round trip");
+        assert_eq!(millis(images.change(at(200), USUAL)), 500, "the attempt is lost");
+        assert_eq!(images.complete(), Some((pull(1, 7), false)));
+        assert!(!images.has(ImageId::from_index(7)));
+        images.enqueue(pull(1, 7));
+        assert_eq!(millis(images.begin(at(1000), SIZE, USUAL)), 2500);
+        assert_eq!(millis(images.change(at(2400), DOWN)), 2400, "broken off");
+        assert_eq!(images.complete(), Some((pull(1, 7), false)));
+    }
+
+    #[test]
+    fn a_slow_registry_stretches_what_is_left() {
+        let slow = Registry { factor_milli: 4000, bytes_per_s: 12_500_000, ..USUAL };
+        let mut images = Images::new();
+        images.enqueue(pull(1, 7));
+        assert_eq!(millis(images.begin(SimTime::ZERO, SIZE, slow)), 6000);
+        // After half of the round trip's two seconds the registry is as usual.
+        assert_eq!(millis(images.change(at(1000), USUAL)), 1000 + 250 + 1000);
+        // After half of the transfer it is slow again; nothing changes where nothing does.
+        assert_eq!(millis(images.change(at(1750), slow)), 1750 + 2000);
+        assert_eq!(images.change(at(1800), slow), None);
+        let capped = Registry { bytes_per_s: 1_000_000, ..USUAL };
+        images.abort();
+        images.enqueue(pull(1, 7));
+        assert_eq!(millis(images.begin(SimTime::ZERO, SIZE, capped)), 500 + 50_000);
     }
 }

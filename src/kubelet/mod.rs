@@ -13,8 +13,12 @@ mod actions;
 mod app;
 mod arrival;
 mod backoff;
+mod configs;
 mod container;
+mod deadline;
+mod down;
 mod eviction;
+mod hooks;
 mod images;
 mod node;
 mod node_status;
@@ -25,6 +29,7 @@ mod power;
 mod pressure;
 mod probe;
 mod probing;
+mod pulling;
 mod qos;
 mod start;
 mod status;
@@ -100,6 +105,11 @@ impl Kubelets {
             KubeletEvent::NodeOutOfMemory { node, epoch } => self.out_of_memory(cx, node, epoch),
             KubeletEvent::ContainerFault { fault, begins } => self.fault(cx, fault, begins),
             KubeletEvent::PullDone { node, epoch } => self.pull_done(cx, node, epoch),
+            KubeletEvent::Registry => self.registry_changed(cx),
+            KubeletEvent::Stopped { node } => self.stopped(cx, node),
+            KubeletEvent::RuntimeLost { node } => self.runtime_lost(cx, node),
+            KubeletEvent::RuntimeBack { node } => self.runtime_back(cx, node),
+            KubeletEvent::Deadline { pod } => self.deadline(cx, pod),
             KubeletEvent::SandboxReady { pod, epoch }
             | KubeletEvent::Sync { pod, epoch }
             | KubeletEvent::Cleaned { pod, epoch } => {
@@ -108,6 +118,7 @@ impl Kubelets {
                 }
             }
             KubeletEvent::ContainerStarted { pod, container, epoch }
+            | KubeletEvent::HookDone { pod, container, epoch }
             | KubeletEvent::AppChange { pod, container, epoch }
             | KubeletEvent::Exit { pod, container, epoch }
             | KubeletEvent::Terminate { pod, container, epoch }
@@ -154,12 +165,15 @@ impl Kubelets {
 
     fn pull_done(&mut self, cx: &mut Cx<'_>, id: NodeId, epoch: u32) {
         let node = &mut self.nodes[id];
-        if node.epoch != epoch {
+        if node.images.epoch() != epoch {
             return;
         }
-        let Some(pull) = node.images.complete() else { return };
+        let Some((pull, done)) = node.images.complete() else { return };
         begin_pull(cx, id, node);
-        self.with(cx, pull.pod, |worker| worker.pulled(&pull));
+        self.with(cx, pull.pod, |worker| worker.pull_over(&pull, done));
+        if !done {
+            return;
+        }
         let waiting = |kubelets: &Self, pod: PodId| {
             let missing = |p: &Pod| p.containers.iter().any(|c| c.image_missing);
             kubelets.pod(pod).is_some_and(missing)
@@ -167,6 +181,18 @@ impl Kubelets {
         for pod in self.nodes[id].pods.clone() {
             if waiting(self, pod) {
                 self.with(cx, pod, |worker| worker.sync());
+            }
+        }
+    }
+
+    /// What registries offer has changed: pulls under way end earlier or later.
+    fn registry_changed(&mut self, cx: &mut Cx<'_>) {
+        for (id, node) in self.nodes.iter_mut() {
+            let Some(pull) = node.images.current() else { continue };
+            let registry = cx.state.truth.registry(cx.model, pull.image);
+            if let Some(ends) = node.images.change(cx.now, registry) {
+                let event = KubeletEvent::PullDone { node: id, epoch: node.images.epoch() };
+                cx.at(ends, Event::Kubelet(event));
             }
         }
     }
@@ -221,6 +247,7 @@ fn pod_event(worker: &mut Worker<'_, '_>, event: KubeletEvent) {
 fn container_event(worker: &mut Worker<'_, '_>, event: KubeletEvent) {
     match event {
         KubeletEvent::ContainerStarted { container, .. } => worker.container_started(container),
+        KubeletEvent::HookDone { container, .. } => worker.hook_done(container),
         KubeletEvent::AppChange { container, .. } => worker.app_change(container),
         KubeletEvent::Exit { container, .. } => worker.exit(container),
         KubeletEvent::Terminate { container, .. } => worker.terminate(container),
@@ -230,13 +257,13 @@ fn container_event(worker: &mut Worker<'_, '_>, event: KubeletEvent) {
 }
 
 /// Starts the pull at the head of a node's queue, if there is one.
-fn begin_pull(cx: &mut Cx<'_>, id: NodeId, node: &Node) {
+fn begin_pull(cx: &mut Cx<'_>, id: NodeId, node: &mut Node) {
     let Some(pull) = node.images.current() else { return };
     let size = cx.model.images[pull.image].size_bytes;
-    let rate = cx.model.control_plane.pull_bytes_per_s;
-    let wait = node.images.duration(&pull, size, rate);
-    let epoch = node.epoch;
-    cx.after(wait, Event::Kubelet(KubeletEvent::PullDone { node: id, epoch }));
+    let registry = cx.state.truth.registry(cx.model, pull.image);
+    let Some(ends) = node.images.begin(cx.now, size, registry) else { return };
+    let epoch = node.images.epoch();
+    cx.at(ends, Event::Kubelet(KubeletEvent::PullDone { node: id, epoch }));
 }
 
 #[cfg(test)]

@@ -28,8 +28,10 @@ pub(crate) struct Shortage {
 /// A node.
 #[derive(Debug)]
 pub(crate) struct Node {
-    /// Kubelet and runtime are up.
+    /// The kubelet is up.
     pub(crate) up: bool,
+    /// Since when the container runtime has not answered.
+    pub(crate) runtime_lost: Option<SimTime>,
     /// When the kubelet started, unless it has been up since before time began.
     pub(crate) started_at: Option<SimTime>,
     /// Moves on when power is lost.
@@ -58,6 +60,7 @@ impl Node {
     pub(crate) fn new(relist_phase: SimDuration) -> Self {
         Self {
             up: true,
+            runtime_lost: None,
             started_at: None,
             epoch: 0,
             images: Images::new(),

@@ -14,20 +14,35 @@ use crate::state::{Client, ConditionStatus, NodeCondition, NodeConditions, Reque
 /// `nodeStatusUpdateFrequency`.
 const UPDATE_PERIOD: SimDuration = SimDuration::from_secs(10);
 
+/// A node whose containers PLEG has not listed for this long is not Ready (`relistThreshold`).
+const RELIST_THRESHOLD: SimDuration = SimDuration::from_secs(180);
+
 impl Kubelets {
     /// Somebody says that the node is not Ready, or it has come under pressure or out of it: the
     /// next round will tell.
     pub(super) fn node_update(&mut self, cx: &mut Cx<'_>, id: NodeId) {
+        if cx.state.truth.is_connected(id) {
+            self.plan_status(cx, id, cx.now);
+        }
+    }
+
+    /// The first round at or after an instant.
+    fn plan_status(&self, cx: &mut Cx<'_>, id: NodeId, from: SimTime) {
         let node = &self.nodes[id];
-        if !node.up || !cx.state.truth.is_connected(id) {
+        if !node.up {
             return;
         }
         let rhythm = || SimTime::ZERO.saturating_add(cx.state.truth.nodes[id].lease_phase);
         let began = node.started_at.unwrap_or_else(rhythm);
-        let rounds = cx.now.saturating_since(began).as_nanos().div_ceil(UPDATE_PERIOD.as_nanos());
+        let rounds = from.saturating_since(began).as_nanos().div_ceil(UPDATE_PERIOD.as_nanos());
         let due = began.saturating_add(UPDATE_PERIOD.saturating_mul(rounds));
         let epoch = node.epoch;
         cx.at(due, Event::Kubelet(KubeletEvent::NodeStatus { node: id, epoch }));
+    }
+
+    /// PLEG cannot list containers: the round at which that has lasted too long will tell.
+    pub(super) fn plan_not_ready(&self, cx: &mut Cx<'_>, id: NodeId) {
+        self.plan_status(cx, id, cx.now.saturating_add(RELIST_THRESHOLD));
     }
 
     /// A round of the kubelet: its node is Ready and under pressure or not, and if the API server
@@ -37,13 +52,20 @@ impl Kubelets {
         let object = &cx.state.api.nodes[id];
         let (ready, before) = (object.ready, object.conditions);
         let conditions = node.manager.conditions(before);
-        if !node.up || node.epoch != epoch || (ready.is_true() && conditions == before) {
+        let lost = |since| cx.now.saturating_since(since) >= RELIST_THRESHOLD;
+        let (wanted, word) = if node.runtime_lost.is_some_and(lost) {
+            (ConditionStatus::False, "NodeNotReady")
+        } else {
+            (ConditionStatus::True, "NodeReady")
+        };
+        let is_so = ready.status == wanted;
+        if !node.up || node.epoch != epoch || (is_so && conditions == before) {
             return;
         }
         let is_true = |of: NodeConditions, which| of.status(which) == ConditionStatus::True;
         let turned = |which| is_true(before, which) != is_true(conditions, which);
         let told = [
-            (!ready.is_true(), "NodeReady"),
+            (!is_so, word),
             (turned(NodeCondition::MemoryPressure), memory_word(conditions)),
             (turned(NodeCondition::DiskPressure), disk_word(conditions)),
         ];
@@ -52,7 +74,7 @@ impl Kubelets {
                 format!("Node {} status is now: {reason}", model.nodes[id].name)
             });
         }
-        let ready = ready.turned(ConditionStatus::True, cx.now);
+        let ready = ready.turned(wanted, cx.now);
         cx.request(Client::Kubelet(id), Request::NodeReady { node: id, ready, conditions });
     }
 }

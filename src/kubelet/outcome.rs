@@ -255,6 +255,8 @@ mod tests {
             shutdown_s: Distribution::Constant(1.0),
             latency: SimDuration::from_millis(100),
             checks_dependencies,
+            post_start: None,
+            post_start_fails: 0.0,
             failures: Vec::new(),
         }
     }

@@ -29,6 +29,8 @@ pub(crate) enum Work {
     Pulling(u8),
     /// This container is being created and started.
     Starting(u8),
+    /// The postStart hook of this container runs.
+    Hook(u8),
 }
 
 /// A pod.
@@ -72,6 +74,10 @@ pub(crate) struct Pod {
     pub(crate) deadline: SimTime,
     /// The sync that was scheduled last.
     pub(crate) sync_at: Option<SimTime>,
+    /// When its volumes are tried again that could not be set up.
+    pub(crate) volumes_at: SimTime,
+    /// How often that has failed.
+    pub(crate) volumes_failed: u8,
 }
 
 impl Pod {
@@ -117,6 +123,8 @@ impl Pod {
             grace: SimDuration::MAX,
             deadline: SimTime::MAX,
             sync_at: None,
+            volumes_at: SimTime::ZERO,
+            volumes_failed: 0,
         }
     }
 

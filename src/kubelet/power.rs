@@ -25,7 +25,7 @@ impl Kubelets {
         }
     }
 
-    /// The node has booted: pods whose objects still exist and are not finished go on as their
+    /// The kubelet has started, because the node has booted or its process is back: pods whose objects still exist and are not finished go on as their
     /// restart policy says, those being deleted are confirmed gone, and bindings missed meanwhile
     /// are heard of.
     pub(super) fn started(&mut self, cx: &mut Cx<'_>, id: NodeId) {
@@ -36,8 +36,11 @@ impl Kubelets {
         self.nodes[id].manager = Manager::new(cx.now).at_epoch(epoch);
         self.node_status(cx, id, self.nodes[id].epoch);
         for pod in self.nodes[id].pods.clone() {
-            self.with(cx, pod, |worker| worker.boot());
+            self.with(cx, pod, |worker| {
+                if worker.pod.has_sandbox { worker.resume() } else { worker.boot() }
+            });
         }
+        self.watch_usage(cx, id);
         for pod in std::mem::take(&mut self.nodes[id].unheard) {
             self.pod_update(cx, pod);
         }
@@ -78,7 +81,9 @@ impl Worker<'_, '_> {
         }
         self.find_dead();
         self.pod.stage = Stage::Active;
-        if object.status.phase.is_terminal() || self.is_over() {
+        if self.is_past_deadline() {
+            self.fail_at_deadline();
+        } else if object.status.phase.is_terminal() || self.is_over() {
             self.finish();
         } else if !self.is_left_dead() {
             self.run_again();
@@ -102,6 +107,7 @@ impl Worker<'_, '_> {
             container.stopping = None;
             container.in_backoff = false;
             container.image_missing = false;
+            container.config_missing = false;
         }
     }
 

@@ -136,7 +136,7 @@ fn available(model: &Model, id: NodeId, node: &Node, of: Resource, now: SimTime)
 }
 
 /// Plans the next pass at which something changes, and the instant at which memory runs out.
-fn plan(cx: &mut Cx<'_>, id: NodeId, node: &mut Node) {
+pub(super) fn plan(cx: &mut Cx<'_>, id: NodeId, node: &mut Node) {
     if !node.up {
         return;
     }

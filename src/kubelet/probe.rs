@@ -82,6 +82,12 @@ impl ProbeWorker {
         }
     }
 
+    /// The worker of a kubelet that has started again, of a container instance that was ready: a
+    /// result stands until there is another.
+    pub(crate) fn taken_over(kind: ProbeKind, instance: u32) -> Self {
+        Self { published: Verdict::Success, instance, ..Self::new(kind) }
+    }
+
     /// Which probe.
     pub(crate) fn kind(&self) -> ProbeKind {
         self.kind

@@ -15,7 +15,7 @@ use super::probe::Step;
 use super::worker::Worker;
 use crate::base::time::{SimDuration, SimTime};
 use crate::event::{Event, KubeletEvent};
-use crate::model::{ProbeKind, ProbeSpec};
+use crate::model::{ProbeHandler, ProbeKind, ProbeSpec};
 use crate::record::Fact;
 use crate::rng::StreamKind;
 
@@ -81,6 +81,9 @@ impl Worker<'_, '_> {
 
     /// Something about the container changed: its sleeping workers look when to go on.
     pub(super) fn wake_probes(&mut self, index: u8) {
+        if !self.node.up {
+            return;
+        }
         for place in 0..self.container(index).probes.len() {
             let (_, spec) = self.probe_spec(index, place);
             let now = self.cx.now;
@@ -202,6 +205,10 @@ impl Worker<'_, '_> {
             Step::End => self.probe(index, place).activity = Activity::Ended,
             Step::Wait => {
                 self.probe(index, place).timed_out = false;
+                self.conclude(index, place);
+            }
+            // The runtime cannot execute the command: a round without a result.
+            Step::Execute if spec.handler == ProbeHandler::Exec && !self.reaches_runtime() => {
                 self.conclude(index, place);
             }
             Step::Execute => match self.look(index, place) {
@@ -351,6 +358,10 @@ impl Worker<'_, '_> {
     fn can_sleep(&mut self, index: u8, place: usize) -> bool {
         let outlook = self.outlook(index, place);
         let (_, spec) = self.probe_spec(index, place);
+        if spec.handler == ProbeHandler::Exec && !self.reaches_runtime() {
+            // Until the runtime is back no round has a result.
+            return true;
+        }
         let container = self.container(index);
         let Container { seen, seen_instance, process, instances, started, .. } = *container;
         let probe = &mut container.probes[place];

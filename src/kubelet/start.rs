@@ -3,7 +3,6 @@
 use super::app::Death;
 use super::backoff::Limits;
 use super::container::{Process, Stopping};
-use super::images::Pull;
 use super::pod::{Role, Stage, Work};
 use super::worker::Worker;
 use crate::base::time::SimTime;
@@ -47,6 +46,7 @@ impl Worker<'_, '_> {
         self.container(index).epoch += 1;
         self.container(index).in_backoff = false;
         self.container(index).image_missing = false;
+        self.container(index).config_missing = false;
         match (spec.pull_policy, present) {
             (PullPolicy::IfNotPresent | PullPolicy::Never, true) => {
                 self.event((false, "Pulled"), || {
@@ -65,40 +65,15 @@ impl Worker<'_, '_> {
         }
     }
 
-    fn pull(&mut self, index: u8) {
-        let image = self.spec(index).image;
-        let name = &self.cx.model.images[image].name;
-        self.event((false, "Pulling"), || format!("Pulling image \"{name}\""));
-        self.pod.work = Work::Pulling(index);
-        let count = self.container(index).instances;
-        let mut stream = self.address(index).stream(self.cx.streams, StreamKind::ImagePull, count);
-        let overhead = self.cx.model.control_plane.pull_overhead_s.sample_duration(&mut stream);
-        let epoch = self.container(index).epoch;
-        let pull = Pull { pod: self.pod.id, container: index, epoch, image, overhead };
-        if self.node.images.enqueue(pull) {
-            super::begin_pull(self.cx, self.pod.node, self.node);
-        }
-    }
-
-    /// The awaited image is here.
-    pub(super) fn pulled(&mut self, pull: &Pull) {
-        let index = pull.container;
-        let waits = self.pod.work == Work::Pulling(index);
-        if !waits || self.container(index).epoch != pull.epoch {
+    /// Creates and starts a container whose image is here.
+    pub(super) fn create(&mut self, index: u8) {
+        let now = self.cx.now;
+        self.note_image(index);
+        if let Some(config) = self.missing_config(index) {
+            self.config_is_missing(index, config);
             return;
         }
-        let image = &self.cx.model.images[pull.image];
-        self.event((false, "Pulled"), || {
-            let (name, size) = (&image.name, image.size_bytes);
-            format!("Successfully pulled image \"{name}\". Image size: {size} bytes.")
-        });
-        self.create(index);
-    }
-
-    /// Creates and starts a container whose image is here.
-    fn create(&mut self, index: u8) {
         self.pod.work = Work::Starting(index);
-        let now = self.cx.now;
         let limits = Limits::new(self.cx.model.recovery.crash_loop_backoff);
         let container = self.container(index);
         if container.process == Process::Exited {
@@ -139,6 +114,13 @@ impl Worker<'_, '_> {
         self.usage_begins(index);
         self.cx.fact(Fact::ContainerStarted { pod: self.pod.id, container: index, restarts });
         self.plan_app(index);
+        if !self.begins_hook(index) {
+            self.start_is_over(index);
+        }
+    }
+
+    /// A container runs, and its postStart hook is done if it has one.
+    pub(super) fn start_is_over(&mut self, index: u8) {
         self.sync_at_relist();
         if self.role(index) == Role::Main {
             self.advance();
@@ -235,9 +217,10 @@ impl Worker<'_, '_> {
         self.usage_ends(index);
         self.update_serving();
         self.wake_probes(index);
+        self.hook_is_cut_off(index);
         if cause != ExitCause::NodeLost {
             self.sync_at_relist();
-            if self.pod.stage == Stage::Stopping {
+            if self.pod.stage == Stage::Stopping && self.node.up {
                 self.stop_next_sidecar();
             }
         }

@@ -82,11 +82,15 @@ fn reports<'a>(
 /// The most telling reason.
 fn reason(pod: &Pod, template: &PodTemplate, phase: Phase) -> PodReason {
     let any = |test: fn(&Container) -> bool| pod.containers.iter().any(test);
+    let pulls = pod.containers.iter().filter_map(|c| c.pulls.as_ref());
+    let image = pulls.map(|pulls| pulls.waits).find(|waits| *waits != PodReason::None);
     match () {
         () if pod.rejected != PodReason::None && pod.stage == Stage::Stopped => pod.rejected,
         () if phase.is_terminal() => PodReason::None,
         () if any(|c| c.in_backoff) => PodReason::CrashLoopBackOff,
+        () if any(|c| c.config_missing) => PodReason::CreateContainerConfigError,
         () if any(|c| c.image_missing) => PodReason::ErrImageNeverPull,
+        () if image.is_some() => image.unwrap_or_default(),
         () if phase != Phase::Pending => PodReason::None,
         () if pod.initialized || template.init_containers.is_empty() => {
             PodReason::ContainerCreating

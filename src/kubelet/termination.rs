@@ -6,7 +6,7 @@ use super::pod::{Role, Stage, Work};
 use super::worker::Worker;
 use crate::base::time::SimDuration;
 use crate::event::{Event, KubeletEvent};
-use crate::model::{PreStop, ProbeKind};
+use crate::model::{Hook, ProbeKind};
 use crate::record::ExitCause;
 use crate::rng::StreamKind;
 use crate::state::{Client, Request};
@@ -47,10 +47,10 @@ impl Worker<'_, '_> {
     }
 
     /// Stops a container: preStop, SIGTERM, SIGKILL.
-    fn stop(&mut self, index: u8, grace: SimDuration) {
+    pub(super) fn stop(&mut self, index: u8, grace: SimDuration) {
         let hook = match self.spec(index).pre_stop {
-            PreStop::None => SimDuration::ZERO,
-            PreStop::Takes(length) => length.min(grace),
+            Hook::None => SimDuration::ZERO,
+            Hook::Takes(length) => length.min(grace),
         };
         let remaining = grace.saturating_sub(hook).max(LEAST_GRACE);
         let term_at = self.cx.now.saturating_add(hook);
@@ -66,7 +66,7 @@ impl Worker<'_, '_> {
 
     /// SIGTERM: the process exits after its shutdown time, or is killed when the grace is over.
     pub(super) fn terminate(&mut self, index: u8) {
-        let now = self.cx.now;
+        let (now, reached) = (self.cx.now, self.reaches_runtime());
         let context = self.app_context(index);
         let count = self.container(index).instances;
         let mut stream = self.address(index).stream(self.cx.streams, StreamKind::Shutdown, count);
@@ -74,7 +74,7 @@ impl Worker<'_, '_> {
         let pod = self.pod.id;
         let container = self.container(index);
         let Some(stopping) = &mut container.stopping else { return };
-        if stopping.signalled || container.process != Process::Running {
+        if stopping.signalled || container.process != Process::Running || !reached {
             return;
         }
         stopping.signalled = true;
@@ -92,6 +92,11 @@ impl Worker<'_, '_> {
 
     /// SIGKILL.
     pub(super) fn kill(&mut self, index: u8) {
+        let (now, reached) = (self.cx.now, self.reaches_runtime());
+        let container = self.container(index);
+        if !reached || container.stopping.is_none() || container.kill_at > now {
+            return;
+        }
         let cause = self.container(index).stopping.map_or(ExitCause::Terminated, |s| s.cause);
         self.exited(index, cause, 137);
     }
@@ -131,6 +136,8 @@ impl Worker<'_, '_> {
         for index in self.positions() {
             self.container(index).in_backoff = false;
             self.container(index).image_missing = false;
+            self.container(index).config_missing = false;
+            self.container(index).pulls = None;
             self.end_killing_probes(index);
             if !self.container(index).is_running() {
                 continue;
@@ -141,8 +148,8 @@ impl Worker<'_, '_> {
                 // Its preStop hook runs now; SIGTERM waits for the app containers.
                 let now = self.cx.now;
                 let hook = match self.spec(index).pre_stop {
-                    PreStop::None => SimDuration::ZERO,
-                    PreStop::Takes(length) => length.min(grace),
+                    Hook::None => SimDuration::ZERO,
+                    Hook::Takes(length) => length.min(grace),
                 };
                 self.container(index).kill_at = now.saturating_add(hook);
                 continue;
@@ -229,7 +236,7 @@ impl Worker<'_, '_> {
         }
     }
 
-    fn clean_up(&mut self) {
+    pub(super) fn clean_up(&mut self) {
         self.pod.epoch += 1;
         let (pod, epoch) = (self.pod.id, self.pod.epoch);
         self.cx.after(CLEAN_UP, Event::Kubelet(KubeletEvent::Cleaned { pod, epoch }));

@@ -2,7 +2,11 @@
 //! kubelet's requests after a fixed latency.
 
 mod cluster;
+mod configs;
+mod down;
 mod faults;
+mod hooks;
 mod oracle;
+mod pulling;
 mod reboot;
 mod timelines;

@@ -96,7 +96,7 @@ impl<'c> Worker<'_, 'c> {
 
     /// Schedules a sync.
     pub(crate) fn sync_at(&mut self, at: SimTime) {
-        if self.pod.sync_at != Some(at) {
+        if self.node.up && self.pod.sync_at != Some(at) {
             self.pod.sync_at = Some(at);
             let (pod, epoch) = (self.pod.id, self.pod.epoch);
             self.cx.at(at, Event::Kubelet(KubeletEvent::Sync { pod, epoch }));
@@ -107,6 +107,9 @@ impl<'c> Worker<'_, 'c> {
     pub(crate) fn sync(&mut self) {
         if self.pod.sync_at == Some(self.cx.now) {
             self.pod.sync_at = None;
+        }
+        if self.node.runtime_lost.is_some() {
+            return;
         }
         if self.node.relists(self.cx.now) {
             self.notice();
@@ -121,11 +124,12 @@ impl<'c> Worker<'_, 'c> {
 
     /// PLEG's list: the kubelet sees its containers as they are.
     fn notice(&mut self) {
-        let now = self.cx.now;
+        // While its postStart hook runs, a container has not been started as far as the pod goes.
+        let (now, hooked) = (self.cx.now, self.pod.work);
         for index in self.positions() {
             let has_startup_probe = self.spec(index).startup.is_some();
             let container = self.container(index);
-            if container.seen == container.process {
+            if container.seen == container.process || hooked == Work::Hook(index) {
                 continue;
             }
             container.seen = container.process;
@@ -139,11 +143,12 @@ impl<'c> Worker<'_, 'c> {
 
     /// Takes steps until one takes time.
     pub(crate) fn advance(&mut self) {
-        if self.pod.stage != Stage::Active || self.pod.work != Work::Idle {
+        let idle = self.pod.stage == Stage::Active && self.pod.work == Work::Idle;
+        if !idle || !self.node.up || self.node.runtime_lost.is_some() {
             return;
         }
         if !self.pod.has_sandbox {
-            if !self.is_left_dead() {
+            if !self.is_left_dead() && self.volumes_are_set_up() {
                 self.make_sandbox();
             }
             return;
@@ -225,12 +230,14 @@ impl<'c> Worker<'_, 'c> {
         let role = self.role(index);
         let has_image = self.node.images.has(self.spec(index).image);
         let container = self.container(index);
-        if container.image_missing && !has_image {
+        if (container.image_missing && !has_image)
+            || (container.config_missing && container.retry_at > now)
+        {
             return false;
         }
         match container.process {
             Process::Running => false,
-            Process::Waiting => true,
+            Process::Waiting => self.may_pull(index),
             Process::Exited if container.seen != Process::Exited => false,
             Process::Exited if !pod::restarts(policy, role, container) => false,
             Process::Exited => {
@@ -238,7 +245,7 @@ impl<'c> Worker<'_, 'c> {
                 let container = self.container(index);
                 let allowed = container.backoff.allowed_at(&limits, container.finished_at, now);
                 if allowed <= now {
-                    return true;
+                    return self.may_pull(index);
                 }
                 self.wait_for_backoff(index, allowed);
                 false

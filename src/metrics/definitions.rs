@@ -66,7 +66,7 @@ pub const METRICS: &[MetricDef] = &[
         &[],
         "s",
         Lower,
-        "Time in which no write could commit: no kube-apiserver instance was up, or etcd had no          leader.",
+        "Time in which no write could commit: no kube-apiserver instance was up, or etcd had no leader.",
     ),
     def(
         "availability_ratio",
@@ -109,6 +109,13 @@ pub const METRICS: &[MetricDef] = &[
         "Cost of all declared nodes that have a price, over the measured window.",
     ),
     def(
+        "image_pull_failures_total",
+        &[],
+        "count",
+        Lower,
+        "Attempts to pull an image that failed (ErrImagePull).",
+    ),
+    def(
         "leaderless_seconds",
         &["component"],
         "s",
@@ -144,7 +151,7 @@ pub const METRICS: &[MetricDef] = &[
         &["quantile"],
         "s",
         Lower,
-        "From the loss of a node's power or connection until the API server had it not ready: the \
+        "From the loss of a node's power, kubelet or connection until the API server had it not ready: the \
          mean, the least (quantile=\"0\") and the most (quantile=\"1\") over losses that were noticed.",
     ),
     def(
@@ -152,14 +159,14 @@ pub const METRICS: &[MetricDef] = &[
         &[],
         "s",
         Lower,
-        "Node-seconds in which a kubelet did not reach the API server.",
+        "Node-seconds in which a node's kubelet was down or did not reach the API server.",
     ),
     def(
         "node_eviction_seconds",
         &["quantile"],
         "s",
         Neither,
-        "From the loss of a node's power or connection until the taint manager deleted one of its \
+        "From the loss of a node's power, kubelet or connection until the taint manager deleted one of its \
          pods: the mean, the least (quantile=\"0\") and the most (quantile=\"1\") over pods.",
     ),
     def(
@@ -200,6 +207,14 @@ pub const METRICS: &[MetricDef] = &[
         "Time with fewer ready replicas than desired, as the API server knows them.",
     ),
     def(
+        "pod_creations_refused_total",
+        &[],
+        "count",
+        Lower,
+        "Attempts to create pods that failed because an admission webhook did not answer \
+         (FailedCreate).",
+    ),
+    def(
         "pod_pending_seconds",
         &["quantile"],
         "s",
@@ -213,7 +228,7 @@ pub const METRICS: &[MetricDef] = &[
         &[],
         "s",
         Lower,
-        "Pod-seconds in which a pod went on serving on a node that did not reach the API server,          although it was being deleted or gone there: its replacement may have served beside it.",
+        "Pod-seconds in which a pod went on serving on a node that did not reach the API server, although it was being deleted or gone there: its replacement may have served beside it.",
     ),
     def(
         "pods_created_total",

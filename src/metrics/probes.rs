@@ -118,6 +118,7 @@ impl Probes {
             ExitCause::LivenessProbe => ProbeKind::Liveness,
             ExitCause::StartupProbe => ProbeKind::Startup,
             ExitCause::Itself
+            | ExitCause::PostStartHook
             | ExitCause::OutOfMemory
             | ExitCause::Terminated
             | ExitCause::NodeLost => return None,

@@ -415,21 +415,14 @@ fn struck_nodes(model: &Model, kind: &FaultKind) -> IdSet<NodeId> {
 /// What a fault struck, as tables name it: without the word for people before a zone or node.
 pub(super) fn target_name(model: &Model, fault: FaultId) -> &str {
     let fault = &model.faults[fault];
-    match &fault.kind {
-        FaultKind::ZoneOutage { zone } => &model.zones[*zone].name,
-        FaultKind::NodeFailures(_) => &fault.target,
-        FaultKind::NodeCrash { nodes }
-        | FaultKind::NetworkPartition { nodes }
-        | FaultKind::StaleConnections { nodes } => match nodes.as_slice() {
+    match (&fault.kind, fault.kind.sphere()) {
+        (FaultKind::ZoneOutage { zone }, _) => &model.zones[*zone].name,
+        (FaultKind::NodeFailures(_), _) => &fault.target,
+        (kind, Sphere::Nodes) => match kind.nodes(model).as_slice() {
             [one] => &model.nodes[*one].name,
             _ => fault.target.trim_start_matches("nodes "),
         },
-        FaultKind::ApiServerOutage { .. }
-        | FaultKind::ApiServerSlow { .. }
-        | FaultKind::EtcdMembersLost { .. }
-        | FaultKind::SchedulerCrash
-        | FaultKind::ControllerManagerCrash
-        | FaultKind::ContainerFault { .. } => &fault.target,
+        (_, Sphere::Containers | Sphere::ControlPlane) => &fault.target,
     }
 }
 

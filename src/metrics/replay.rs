@@ -50,6 +50,10 @@ pub(super) struct Counts {
     pub(super) attempts: [u64; 2],
     /// Rollouts completed.
     pub(super) rollouts: u64,
+    /// Pods that a webhook kept from being created.
+    pub(super) creations_refused: u64,
+    /// Image pulls that failed.
+    pub(super) pulls_failed: u64,
 }
 
 /// The world as the facts tell it.
@@ -222,6 +226,8 @@ impl<'m> Replay<'m> {
                     self.false_positive(now, pod, kind);
                 }
             }
+            Fact::CreationRefused { workload: _ } => self.counts.creations_refused += counted,
+            Fact::PullFailed { pod: _ } => self.counts.pulls_failed += counted,
             Fact::ProbeFailed { pod: _, container: _, kind } => {
                 *self.counts.probes.entry(kind).or_default() += counted;
             }

@@ -194,14 +194,20 @@ fn containers(sheet: &mut Sheet, replay: &Replay<'_>) {
         let restarts = counts.restarts.get(&Some(cause)).copied().unwrap_or(0);
         sheet.count("container_restarts_total", &[("cause", cause.name())], restarts);
     }
-    // Neither belongs to a healthy account of a run, so neither has a row without a case.
-    for (cause, name) in [(Some(ExitCause::Terminated), "terminated"), (None, "unknown")] {
+    // None of these belongs to a usual account of a run, so none has a row without a case.
+    for (cause, name) in [
+        (Some(ExitCause::PostStartHook), "post_start"),
+        (Some(ExitCause::Terminated), "terminated"),
+        (None, "unknown"),
+    ] {
         if let Some(&restarts) = counts.restarts.get(&cause).filter(|restarts| **restarts > 0) {
             sheet.count("container_restarts_total", &[("cause", name)], restarts);
         }
     }
     sheet.count("container_restarts_total", &[], counts.restarts.values().sum());
     sheet.count("unneeded_restarts_total", &[], counts.unneeded);
+    sheet.count("pod_creations_refused_total", &[], counts.creations_refused);
+    sheet.count("image_pull_failures_total", &[], counts.pulls_failed);
     for (id, track) in replay.workloads.iter() {
         let name = replay.model.workload_name(id);
         let labels = [("workload", name.as_str())];

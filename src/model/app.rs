@@ -115,6 +115,10 @@ pub struct AppBehaviour {
     pub ephemeral_bytes: i64,
     /// The health endpoint checks dependencies (so `dependencyLost` fails it).
     pub checks_dependencies: bool,
+    /// How long a postStart hook takes, where the scenario says so.
+    pub post_start: Option<SimDuration>,
+    /// Share of the postStart hook's runs that fail, 0 to 1.
+    pub post_start_fails: f64,
     /// Failures.
     pub failures: Vec<FailureProcess>,
 }

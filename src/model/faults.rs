@@ -1,6 +1,9 @@
 //! Faults that the scenario injects from outside: the storm.
 
-use super::{FailureMode, Model, NodeId, TemplateId, ZoneId};
+use super::{
+    ConfigKind, ConfigReference, FailureMode, ImageId, Model, NamespaceId, NodeId, TemplateId,
+    ZoneId,
+};
 use crate::base::time::{SimDuration, SimTime};
 use crate::rng::Distribution;
 
@@ -57,6 +60,16 @@ pub enum FaultKind {
         /// The nodes.
         nodes: Vec<NodeId>,
     },
+    /// The kubelets of nodes are down; containers run on.
+    KubeletCrash {
+        /// The nodes.
+        nodes: Vec<NodeId>,
+    },
+    /// The container runtimes of nodes are down; containers run on.
+    RuntimeOutage {
+        /// The nodes.
+        nodes: Vec<NodeId>,
+    },
     /// The connections of nodes' kubelets to the API server hang without an error; new ones work.
     StaleConnections {
         /// The nodes.
@@ -83,6 +96,38 @@ pub enum FaultKind {
     SchedulerCrash,
     /// The leading kube-controller-manager process dies.
     ControllerManagerCrash,
+    /// A ConfigMap or Secret is not there.
+    ConfigMissing {
+        /// Its namespace.
+        namespace: NamespaceId,
+        /// Which kind.
+        kind: ConfigKind,
+        /// Its name.
+        name: String,
+    },
+    /// A validating or mutating webhook for new pods, with failurePolicy Fail, does not answer.
+    WebhookOutage {
+        /// Its name, for messages.
+        webhook: String,
+        /// Namespaces whose pods it is asked about, ascending; all where empty.
+        namespaces: Vec<NamespaceId>,
+        /// After this long its call has failed.
+        timeout: SimDuration,
+    },
+    /// A registry answers nobody: images can be pulled neither from it nor checked against it.
+    RegistryOutage {
+        /// The images it has, in order.
+        images: Vec<ImageId>,
+    },
+    /// Pulls from a registry take longer.
+    RegistrySlow {
+        /// The images it has, in order.
+        images: Vec<ImageId>,
+        /// Thousandths of the usual time that a pull takes, 1000 or more.
+        factor_milli: u32,
+        /// Most bytes per second that one node gets.
+        bytes_per_s: Option<u64>,
+    },
     /// A failure mode strikes containers of the templates named.
     ContainerFault {
         /// Pod templates concerned.
@@ -103,7 +148,7 @@ pub enum Sphere {
     Nodes,
     /// Containers.
     Containers,
-    /// The control plane, and so everything that needs it.
+    /// The control plane or another service of the whole cluster, and so everything that needs it.
     ControlPlane,
 }
 
@@ -125,6 +170,8 @@ impl FaultKind {
                 .map(|(id, _)| id)
                 .collect(),
             Self::NodeCrash { nodes }
+            | Self::KubeletCrash { nodes }
+            | Self::RuntimeOutage { nodes }
             | Self::NetworkPartition { nodes }
             | Self::StaleConnections { nodes } => nodes.clone(),
             Self::NodeFailures(failures) => failures.nodes.clone(),
@@ -133,8 +180,19 @@ impl FaultKind {
             | Self::EtcdMembersLost { .. }
             | Self::SchedulerCrash
             | Self::ControllerManagerCrash
+            | Self::ConfigMissing { .. }
+            | Self::WebhookOutage { .. }
+            | Self::RegistryOutage { .. }
+            | Self::RegistrySlow { .. }
             | Self::ContainerFault { .. } => Vec::new(),
         }
+    }
+
+    /// Whether it is this ConfigMap or Secret that is not there, seen from a namespace.
+    #[must_use]
+    pub fn lacks(&self, of: NamespaceId, config: &ConfigReference) -> bool {
+        matches!(self, Self::ConfigMissing { namespace, kind, name }
+            if *namespace == of && *kind == config.kind && *name == config.name)
     }
 
     /// What kind of thing it strikes.
@@ -144,6 +202,8 @@ impl FaultKind {
             Self::ZoneOutage { .. }
             | Self::NodeCrash { .. }
             | Self::NodeFailures(_)
+            | Self::KubeletCrash { .. }
+            | Self::RuntimeOutage { .. }
             | Self::NetworkPartition { .. }
             | Self::StaleConnections { .. } => Sphere::Nodes,
             Self::ContainerFault { .. } => Sphere::Containers,
@@ -151,7 +211,11 @@ impl FaultKind {
             | Self::ApiServerSlow { .. }
             | Self::EtcdMembersLost { .. }
             | Self::SchedulerCrash
-            | Self::ControllerManagerCrash => Sphere::ControlPlane,
+            | Self::ControllerManagerCrash
+            | Self::ConfigMissing { .. }
+            | Self::WebhookOutage { .. }
+            | Self::RegistryOutage { .. }
+            | Self::RegistrySlow { .. } => Sphere::ControlPlane,
         }
     }
 
@@ -162,6 +226,8 @@ impl FaultKind {
             Self::ZoneOutage { .. } => "zoneOutage",
             Self::NodeCrash { .. } => "nodeCrash",
             Self::NodeFailures(_) => "nodeFailures",
+            Self::KubeletCrash { .. } => "kubeletCrash",
+            Self::RuntimeOutage { .. } => "runtimeOutage",
             Self::NetworkPartition { .. } => "networkPartition",
             Self::StaleConnections { .. } => "staleConnections",
             Self::ApiServerOutage { .. } => "apiServerOutage",
@@ -169,6 +235,10 @@ impl FaultKind {
             Self::EtcdMembersLost { .. } => "etcdMembersLost",
             Self::SchedulerCrash => "schedulerCrash",
             Self::ControllerManagerCrash => "controllerManagerCrash",
+            Self::ConfigMissing { .. } => "configMissing",
+            Self::WebhookOutage { .. } => "webhookOutage",
+            Self::RegistryOutage { .. } => "registryOutage",
+            Self::RegistrySlow { .. } => "registrySlow",
             Self::ContainerFault { .. } => "containerFault",
         }
     }

@@ -186,6 +186,8 @@ fn template(workload: WorkloadId, namespace: NamespaceId, symbols: &Interner) ->
         volumes: Vec::new(),
         restart_policy: RestartPolicy::Always,
         termination_grace: SimDuration::from_secs(30),
+        active_deadline: None,
+        configs: Vec::new(),
         init_containers: Vec::new(),
         containers: Vec::new(),
     }

@@ -32,9 +32,10 @@ pub use labels::{LabelSelector, Labels, Operator, Requirement};
 pub use load::{Load, Overload, is_weekend, until_next_day_s};
 pub use nodes::{NodeSpec, Pool, Taint, TaintEffect, Zone};
 pub use pods::{
-    AffinityTerm, ContainerSpec, HostPort, Image, InclusionPolicy, NodeSelectorTerm, PodAffinity,
-    PodTemplate, PodTemplateFlags, PreStop, ProbeHandler, ProbeKind, ProbeSpec, Protocol,
-    PullPolicy, RestartPolicy, SpreadConstraint, Toleration, TolerationOperator, Weighted,
+    AffinityTerm, ConfigKind, ConfigReference, ConfigUse, ContainerSpec, Hook, HostPort, Image,
+    InclusionPolicy, NodeSelectorTerm, PodAffinity, PodTemplate, PodTemplateFlags, ProbeHandler,
+    ProbeKind, ProbeSpec, Protocol, PullPolicy, RestartPolicy, SpreadConstraint, Toleration,
+    TolerationOperator, Weighted,
 };
 pub use policy::{
     BackoffCurve, ControlPlane, Expression, FitStrategy, LeaderElection, PluginArgs, Profile,

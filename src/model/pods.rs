@@ -96,13 +96,53 @@ pub struct ProbeSpec {
     pub termination_grace: Option<SimDuration>,
 }
 
-/// `lifecycle.preStop`, as far as time goes.
+/// A `lifecycle` hook, as far as time goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum PreStop {
+pub enum Hook {
     /// No hook.
     None,
     /// A hook that takes this long (the `sleep` action, or an exec/HTTP hook of stated length).
     Takes(SimDuration),
+}
+
+/// What holds configuration that pods refer to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum ConfigKind {
+    /// A ConfigMap.
+    ConfigMap,
+    /// A Secret.
+    Secret,
+}
+
+impl ConfigKind {
+    /// The word that the kubelet's messages use: `configmap`, `secret`.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::ConfigMap => "configmap",
+            Self::Secret => "secret",
+        }
+    }
+}
+
+/// What a pod needs a ConfigMap or Secret for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ConfigUse {
+    /// The environment of the container at this position, init containers first.
+    Environment(u8),
+    /// The volume of this name.
+    Volume(String),
+}
+
+/// A ConfigMap or Secret that a pod cannot do without.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConfigReference {
+    /// Which kind.
+    pub kind: ConfigKind,
+    /// Its name, in the pod's namespace.
+    pub name: String,
+    /// What for.
+    pub used: ConfigUse,
 }
 
 /// One container of a template.
@@ -128,8 +168,10 @@ pub struct ContainerSpec {
     pub liveness: Option<ProbeSpec>,
     /// Readiness probe.
     pub readiness: Option<ProbeSpec>,
+    /// postStart hook.
+    pub post_start: Hook,
     /// preStop hook.
-    pub pre_stop: PreStop,
+    pub pre_stop: Hook,
     /// What the application does by itself.
     pub behaviour: AppBehaviour,
 }
@@ -350,6 +392,10 @@ pub struct PodTemplate {
     pub restart_policy: RestartPolicy,
     /// `terminationGracePeriodSeconds`.
     pub termination_grace: SimDuration,
+    /// `activeDeadlineSeconds`.
+    pub active_deadline: Option<SimDuration>,
+    /// ConfigMaps and Secrets that the pod cannot do without.
+    pub configs: Vec<ConfigReference>,
     /// Init containers, sidecars among them, in order.
     pub init_containers: Vec<ContainerSpec>,
     /// App containers, in order.

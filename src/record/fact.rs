@@ -21,6 +21,8 @@ pub enum ExitCause {
     LivenessProbe,
     /// Killed after its startup probe failed.
     StartupProbe,
+    /// Killed because its postStart hook failed.
+    PostStartHook,
     /// Killed for its memory limit.
     OutOfMemory,
     /// The pod was terminated.
@@ -37,6 +39,7 @@ impl ExitCause {
             Self::Itself => "exit",
             Self::LivenessProbe => "liveness",
             Self::StartupProbe => "startup",
+            Self::PostStartHook => "post_start",
             Self::OutOfMemory => "oom",
             Self::Terminated => "terminated",
             Self::NodeLost => "node_lost",
@@ -144,6 +147,16 @@ pub enum Fact {
         code: i32,
         /// It would have recovered by itself (the kill was not needed).
         unneeded: bool,
+    },
+    /// API: a pod was not created, because a webhook did not answer.
+    CreationRefused {
+        /// The workload that it would have belonged to.
+        workload: WorkloadId,
+    },
+    /// An image could not be pulled.
+    PullFailed {
+        /// The pod that waits for it.
+        pod: PodId,
     },
     /// A probe failed once.
     ProbeFailed {

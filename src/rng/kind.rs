@@ -89,6 +89,12 @@ stream_kinds! {
     ApiInstance = 41, Exogenous;
     /// How long etcd has no leader.
     EtcdElection = 42, Exogenous;
+    /// When a pod worker looks again after a pull that failed.
+    PullRetry = 50, Exogenous;
+    /// Whether a run of a postStart hook fails.
+    PostStart = 51, Exogenous;
+    /// When a pod worker looks again after a sync that failed.
+    SyncRetry = 52, Exogenous;
     /// Phase of a kubelet's eviction manager.
     EvictionPhase = 60, Exogenous;
     /// Which nodes of a failure domain a failure strikes, when, and for how long.
@@ -140,6 +146,9 @@ mod tests {
         40 Reconnection Exogenous
         41 ApiInstance Exogenous
         42 EtcdElection Exogenous
+        50 PullRetry Exogenous
+        51 PostStart Exogenous
+        52 SyncRetry Exogenous
         60 EvictionPhase Exogenous
         70 NodeLot Exogenous
         ");

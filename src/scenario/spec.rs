@@ -25,8 +25,9 @@ pub use control_plane::{ControlPlane, ControllerManagerTiming, SchedulerTiming};
 pub use distribution::RandomDuration;
 pub use expect::{Comparison, Expectation, Over, parse_expectation};
 pub use fault::{
-    ApiServerOutage, ApiServerSlow, Burst, ComponentCrash, ContainerFault, EtcdMembersLost, Fault,
-    FaultKind, NetworkPartition, NodeFailures, NodeFault, Side, Target, ZoneOutage,
+    ApiServerOutage, ApiServerSlow, Burst, ComponentCrash, ConfigMissing, ContainerFault,
+    DnsOutage, EtcdMembersLost, Fault, FaultKind, NetworkPartition, NodeFailures, NodeFault,
+    RegistryOutage, RegistrySlow, Side, Target, WebhookOutage, ZoneOutage,
 };
 pub use kubelet::{Kubelet, Settings};
 pub use load::{Load, Overload};

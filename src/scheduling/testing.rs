@@ -10,13 +10,13 @@ use crate::base::map::{Interner, Symbol};
 use crate::base::time::{SimDuration, SimTime};
 use crate::model::{
     AccessModes, AffinityTerm, AppBehaviour, BindingMode, Claim, ClaimId, ClaimSpec, ClassSpec,
-    ContainerSpec, ControlPlane, DeploymentStrategy, ImageId, InclusionPolicy, LabelSelector,
+    ContainerSpec, ControlPlane, DeploymentStrategy, Hook, ImageId, InclusionPolicy, LabelSelector,
     Labels, LeaderElection, Model, NO_PROVISIONER, Named, Namespace, NamespaceId, NodeId,
     NodeSelectorTerm, NodeSpec, Operator, PluginArgs, PodAffinity, PodId, PodTemplate,
-    PodTemplateFlags, PodVolume, Pool, PoolId, PreStop, Profile, PullPolicy, RecoveryPolicy,
-    Requirement, Resources, RestartPolicy, SchedulerConfig, ScoreWeight, SpreadConstraint, Start,
-    Storage, StorageClassId, Taint, TaintEffect, TemplateId, Toleration, TolerationOperator,
-    VolumeId, VolumeSpec, Workload, WorkloadKind, Zone,
+    PodTemplateFlags, PodVolume, Pool, PoolId, Profile, PullPolicy, RecoveryPolicy, Requirement,
+    Resources, RestartPolicy, SchedulerConfig, ScoreWeight, SpreadConstraint, Start, Storage,
+    StorageClassId, Taint, TaintEffect, TemplateId, Toleration, TolerationOperator, VolumeId,
+    VolumeSpec, Workload, WorkloadKind, Zone,
 };
 use crate::rng::Distribution;
 
@@ -129,6 +129,8 @@ impl ModelBuilder {
             volumes: Vec::new(),
             restart_policy: RestartPolicy::Always,
             termination_grace: SimDuration::from_secs(30),
+            active_deadline: None,
+            configs: Vec::new(),
             init_containers: Vec::new(),
             containers: Vec::new(),
         })
@@ -396,7 +398,8 @@ pub(crate) fn container(image: ImageId) -> ContainerSpec {
         startup: None,
         liveness: None,
         readiness: None,
-        pre_stop: PreStop::None,
+        post_start: Hook::None,
+        pre_stop: Hook::None,
         behaviour: AppBehaviour {
             memory_bytes: 0,
             ephemeral_bytes: 0,
@@ -404,6 +407,8 @@ pub(crate) fn container(image: ImageId) -> ContainerSpec {
             shutdown_s: Distribution::Constant(0.0),
             latency: SimDuration::ZERO,
             checks_dependencies: true,
+            post_start: None,
+            post_start_fails: 0.0,
             failures: Vec::new(),
         },
     }

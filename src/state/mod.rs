@@ -19,7 +19,7 @@ pub use objects::{
     PodObject, PodReason, PodStatus, ReplicaSetId, ReplicaSetObject, ReplicaSetStatus, Termination,
 };
 pub use requests::{KubeletStatus, NodeTaint, Request, RequestSlots, Sent};
-pub use truth::{ApiTruth, Heartbeat, NodeTruth, ProcessTruth, Truth};
+pub use truth::{ApiTruth, Heartbeat, NodeTruth, ProcessTruth, Registry, Truth};
 pub use watch::{Change, Streams as WatchStreams, Verb, WatchLog};
 
 use crate::base::id::IdVec;

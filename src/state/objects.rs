@@ -119,6 +119,14 @@ pub enum PodReason {
     OutOfResource,
     /// The image is absent and may not be pulled.
     ErrImageNeverPull,
+    /// A ConfigMap or Secret for a container's environment is not there.
+    CreateContainerConfigError,
+    /// The pod was active for longer than `activeDeadlineSeconds`.
+    DeadlineExceeded,
+    /// An image could not be pulled.
+    ErrImagePull,
+    /// An image could not be pulled, and it is too early to try again.
+    ImagePullBackOff,
     /// Evicted under node pressure (`DisruptionTarget`, `TerminationByKubelet`), or not taken.
     Evicted,
 }
@@ -137,6 +145,10 @@ impl PodReason {
             Self::OutOfPods => "OutOfpods",
             Self::OutOfResource => "OutOfResource",
             Self::ErrImageNeverPull => "ErrImageNeverPull",
+            Self::CreateContainerConfigError => "CreateContainerConfigError",
+            Self::DeadlineExceeded => "DeadlineExceeded",
+            Self::ErrImagePull => "ErrImagePull",
+            Self::ImagePullBackOff => "ImagePullBackOff",
             Self::Evicted => "Evicted",
         }
     }

@@ -3,7 +3,7 @@
 use crate::base::id::IdVec;
 use crate::base::time::{SimDuration, SimTime};
 use crate::event::Watcher;
-use crate::model::{FaultId, Model, NodeId};
+use crate::model::{FaultId, FaultKind, ImageId, Model, NamespaceId, NodeId};
 
 /// Whether a node's kubelet renews its lease. Renewals are not events: their instants follow from
 /// the phase, so that only a change of this state costs anything.
@@ -38,11 +38,21 @@ pub struct NodeTruth {
     pub cuts: u32,
     /// Its kubelet has a connection to an API server.
     pub connected: bool,
+    /// How many causes keep its kubelet's process down.
+    pub kubelet_stops: u32,
+    /// How many causes keep its container runtime down.
+    pub runtime_stops: u32,
     /// Moves on whenever the connection is lost: plans to connect of an earlier epoch are stale.
     pub link_epoch: u32,
 }
 
 impl NodeTruth {
+    /// Whether the kubelet runs and reaches the API server, as far as these go: power aside.
+    #[must_use]
+    pub fn reaches_api(&self) -> bool {
+        self.connected && self.kubelet_stops == 0
+    }
+
     /// The instant of the last lease renewal at or before `now`, given the renewal interval.
     #[must_use]
     pub fn last_renewal(&self, now: SimTime, interval: SimDuration) -> Option<SimTime> {
@@ -114,6 +124,17 @@ impl ApiTruth {
     }
 }
 
+/// What an image registry offers to a node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Registry {
+    /// It answers.
+    pub up: bool,
+    /// Thousandths of the usual time that a round trip takes.
+    pub factor_milli: u64,
+    /// Bytes per second.
+    pub bytes_per_s: u64,
+}
+
 /// What is so.
 #[derive(Debug)]
 pub struct Truth {
@@ -121,6 +142,12 @@ pub struct Truth {
     pub nodes: IdVec<NodeId, NodeTruth>,
     /// kube-apiserver and etcd.
     pub api: ApiTruth,
+    /// ConfigMaps and Secrets that are not there, by fault.
+    pub missing_configs: Vec<FaultId>,
+    /// Webhooks that do not answer, by fault.
+    pub webhook_faults: Vec<FaultId>,
+    /// Faults of image registries that are at work.
+    pub registry_faults: Vec<FaultId>,
     processes: [ProcessTruth; 2],
 }
 
@@ -138,6 +165,8 @@ impl Truth {
                 lease_phase: SimDuration::ZERO,
                 cuts: 0,
                 connected: true,
+                kubelet_stops: 0,
+                runtime_stops: 0,
                 link_epoch: 0,
             });
         }
@@ -149,7 +178,15 @@ impl Truth {
             slow: Vec::new(),
             busy_until: SimTime::ZERO,
         };
-        Self { nodes, api, processes: [ProcessTruth { leading: false, epoch: 0 }; 2] }
+        let processes = [ProcessTruth { leading: false, epoch: 0 }; 2];
+        Self {
+            nodes,
+            api,
+            missing_configs: Vec::new(),
+            webhook_faults: Vec::new(),
+            registry_faults: Vec::new(),
+            processes,
+        }
     }
 
     /// When the API server has time for a request that leaves its client then. One that its
@@ -173,6 +210,46 @@ impl Truth {
         self.api.busy_until =
             self.api.busy_until.max(now).saturating_add(SimDuration::from_nanos(each));
         self.api.busy_until
+    }
+
+    /// The name and the time-out of a webhook that keeps pods of a namespace from being created.
+    #[must_use]
+    pub fn refusing_webhook<'m>(
+        &self,
+        model: &'m Model,
+        namespace: NamespaceId,
+    ) -> Option<(&'m str, SimDuration)> {
+        self.webhook_faults.iter().find_map(|&fault| {
+            let kind = &model.faults[fault].kind;
+            let FaultKind::WebhookOutage { webhook, namespaces, timeout } = kind else {
+                return None;
+            };
+            let asked = namespaces.is_empty() || namespaces.contains(&namespace);
+            asked.then_some((webhook.as_str(), *timeout))
+        })
+    }
+
+    /// What the registry of an image offers now.
+    #[must_use]
+    pub fn registry(&self, model: &Model, image: ImageId) -> Registry {
+        let mut up = true;
+        let mut factor_milli = 1000;
+        let mut most = u64::MAX;
+        for fault in &self.registry_faults {
+            let kind = &model.faults[*fault].kind;
+            if let FaultKind::RegistryOutage { images } = kind {
+                up &= !images.contains(&image);
+            } else if let FaultKind::RegistrySlow { images, factor_milli: factor, bytes_per_s } =
+                kind
+                && images.contains(&image)
+            {
+                factor_milli = u64::from(*factor).saturating_mul(factor_milli) / 1000;
+                most = most.min(bytes_per_s.unwrap_or(u64::MAX));
+            }
+        }
+        let usual = u128::from(model.control_plane.pull_bytes_per_s) * 1000;
+        let usual = u64::try_from(usual / u128::from(factor_milli)).unwrap_or(u64::MAX);
+        Registry { up, factor_milli, bytes_per_s: usual.min(most).max(1) }
     }
 
     /// Whether a node's kubelet reaches the API server.

@@ -203,6 +203,57 @@ fn nobody_takes_a_lease_that_cannot_be_written() {
 }
 
 #[test]
+fn a_webhook_that_does_not_answer_keeps_pods_from_being_created() {
+    let faults =
+        "  faults:\n    - {at: 300s, webhookOutage: {webhook: check, timeout: 5s, for: 300s}}\n";
+    let spec = cluster(&[("a", 2)]) + &deployment(4, WEB, "") + faults + &scale(310, 6);
+    let run = Run::of(&scenario("30m", &spec, ""));
+    let refused = run.events("FailedCreate", "failed calling webhook \"check\"");
+    assert!(refused.iter().all(|(_, text)| text.contains("?timeout=5s\": context deadline")));
+    let refused: Vec<f64> = refused.into_iter().map(|(at, _)| at).collect();
+    // Each attempt takes 5 s; between them 5 ms, then twice as long each time.
+    assert!((315.0..315.1).contains(&refused[0]), "{refused:?}");
+    let gaps = refused.windows(2).map(|pair| pair[1] - pair[0] - 5.0);
+    for (retry, gap) in gaps.enumerate() {
+        let wait = 0.005 * f64::from(1_u32 << retry);
+        assert!((gap - wait).abs() < 1e-6, "{retry}: {gap}, not {wait}");
+    }
+    let count = run.metric("pod_creations_refused_total", "");
+    assert!((count - refused.len() as f64).abs() < 1e-9);
+    // The first attempt after the end succeeds, both pods at once.
+    let last = refused[refused.len() - 1];
+    let next = last + 0.005 * f64::from(1_u32 << (refused.len() - 1));
+    let created = column(&run.table("pods.csv"), "created_seconds");
+    assert!(next > 600.0 && last < 610.0, "{refused:?}");
+    assert!(created[4..].iter().all(|&at| (at - next).abs() < 0.1), "{created:?} {next}");
+}
+
+#[test]
+fn a_webhook_of_another_namespace_does_no_harm() {
+    let refused = |namespaces: &str| {
+        let faults = format!(
+            "  faults:\n    - {{at: 300s, webhookOutage: {{namespaces: [{namespaces}], for: 60s}}}}\n"
+        );
+        let spec = cluster(&[("a", 2)]) + &deployment(4, WEB, "") + &faults + &scale(310, 6);
+        let other = "    - objects:\n        - {apiVersion: v1, kind: Pod, metadata: {name: p, \
+                     namespace: other}, spec: {containers: [{name: p, image: p}]}}\n";
+        let spec = spec.replacen("  workloads:\n", &format!("  workloads:\n{other}"), 1);
+        Run::of(&scenario("20m", &spec, "")).metric("pod_creations_refused_total", "")
+    };
+    assert!(refused("default") > 0.0);
+    assert_eq!(refused("other").to_bits(), 0);
+}
+
+#[test]
+fn without_names_probes_that_look_at_dependencies_fail() {
+    let faults = "  faults:\n    - {at: 300s, dnsOutage: {for: 200s}}\n";
+    let spec = cluster(&[("a", 2)]) + &deployment(4, WEB, "") + faults;
+    let looks = Run::of(&scenario("20m", &spec, ""));
+    assert!(looks.metric("container_restarts_total", "cause=\"liveness\"") > 0.0);
+    assert!(looks.metric("unneeded_restarts_total", "") > 0.0, "names come back by themselves");
+}
+
+#[test]
 fn incidents_of_the_network_happen_as_told_and_not_once_mended() {
     for name in ["as-configured", "two-zones", "all-nodes", "fixed"] {
         let path = super::root().join(format!("scenarios/incidents/turnitin-{name}.yaml"));

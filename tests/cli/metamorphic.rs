@@ -209,6 +209,9 @@ const SCENARIOS: &[&str] = &[
     "controller-manager-crash.yaml",
     "node-failures.yaml",
     "node-pressure.yaml",
+    "image-registry-down.yaml",
+    "kubelet-crash.yaml",
+    "webhook-down.yaml",
 ];
 
 /// Scenarios whose policies are built in and cannot be renamed.
@@ -300,6 +303,21 @@ fn nothing_changes_in_partition() {
 #[test]
 fn nothing_changes_in_etcd_quorum_loss() {
     hold("etcd-quorum-loss.yaml");
+}
+
+#[test]
+fn nothing_changes_in_image_registry_down() {
+    hold("image-registry-down.yaml");
+}
+
+#[test]
+fn nothing_changes_in_kubelet_crash() {
+    hold("kubelet-crash.yaml");
+}
+
+#[test]
+fn nothing_changes_in_webhook_down() {
+    hold("webhook-down.yaml");
 }
 
 #[test]

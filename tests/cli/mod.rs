@@ -5,6 +5,7 @@ mod answers;
 mod answers_control_plane;
 mod answers_kubelet;
 mod answers_nodes;
+mod answers_outages;
 mod answers_pressure;
 mod answers_run;
 mod cost;

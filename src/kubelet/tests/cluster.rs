@@ -46,6 +46,8 @@ pub(super) fn behaviour(startup_s: f64) -> AppBehaviour {
         shutdown_s: constant(0.5),
         latency: SimDuration::from_millis(10),
         checks_dependencies: true,
+        post_start: None,
+        post_start_fails: 0.0,
         failures: Vec::new(),
     }
 }
@@ -63,7 +65,8 @@ pub(super) fn container(name: &str, image: usize) -> ContainerSpec {
         startup: None,
         liveness: None,
         readiness: None,
-        pre_stop: PreStop::None,
+        post_start: Hook::None,
+        pre_stop: Hook::None,
         behaviour: behaviour(0.0),
     }
 }
@@ -98,6 +101,8 @@ pub(super) fn template(containers: Vec<ContainerSpec>) -> PodTemplate {
         volumes: Vec::new(),
         restart_policy: RestartPolicy::Always,
         termination_grace: secs(30),
+        active_deadline: None,
+        configs: Vec::new(),
         init_containers: Vec::new(),
         containers,
     }

@@ -101,7 +101,7 @@ prop_compose! {
         spec.readiness = readiness;
         spec.behaviour = behaviour(startup_ms as f64 / 1000.0);
         spec.behaviour.failures = failures;
-        spec.pre_stop = hook.map_or(PreStop::None, |length| PreStop::Takes(secs(length)));
+        spec.pre_stop = hook.map_or(Hook::None, |length| Hook::Takes(secs(length)));
         spec
     }
 }

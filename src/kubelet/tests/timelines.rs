@@ -50,7 +50,7 @@ fn a_hung_process_is_killed_and_restarted() {
     let mut only = container("c1", 0);
     only.liveness = Some(probe(ProbeHandler::HttpGet));
     only.readiness = Some(ProbeSpec { failure_threshold: 1, ..probe(ProbeHandler::HttpGet) });
-    only.pre_stop = PreStop::Takes(secs(5));
+    only.pre_stop = Hook::Takes(secs(5));
     only.behaviour.failures = vec![FailureProcess {
         mode: FailureMode::Hang,
         onset: Onset::At(at(2.0)),
@@ -123,7 +123,7 @@ fn a_crash_loop_waits_by_the_curve() {
 fn a_deleted_pod_goes_after_sigterm_pleg_and_clean_up() {
     let mut only = container("c1", 0);
     only.readiness = Some(probe(ProbeHandler::HttpGet));
-    only.pre_stop = PreStop::Takes(secs(5));
+    only.pre_stop = Hook::Takes(secs(5));
     let model = model(template(vec![only]));
     let mut cluster = Cluster::new(&model);
     let pod = cluster.adopt();

@@ -60,6 +60,8 @@ fn template(workload: WorkloadId, requests: Resources) -> PodTemplate {
         volumes: vec![],
         restart_policy: RestartPolicy::Always,
         termination_grace: SimDuration::from_secs(30),
+        active_deadline: None,
+        configs: Vec::new(),
         init_containers: vec![],
         containers: vec![],
     }

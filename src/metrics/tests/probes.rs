@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::fixture::{Story, WEB, check, model, pod, secs};
 use crate::base::time::SimDuration;
 use crate::model::{
-    AppBehaviour, ContainerSpec, ImageId, Model, PreStop, ProbeHandler, ProbeKind, ProbeSpec,
+    AppBehaviour, ContainerSpec, Hook, ImageId, Model, ProbeHandler, ProbeKind, ProbeSpec,
     PullPolicy,
 };
 use crate::record::{ExitCause, Fact};
@@ -28,6 +28,8 @@ pub(super) fn probed(run_s: u64) -> Model {
         shutdown_s: none(),
         latency: SimDuration::ZERO,
         checks_dependencies: true,
+        post_start: None,
+        post_start_fails: 0.0,
         memory_bytes: 0,
         ephemeral_bytes: 0,
         failures: Vec::new(),
@@ -43,7 +45,8 @@ pub(super) fn probed(run_s: u64) -> Model {
         startup: Some(probe),
         liveness: Some(probe),
         readiness: Some(probe),
-        pre_stop: PreStop::None,
+        post_start: Hook::None,
+        pre_stop: Hook::None,
         behaviour,
     };
     let mut world = model(run_s);

@@ -99,18 +99,34 @@ impl<'a> Surround<'a> {
     /// An entry of `behaviour:` that chooses no container is a slip more often than not.
     pub(super) fn check_used(&self, objects: &[Manifest], found: &mut Diagnostics) {
         for (index, entry) in self.behaviour.iter().enumerate() {
-            let chosen = objects.iter().filter_map(|m| Some((m, pod_metadata(&m.object)?))).any(
-                |(manifest, metadata)| {
+            let mut has_hook = false;
+            let chosen = objects.iter().filter_map(|m| Some((m, pod_metadata(&m.object)?))).fold(
+                false,
+                |before, (manifest, metadata)| {
                     let pod = manifest.object.pod_spec();
                     let init = pod.and_then(|pod| pod.init_containers.as_ref());
-                    let mut all = init.into_iter().chain(pod.map(|pod| &pod.containers)).flatten();
-                    all.any(|container| {
-                        let namespace = manifest.object.namespace();
+                    let all = init.into_iter().chain(pod.map(|pod| &pod.containers)).flatten();
+                    let namespace = manifest.object.namespace();
+                    let chosen = all.filter(|container| {
                         self.entries(metadata, namespace, &container.name)
                             .any(|other| std::ptr::eq(other, entry))
+                    });
+                    chosen.fold(before, |_, container| {
+                        let hooks = container.lifecycle.as_ref();
+                        has_hook |= hooks.is_some_and(|hooks| hooks.post_start.is_some());
+                        true
                     })
                 },
             );
+            if let Some(hook) = entry.post_start.as_ref().filter(|_| chosen && !has_hook) {
+                let message = "no container that the entry chooses has a postStart hook";
+                let (severity, code) = (Severity::Warning, codes::NO_EFFECT);
+                found.push(
+                    Diagnostic::new(severity, code, Some(hook.span), message)
+                        .at(format!("spec.behaviour[{index}].postStart"))
+                        .help("give a container lifecycle: {postStart: …}, or remove the field"),
+                );
+            }
             if !chosen {
                 let message = "the entry chooses no container of any workload";
                 found.push(
@@ -193,6 +209,10 @@ impl Surroundings for Surround<'_> {
             if let Some(latency) = &entry.latency {
                 out.latency = latency.value;
             }
+            if let Some(hook) = &entry.post_start {
+                out.post_start = hook.takes.as_ref().map(|takes| takes.value).or(out.post_start);
+                out.post_start_fails = hook.fails.map_or(out.post_start_fails, |share| share.0);
+            }
             if let Some(bytes) = &entry.memory {
                 memory = Some(bytes.value.value());
             }
@@ -232,6 +252,8 @@ pub(super) fn unstated() -> AppBehaviour {
         shutdown_s: Distribution::Constant(DEFAULT_SHUTDOWN_S),
         latency: DEFAULT_LATENCY,
         checks_dependencies: true,
+        post_start: None,
+        post_start_fails: 0.0,
         failures: Vec::new(),
     }
 }

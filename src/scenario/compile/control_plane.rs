@@ -4,7 +4,8 @@
 //! client rates and leases are Kubernetes' own.
 
 use super::faults::lasts;
-use crate::base::diag::{Diagnostic, Diagnostics, codes};
+use super::symbols::Symbols;
+use crate::base::diag::{Diagnostic, Diagnostics, codes, suggest};
 use crate::base::time::SimDuration;
 use crate::model::{ControlPlane, FaultKind, LeaderElection};
 use crate::rng::Distribution;
@@ -105,6 +106,9 @@ fn elect(
     election.retry_period = retry_period.unwrap_or(election.retry_period);
 }
 
+/// `timeoutSeconds` of a webhook that does not say otherwise.
+const WEBHOOK_TIMEOUT: SimDuration = SimDuration::from_secs(10);
+
 /// What a fault is compiled to: what it does, what tables call its target, how long it lasts.
 type Compiled = (FaultKind, String, Option<Distribution>);
 
@@ -157,6 +161,43 @@ pub(super) fn members_lost(
     let members = lost.members.value;
     let target = format!("{members} of {} members", plane.etcd_members);
     (FaultKind::EtcdMembersLost { members }, target, lasts(lost.lasts.as_ref()))
+}
+
+/// A webhook that does not answer.
+pub(super) fn webhook(
+    outage: &spec::WebhookOutage,
+    symbols: &Symbols,
+    found: &mut Diagnostics,
+) -> Compiled {
+    let mut namespaces = Vec::new();
+    for name in &outage.namespaces {
+        let known = symbols.namespaces.iter().find(|(_, known)| known.name == name.value);
+        match known {
+            Some((id, _)) => namespaces.push(id),
+            None => {
+                let names: Vec<&str> =
+                    symbols.namespaces.values().map(|known| known.name.as_str()).collect();
+                let message = format!("no workload is in the namespace \"{}\"", name.value);
+                let help = suggest(&name.value, &names)
+                    .unwrap_or_else(|| format!("write one of {}", names.join(", ")));
+                found.push(Diagnostic::error(codes::UNRESOLVED, name.span, message).help(help));
+            }
+        }
+    }
+    namespaces.sort_unstable();
+    namespaces.dedup();
+    let name = outage.webhook.as_ref().map_or("webhook", |name| name.as_str());
+    let timeout = outage.timeout.as_ref().map_or(WEBHOOK_TIMEOUT, |timeout| timeout.value);
+    if !(SimDuration::from_secs(1)..=SimDuration::from_secs(30)).contains(&timeout)
+        && let Some(timeout) = &outage.timeout
+    {
+        let message = format!("a webhook times out after 1 to 30 s, not {}", timeout.value);
+        let finding = Diagnostic::error(codes::OUT_OF_RANGE, timeout.span, message);
+        found.push(finding.help("write for example 10s"));
+    }
+    let webhook = name.to_owned();
+    let kind = FaultKind::WebhookOutage { webhook, namespaces, timeout };
+    (kind, name.to_owned(), lasts(outage.lasts.as_ref()))
 }
 
 /// A finding unless 1 to `all` are struck.

@@ -1,9 +1,13 @@
 //! Faults and operations: what they name is found among nodes and workloads.
 
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
+
 use super::behaviour::{self, Surround};
+use super::configs;
 use super::control_plane;
 use super::domains;
 use super::nodes::Machines;
+use super::registry;
 use super::symbols::Symbols;
 use super::workloads::Collected;
 use crate::base::diag::{Diagnostic, Diagnostics, Span, codes, suggest};
@@ -19,6 +23,9 @@ use crate::scenario::manifest::PODS_MAX;
 use crate::scenario::read::Located;
 use crate::scenario::spec::{self, Occurrence, RandomDuration, Side, Target};
 
+/// What a fault is compiled to: what it does, what tables call its target, how long it lasts.
+type Compiled = (FaultKind, String, Option<Distribution>);
+
 /// Compiles `faults:`.
 pub(super) fn compile(
     loaded: &LoadedScenario,
@@ -33,63 +40,106 @@ pub(super) fn compile(
             Occurrence::At(at) => FaultTiming::At(SimTime::ZERO.saturating_add(at.value)),
             Occurrence::Every(gap) => FaultTiming::Every(gap.0.clone()),
         };
-        let compiled = match &fault.kind {
-            spec::FaultKind::ZoneOutage(outage) => zone(machines, &outage.zone).map(|zone| {
-                let kind = FaultKind::ZoneOutage { zone };
-                (kind, outage.zone.value.clone(), lasts(outage.lasts.as_ref()))
-            }),
-            spec::FaultKind::NodeCrash(crash) => {
-                let (nodes, target) = nodes(machines, symbols, &crash.target, found);
-                Some((FaultKind::NodeCrash { nodes }, target, lasts(crash.lasts.as_ref())))
+        if let spec::FaultKind::NodeFailures(failures) = &fault.kind {
+            for (kind, target) in domains::compile(failures, fault.span, machines, symbols, found) {
+                let lasts_s = lasts(failures.lasts.as_ref());
+                out.push(Fault { kind, target, timing: timing.clone(), lasts_s });
             }
-            spec::FaultKind::NodeFailures(failures) => {
-                for (kind, target) in
-                    domains::compile(failures, fault.span, machines, symbols, found)
-                {
-                    let lasts_s = lasts(failures.lasts.as_ref());
-                    out.push(Fault { kind, target, timing: timing.clone(), lasts_s });
-                }
-                None
+            continue;
+        }
+        let compiled = match of_nodes(&fault.kind) {
+            Some((struck, kind)) => {
+                let (nodes, target) = nodes(machines, symbols, &struck.target, found);
+                Some((kind(nodes), target, lasts(struck.lasts.as_ref())))
             }
-            spec::FaultKind::NetworkPartition(partition) => {
-                far_side(machines, symbols, &partition.side, found).map(|(nodes, target)| {
-                    let kind = FaultKind::NetworkPartition { nodes };
-                    (kind, target, lasts(partition.lasts.as_ref()))
-                })
-            }
-            spec::FaultKind::StaleConnections(stale) => {
-                let (nodes, target) = nodes(machines, symbols, &stale.target, found);
-                let kind = FaultKind::StaleConnections { nodes };
-                Some((kind, target, lasts(stale.lasts.as_ref())))
-            }
-            spec::FaultKind::ApiServerOutage(outage) => {
-                Some(control_plane::outage(outage, plane, found))
-            }
-            spec::FaultKind::ApiServerSlow(slow) => Some(control_plane::slow(slow, found)),
-            spec::FaultKind::EtcdMembersLost(lost) => {
-                Some(control_plane::members_lost(lost, plane, found))
-            }
-            spec::FaultKind::SchedulerCrash(crash) => Some((
-                FaultKind::SchedulerCrash,
-                "kube-scheduler".to_owned(),
-                lasts(crash.lasts.as_ref()),
-            )),
-            spec::FaultKind::ControllerManagerCrash(crash) => Some((
-                FaultKind::ControllerManagerCrash,
-                "kube-controller-manager".to_owned(),
-                lasts(crash.lasts.as_ref()),
-            )),
-            spec::FaultKind::ContainerFault(container) => {
-                let (kind, target) =
-                    container_fault((container, fault.span), collected, symbols, found);
-                Some((kind, target, lasts(container.lasts.as_ref())))
-            }
+            None => of_the_rest(fault, (machines, plane), collected, symbols, found),
         };
         // A zone that does not exist was reported when the file was read.
         let Some((kind, target, lasts_s)) = compiled else { continue };
         out.push(Fault { kind, target, timing, lasts_s });
     }
     out
+}
+
+/// What a fault does to nodes.
+type OfNodes = fn(Vec<NodeId>) -> FaultKind;
+
+/// Faults that strike nodes one by one: which, and what they do to them.
+#[expect(clippy::wildcard_enum_match_arm, reason = "all others are compiled elsewhere")]
+fn of_nodes(kind: &spec::FaultKind) -> Option<(&spec::NodeFault, OfNodes)> {
+    match kind {
+        spec::FaultKind::NodeCrash(fault) => Some((fault, |nodes| FaultKind::NodeCrash { nodes })),
+        spec::FaultKind::StaleConnections(fault) => {
+            Some((fault, |nodes| FaultKind::StaleConnections { nodes }))
+        }
+        spec::FaultKind::KubeletCrash(fault) => {
+            Some((fault, |nodes| FaultKind::KubeletCrash { nodes }))
+        }
+        spec::FaultKind::RuntimeOutage(fault) => {
+            Some((fault, |nodes| FaultKind::RuntimeOutage { nodes }))
+        }
+        _ => None,
+    }
+}
+
+/// Compiles a fault that strikes something else.
+fn of_the_rest(
+    fault: &spec::Fault,
+    (machines, plane): (&Machines, &ControlPlane),
+    collected: &Collected,
+    symbols: &mut Symbols,
+    found: &mut Diagnostics,
+) -> Option<Compiled> {
+    match &fault.kind {
+        spec::FaultKind::NodeCrash(_)
+        | spec::FaultKind::StaleConnections(_)
+        | spec::FaultKind::KubeletCrash(_)
+        | spec::FaultKind::RuntimeOutage(_)
+        | spec::FaultKind::NodeFailures(_) => None,
+        spec::FaultKind::ZoneOutage(outage) => zone(machines, &outage.zone).map(|zone| {
+            let kind = FaultKind::ZoneOutage { zone };
+            (kind, outage.zone.value.clone(), lasts(outage.lasts.as_ref()))
+        }),
+        spec::FaultKind::NetworkPartition(partition) => {
+            far_side(machines, symbols, &partition.side, found).map(|(nodes, target)| {
+                let kind = FaultKind::NetworkPartition { nodes };
+                (kind, target, lasts(partition.lasts.as_ref()))
+            })
+        }
+        spec::FaultKind::ConfigMissing(missing) => {
+            configs::missing(missing, collected, symbols, found)
+        }
+        spec::FaultKind::ApiServerOutage(outage) => {
+            Some(control_plane::outage(outage, plane, found))
+        }
+        spec::FaultKind::ApiServerSlow(slow) => Some(control_plane::slow(slow, found)),
+        spec::FaultKind::EtcdMembersLost(lost) => {
+            Some(control_plane::members_lost(lost, plane, found))
+        }
+        spec::FaultKind::SchedulerCrash(crash) => {
+            let target = "kube-scheduler".to_owned();
+            Some((FaultKind::SchedulerCrash, target, lasts(crash.lasts.as_ref())))
+        }
+        spec::FaultKind::ControllerManagerCrash(crash) => {
+            let target = "kube-controller-manager".to_owned();
+            Some((FaultKind::ControllerManagerCrash, target, lasts(crash.lasts.as_ref())))
+        }
+        spec::FaultKind::WebhookOutage(outage) => {
+            Some(control_plane::webhook(outage, symbols, found))
+        }
+        spec::FaultKind::DnsOutage(outage) => {
+            Some(dns((outage, fault.span), collected, symbols, found))
+        }
+        spec::FaultKind::RegistryOutage(outage) => {
+            registry::outage((outage, fault.span), symbols, found)
+        }
+        spec::FaultKind::RegistrySlow(slow) => registry::slow((slow, fault.span), symbols, found),
+        spec::FaultKind::ContainerFault(container) => {
+            let fault = ("containerFault", &**container, fault.span);
+            let (kind, target) = container_fault(fault, collected, symbols, found);
+            Some((kind, target, lasts(container.lasts.as_ref())))
+        }
+    }
 }
 
 /// Nodes cut off, and what tables call them.
@@ -163,8 +213,28 @@ fn nodes(
     }
 }
 
+/// Without names every application that needs them has lost what it depends on.
+fn dns(
+    (outage, span): (&spec::DnsOutage, Span),
+    collected: &Collected,
+    symbols: &mut Symbols,
+    found: &mut Diagnostics,
+) -> (FaultKind, String, Option<Distribution>) {
+    let all = spec::Selector(LabelSelector::default());
+    let fault = spec::ContainerFault {
+        selector: outage.selector.clone().unwrap_or(all),
+        namespace: outage.namespace.clone(),
+        container: None,
+        share: None,
+        mode: spec::FailureMode::DependencyLost { probed: None },
+        lasts: outage.lasts.clone(),
+    };
+    let (kind, _) = container_fault(("dnsOutage", &fault, span), collected, symbols, found);
+    (kind, "CoreDNS".to_owned(), lasts(outage.lasts.as_ref()))
+}
+
 fn container_fault(
-    (fault, span): (&spec::ContainerFault, Span),
+    (kind, fault, span): (&str, &spec::ContainerFault, Span),
     collected: &Collected,
     symbols: &mut Symbols,
     found: &mut Diagnostics,
@@ -195,7 +265,7 @@ fn container_fault(
         templates.push(id);
     }
     if templates.is_empty() {
-        let message = "the containerFault selects no container of any workload";
+        let message = format!("the {kind} selects no container of any workload");
         let place = fault.container.as_ref().map_or(span, |name| name.span);
         found.push(
             Diagnostic::error(codes::UNRESOLVED, place, message)

@@ -5,6 +5,7 @@
 //! One scenario under two policies compiles to two models with the same ids and addresses.
 
 mod behaviour;
+mod configs;
 mod control_plane;
 mod domains;
 mod expressions;
@@ -16,6 +17,7 @@ mod observed;
 mod overlay;
 mod parts;
 mod pods;
+mod registry;
 mod requests;
 mod scheduler;
 mod storage;

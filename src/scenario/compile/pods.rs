@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use k8s_openapi::api::core::v1::{
-    Affinity, Container, PodAffinityTerm, PodSpec, PodStatus, Probe, Taint as KubeTaint,
-    Toleration as KubeToleration, TopologySpreadConstraint, WeightedPodAffinityTerm,
+    Affinity, Container, LifecycleHandler, PodAffinityTerm, PodSpec, PodStatus, Probe,
+    Taint as KubeTaint, Toleration as KubeToleration, TopologySpreadConstraint,
+    WeightedPodAffinityTerm,
 };
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity as KubeQuantity;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
@@ -15,16 +16,16 @@ use super::symbols::Symbols;
 use crate::base::quantity::Quantity;
 use crate::base::time::SimDuration;
 use crate::model::{
-    AffinityTerm, AppBehaviour, ContainerSpec, HostPort, ImageId, InclusionPolicy, NamespaceId,
-    Operator, PodAffinity, PodTemplate, PodTemplateFlags, PodVolume, PreStop, ProbeHandler,
+    AffinityTerm, AppBehaviour, ContainerSpec, Hook, HostPort, ImageId, InclusionPolicy,
+    NamespaceId, Operator, PodAffinity, PodTemplate, PodTemplateFlags, PodVolume, ProbeHandler,
     ProbeSpec, Protocol, PullPolicy, Requirement, RestartPolicy, SpreadConstraint, Taint,
     TaintEffect, Toleration, TolerationOperator, Weighted, WorkloadId,
 };
 
 /// A hundred years, beyond which seconds of the API need not be told apart.
 const SECONDS_MAX: u64 = 100 * 365 * 86_400;
-/// A preStop hook of unknown length (exec, HTTP) takes this long.
-const PRE_STOP_HOOK: SimDuration = SimDuration::from_secs(1);
+/// A hook of unknown length (exec, HTTP) takes this long.
+const HOOK_LENGTH: SimDuration = SimDuration::from_secs(1);
 
 /// Whose template it is.
 #[derive(Clone, Copy, Debug)]
@@ -133,6 +134,8 @@ pub(super) fn compile(
         volumes: volumes(symbols, identity, metadata, spec, around.admission()),
         restart_policy: restart_policy(spec),
         termination_grace: grace,
+        active_deadline: spec.active_deadline_seconds.map(seconds),
+        configs: super::configs::references(spec),
         init_containers,
         containers,
     }
@@ -171,20 +174,12 @@ fn compile_container(
     let limits = container.resources.as_ref().and_then(|r| r.limits.as_ref());
     let memory = symbols.resources(limits).memory_bytes;
     let image = container.image.as_deref().unwrap_or_default();
-    let hook = container.lifecycle.as_ref().and_then(|l| l.pre_stop.as_ref());
-    let pre_stop = match hook {
-        None => PreStop::None,
-        Some(handler) => match &handler.sleep {
-            Some(sleep) => PreStop::Takes(seconds(sleep.seconds)),
-            None => PreStop::Takes(
-                handler
-                    .exec
-                    .as_ref()
-                    .and_then(|exec| slept(exec.command.as_deref().unwrap_or_default()))
-                    .unwrap_or(PRE_STOP_HOOK),
-            ),
-        },
-    };
+    let lifecycle = container.lifecycle.as_ref();
+    let post_start =
+        match (hook(lifecycle.and_then(|l| l.post_start.as_ref())), behaviour.post_start) {
+            (Hook::Takes(_), Some(stated)) => Hook::Takes(stated),
+            (stated, _) => stated,
+        };
     ContainerSpec {
         name: container.name.clone(),
         image: symbols.image(image),
@@ -200,7 +195,8 @@ fn compile_container(
         startup: container.startup_probe.as_ref().and_then(compile_probe),
         liveness: container.liveness_probe.as_ref().and_then(compile_probe),
         readiness: container.readiness_probe.as_ref().and_then(compile_probe),
-        pre_stop,
+        post_start,
+        pre_stop: hook(lifecycle.and_then(|l| l.pre_stop.as_ref())),
         behaviour,
     }
 }
@@ -209,6 +205,17 @@ fn compile_container(
 fn amounts(list: Option<&BTreeMap<String, KubeQuantity>>) -> BTreeMap<String, Quantity> {
     let amounts = list.into_iter().flatten();
     amounts.filter_map(|(name, amount)| Some((name.clone(), amount.0.parse().ok()?))).collect()
+}
+
+/// A hook of a container's lifecycle.
+fn hook(handler: Option<&LifecycleHandler>) -> Hook {
+    let Some(handler) = handler else { return Hook::None };
+    if let Some(sleep) = &handler.sleep {
+        return Hook::Takes(seconds(sleep.seconds));
+    }
+    let exec = handler.exec.as_ref();
+    let slept = exec.and_then(|exec| slept(exec.command.as_deref().unwrap_or_default()));
+    Hook::Takes(slept.unwrap_or(HOOK_LENGTH))
 }
 
 /// The length of a hook that only sleeps: `sleep 10`, or a shell running just that.

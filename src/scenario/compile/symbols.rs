@@ -66,6 +66,16 @@ impl Symbols {
         if tagged { self.image_named(name) } else { self.image_named(&format!("{name}:latest")) }
     }
 
+    /// The image of a name as containers write it, if there is one.
+    pub(super) fn known_image(&self, name: &str) -> Option<ImageId> {
+        let tagged = name.rsplit('/').next().is_some_and(|last| last.contains(':'));
+        if tagged {
+            self.image_ids.get(name).copied()
+        } else {
+            self.image_ids.get(&format!("{name}:latest")).copied()
+        }
+    }
+
     /// The image of a name as it stands, as nodes tell them.
     pub(super) fn image_named(&mut self, name: &str) -> ImageId {
         if let Some(id) = self.image_ids.get(name) {

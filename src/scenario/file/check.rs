@@ -146,6 +146,8 @@ pub(super) fn nodes(scenario: &Scenario, nodes: &ManifestSet, found: &mut Diagno
                 unresolved("zone", zone, &known, found);
             }
             FaultKind::NodeCrash(NodeFault { target: Target::Node(name), .. })
+            | FaultKind::KubeletCrash(NodeFault { target: Target::Node(name), .. })
+            | FaultKind::RuntimeOutage(NodeFault { target: Target::Node(name), .. })
             | FaultKind::StaleConnections(NodeFault { target: Target::Node(name), .. })
             | FaultKind::NetworkPartition(NetworkPartition {
                 side: Side::Nodes(Target::Node(name)),
@@ -157,6 +159,11 @@ pub(super) fn nodes(scenario: &Scenario, nodes: &ManifestSet, found: &mut Diagno
             FaultKind::ZoneOutage(_)
             | FaultKind::NodeCrash(_)
             | FaultKind::NodeFailures(_)
+            | FaultKind::KubeletCrash(_)
+            | FaultKind::RuntimeOutage(_)
+            | FaultKind::ConfigMissing(_)
+            | FaultKind::WebhookOutage(_)
+            | FaultKind::DnsOutage(_)
             | FaultKind::NetworkPartition(_)
             | FaultKind::StaleConnections(_)
             | FaultKind::ApiServerOutage(_)
@@ -164,6 +171,8 @@ pub(super) fn nodes(scenario: &Scenario, nodes: &ManifestSet, found: &mut Diagno
             | FaultKind::EtcdMembersLost(_)
             | FaultKind::SchedulerCrash(_)
             | FaultKind::ControllerManagerCrash(_)
+            | FaultKind::RegistryOutage(_)
+            | FaultKind::RegistrySlow(_)
             | FaultKind::ContainerFault(_) => {}
         }
     }

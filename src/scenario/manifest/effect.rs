@@ -106,6 +106,7 @@ const VOLUMES: &[&str] =
     &["persistentVolumeClaim", "gcePersistentDisk", "awsElasticBlockStore", "iscsi", "rbd"];
 
 const POD: &[&str] = &[
+    "activeDeadlineSeconds",
     "affinity",
     "containers",
     "hostNetwork",

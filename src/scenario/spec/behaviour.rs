@@ -22,6 +22,8 @@ record! {
         pub startup: Option<RandomDuration> = optional "startup",
         /// Time from SIGTERM until the process exits.
         pub shutdown: Option<RandomDuration> = optional "shutdown",
+        /// The postStart hook.
+        pub post_start: Option<PostStart> = optional "postStart",
         /// Response time while all is well.
         pub latency: Option<Located<SimDuration>> = optional "latency",
         /// Size of the image.
@@ -32,6 +34,27 @@ record! {
         pub ephemeral_storage: Option<Located<Quantity>> = optional "ephemeralStorage",
         /// What goes wrong.
         pub failures: Vec<Failure> = defaulted "failures",
+    }
+}
+
+record! {
+    /// How a postStart hook goes.
+    pub struct PostStart {
+        /// How long it takes; as long as it sleeps, or a second, when absent.
+        pub takes: Option<Located<SimDuration>> = optional "takes",
+        /// The share of its runs that fail; none when absent.
+        pub fails: Option<Portion> = optional "fails",
+    }
+}
+
+/// A share from 0 to 1.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Portion(pub f64);
+
+impl Read for Portion {
+    fn read(node: &Node, path: &str, found: &mut Diagnostics) -> Option<Self> {
+        let share = Located::read(node, path, found)?;
+        check_share(&share, path, found).map(Self)
     }
 }
 

@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use super::behaviour::{MODES, check_share, read_mode, read_occurrence};
 use super::{FailureMode, Occurrence, RandomDuration, Selector};
 use crate::base::diag::{Diagnostics, Span, codes};
+use crate::base::quantity::Quantity;
 use crate::base::time::SimDuration;
+use crate::model::ConfigKind;
 use crate::scenario::node::Node;
 use crate::scenario::read::{Fields, Located, Read, record, wrong};
 
@@ -29,6 +31,12 @@ pub enum FaultKind {
     NodeCrash(NodeFault),
     /// Nodes fail by themselves, domain by domain.
     NodeFailures(NodeFailures),
+    /// Kubelets are down; containers run on.
+    KubeletCrash(NodeFault),
+    /// Container runtimes are down; containers run on.
+    RuntimeOutage(NodeFault),
+    /// A ConfigMap or Secret is not there.
+    ConfigMissing(ConfigMissing),
     /// Nodes cannot reach the API server, nor it them.
     NetworkPartition(NetworkPartition),
     /// Connections of kubelets to the API server hang.
@@ -43,6 +51,14 @@ pub enum FaultKind {
     SchedulerCrash(ComponentCrash),
     /// The controller manager's leader dies.
     ControllerManagerCrash(ComponentCrash),
+    /// An admission webhook does not answer.
+    WebhookOutage(WebhookOutage),
+    /// Names cannot be resolved.
+    DnsOutage(DnsOutage),
+    /// A registry answers nobody.
+    RegistryOutage(RegistryOutage),
+    /// A registry is slow.
+    RegistrySlow(RegistrySlow),
     /// Containers fail together.
     ContainerFault(Box<ContainerFault>),
 }
@@ -161,6 +177,73 @@ record! {
     }
 }
 
+/// A ConfigMap or Secret that is not there.
+#[derive(Clone, Debug)]
+pub struct ConfigMissing {
+    /// Which kind.
+    pub kind: ConfigKind,
+    /// Its name.
+    pub name: Located<String>,
+    /// Its namespace; `default` when absent.
+    pub namespace: Option<Located<String>>,
+    /// For how long; until the end when absent.
+    pub lasts: Option<RandomDuration>,
+}
+
+record! {
+    /// An admission webhook with failurePolicy Fail that does not answer.
+    pub struct WebhookOutage {
+        /// Its name, for messages.
+        pub webhook: Option<Located<String>> = optional "webhook",
+        /// Namespaces whose pods it is asked about; all when absent.
+        pub namespaces: Vec<Located<String>> = defaulted "namespaces",
+        /// How long a call takes to fail; 10 s when absent.
+        pub timeout: Option<Located<SimDuration>> = optional "timeout",
+        /// For how long; until the end when absent.
+        pub lasts: Option<RandomDuration> = optional "for",
+    }
+}
+
+record! {
+    /// CoreDNS that does not answer.
+    pub struct DnsOutage {
+        /// Which pods depend on names, by their labels; all when absent.
+        pub selector: Option<Selector> = optional "selector",
+        /// Which namespace; all when absent.
+        pub namespace: Option<Located<String>> = optional "namespace",
+        /// For how long; until the end when absent.
+        pub lasts: Option<RandomDuration> = optional "for",
+    }
+}
+
+record! {
+    /// A registry that answers nobody.
+    pub struct RegistryOutage {
+        /// Its host, as images name it; every registry when absent.
+        pub registry: Option<Located<String>> = optional "registry",
+        /// Only these images, as containers name them.
+        pub images: Vec<Located<String>> = defaulted "images",
+        /// For how long; until the end when absent.
+        pub lasts: Option<RandomDuration> = optional "for",
+    }
+}
+
+record! {
+    /// A slow registry.
+    pub struct RegistrySlow {
+        /// Its host, as images name it; every registry when absent.
+        pub registry: Option<Located<String>> = optional "registry",
+        /// Only these images, as containers name them.
+        pub images: Vec<Located<String>> = defaulted "images",
+        /// How many times as long pulls take.
+        pub factor: Option<Located<f64>> = optional "factor",
+        /// Most bytes per second that one node gets.
+        pub bytes_per_second: Option<Located<Quantity>> = optional "bytesPerSecond",
+        /// For how long; until the end when absent.
+        pub lasts: Option<RandomDuration> = optional "for",
+    }
+}
+
 /// Containers that fail together.
 #[derive(Clone, Debug)]
 pub struct ContainerFault {
@@ -182,6 +265,9 @@ const KINDS: &[&str] = &[
     "zoneOutage",
     "nodeCrash",
     "nodeFailures",
+    "kubeletCrash",
+    "runtimeOutage",
+    "configMissing",
     "networkPartition",
     "staleConnections",
     "apiServerOutage",
@@ -189,6 +275,10 @@ const KINDS: &[&str] = &[
     "etcdMembersLost",
     "schedulerCrash",
     "controllerManagerCrash",
+    "webhookOutage",
+    "dnsOutage",
+    "registryOutage",
+    "registrySlow",
     "containerFault",
 ];
 
@@ -217,6 +307,9 @@ fn read_kind(key: &str, node: &Node, path: &str, found: &mut Diagnostics) -> Opt
         "zoneOutage" => Read::read(node, path, found).map(FaultKind::ZoneOutage),
         "nodeCrash" => NodeFault::read_as(key, node, path, found).map(FaultKind::NodeCrash),
         "nodeFailures" => Read::read(node, path, found).map(FaultKind::NodeFailures),
+        "kubeletCrash" => NodeFault::read_as(key, node, path, found).map(FaultKind::KubeletCrash),
+        "runtimeOutage" => NodeFault::read_as(key, node, path, found).map(FaultKind::RuntimeOutage),
+        "configMissing" => Read::read(node, path, found).map(FaultKind::ConfigMissing),
         "networkPartition" => Read::read(node, path, found).map(FaultKind::NetworkPartition),
         "staleConnections" => {
             NodeFault::read_as(key, node, path, found).map(FaultKind::StaleConnections)
@@ -224,6 +317,10 @@ fn read_kind(key: &str, node: &Node, path: &str, found: &mut Diagnostics) -> Opt
         "apiServerOutage" => outage(node, path, found).map(FaultKind::ApiServerOutage),
         "apiServerSlow" => Read::read(node, path, found).map(FaultKind::ApiServerSlow),
         "etcdMembersLost" => Read::read(node, path, found).map(FaultKind::EtcdMembersLost),
+        "webhookOutage" => webhook_outage(node, path, found).map(FaultKind::WebhookOutage),
+        "dnsOutage" => dns_outage(node, path, found).map(FaultKind::DnsOutage),
+        "registryOutage" => registry_outage(node, path, found).map(FaultKind::RegistryOutage),
+        "registrySlow" => Read::read(node, path, found).map(FaultKind::RegistrySlow),
         "schedulerCrash" => crash(node, path, found).map(FaultKind::SchedulerCrash),
         "controllerManagerCrash" => crash(node, path, found).map(FaultKind::ControllerManagerCrash),
         _ => Read::read(node, path, found).map(FaultKind::ContainerFault),
@@ -234,6 +331,33 @@ fn read_kind(key: &str, node: &Node, path: &str, found: &mut Diagnostics) -> Opt
 fn outage(node: &Node, path: &str, found: &mut Diagnostics) -> Option<ApiServerOutage> {
     if node.is_null() {
         return Some(ApiServerOutage { instances: None, lasts: None, span: node.span });
+    }
+    Read::read(node, path, found)
+}
+
+/// `webhookOutage:` alone needs no further words.
+fn webhook_outage(node: &Node, path: &str, found: &mut Diagnostics) -> Option<WebhookOutage> {
+    if node.is_null() {
+        let (span, namespaces) = (node.span, Vec::new());
+        return Some(WebhookOutage { webhook: None, namespaces, timeout: None, lasts: None, span });
+    }
+    Read::read(node, path, found)
+}
+
+/// `dnsOutage:` alone needs no further words.
+fn dns_outage(node: &Node, path: &str, found: &mut Diagnostics) -> Option<DnsOutage> {
+    if node.is_null() {
+        let span = node.span;
+        return Some(DnsOutage { selector: None, namespace: None, lasts: None, span });
+    }
+    Read::read(node, path, found)
+}
+
+/// `registryOutage:` alone needs no further words.
+fn registry_outage(node: &Node, path: &str, found: &mut Diagnostics) -> Option<RegistryOutage> {
+    if node.is_null() {
+        let span = node.span;
+        return Some(RegistryOutage { registry: None, images: Vec::new(), lasts: None, span });
     }
     Read::read(node, path, found)
 }
@@ -266,6 +390,24 @@ fn read_target(key: &str, node: &Node, path: &str, found: &mut Diagnostics) -> O
         "node" => Read::read(node, path, found).map(Target::Node),
         "nodeSelector" => Read::read(node, path, found).map(Target::Labels),
         _ => Read::read(node, path, found).map(Target::Count),
+    }
+}
+
+impl Read for ConfigMissing {
+    fn read(node: &Node, path: &str, found: &mut Diagnostics) -> Option<Self> {
+        let mut fields = Fields::open(node, path, found)?;
+        let lasts = fields.optional("for");
+        let namespace = fields.optional("namespace");
+        let chosen = fields.one_of("the configMissing", &["configMap", "secret"]);
+        let mut config = None;
+        if let Some((key, value)) = chosen {
+            let path = fields.path_of(key);
+            let kind = if key == "secret" { ConfigKind::Secret } else { ConfigKind::ConfigMap };
+            config = Read::read(value, &path, fields.found()).map(|name| (kind, name));
+        }
+        fields.finish();
+        let (kind, name) = config?;
+        Some(Self { kind, name, namespace: namespace?, lasts: lasts? })
     }
 }
 
