@@ -3,6 +3,7 @@
 //! Every change of an object happens here and nowhere else. It knows objects, not who wants what
 //! of them: controllers, scheduler and kubelets learn of a change when their watch delivers it.
 
+mod eviction;
 mod held;
 mod pods;
 mod replicas;
@@ -23,6 +24,7 @@ use crate::state::{
     BudgetStatus, Change, Condition, DeletionCause, DeploymentObject, NodeConditions, NodeTaint,
     PodObject, ReplicaSetId, ReplicaSetObject, Request, Verb,
 };
+pub use eviction::{EvictedPod, EvictionAnswer, EvictionBudget, eviction};
 use held::Held;
 pub use replicas::Ordinals;
 
@@ -84,6 +86,7 @@ impl ApiServer {
                 self.delete_pod(cx, victim, None, DeletionCause::Preemption);
                 cx.at(cx.now, Event::Scheduler(SchedulerEvent::Preempted { preemptor, epoch }));
             }
+            Request::EvictPod { pod, grace } => self.evict_pod(cx, pod, grace),
             Request::ConfirmPodGone { pod } => self.confirm_gone(cx, pod),
             Request::CreateReplicaSet { .. }
             | Request::ScaleReplicaSet { .. }

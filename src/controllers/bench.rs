@@ -181,6 +181,7 @@ impl<'a> Bench<'a> {
                     let before = parts.cache.apply_node(&change);
                     parts.lifecycle.on_node(cx, parts.cache, &before, change.id);
                     parts.eviction.on_node(cx, parts.cache, &before, change.id);
+                    parts.gc.on_node(cx, parts.cache, change.id);
                 });
             }
             Delivery::Pod(change) => {
@@ -261,7 +262,7 @@ impl Parts<'_> {
             ControllerEvent::Evict { pod, epoch } => {
                 self.eviction.evict(cx, self.cache, pod, epoch);
             }
-            ControllerEvent::PodGc { epoch } => self.gc.pass(cx, epoch),
+            ControllerEvent::PodGc { epoch } => self.gc.pass(cx, self.cache, epoch),
             ControllerEvent::Heartbeat { node } => {
                 self.lifecycle.on_heartbeat(cx, self.cache, node);
             }

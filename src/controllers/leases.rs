@@ -138,6 +138,7 @@ mod tests {
             lease_phase: SimDuration::from_secs(3),
             cuts: 0,
             connected: true,
+            reclaimed: false,
             kubelet_stops: 0,
             runtime_stops: 0,
             link_epoch: 0,

@@ -176,7 +176,7 @@ impl Controllers {
             ControllerEvent::Evict { pod, epoch } => {
                 self.taint_eviction.evict(cx, &self.cache, pod, epoch);
             }
-            ControllerEvent::PodGc { epoch } => self.pod_gc.pass(cx, epoch),
+            ControllerEvent::PodGc { epoch } => self.pod_gc.pass(cx, &self.cache, epoch),
         }
     }
 
@@ -229,6 +229,7 @@ impl Controllers {
         let before = self.cache.apply_node(change);
         self.node_lifecycle.on_node(cx, &self.cache, &before, change.id);
         self.taint_eviction.on_node(cx, &self.cache, &before, change.id);
+        self.pod_gc.on_node(cx, &self.cache, change.id);
     }
 
     /// A watch delivered a change of a ReplicaSet.

@@ -57,6 +57,11 @@ pub enum FaultEvent {
         /// Which time.
         epoch: u32,
     },
+    /// The cloud takes a node back.
+    Reclaim {
+        /// The node.
+        node: NodeId,
+    },
     /// A node that crashed because of that gets power again.
     Repaired {
         /// The node.
@@ -100,6 +105,7 @@ impl FaultEvent {
             Self::Overloaded { .. } => 64,
             Self::Repaired { .. } => 65,
             Self::Strike { .. } => 70,
+            Self::Reclaim { .. } => 72,
             Self::Repair { .. } => 71,
         }
     }
@@ -114,7 +120,7 @@ impl FaultEvent {
             | Self::Renewal { node, epoch }
             | Self::Overloaded { node, epoch } => (node.index(), epoch),
             Self::Load | Self::Day => (0, 0),
-            Self::Repaired { node } => (node.index(), 0),
+            Self::Repaired { node } | Self::Reclaim { node } => (node.index(), 0),
             Self::EtcdLeader { epoch } => (0, epoch),
             Self::RenewDeadline { component, epoch } => (component.index(), epoch),
             Self::Strike { fault, node } | Self::Repair { fault, node } => {

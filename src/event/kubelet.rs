@@ -84,6 +84,11 @@ pub enum KubeletEvent {
         /// The node.
         node: NodeId,
     },
+    /// Another machine with an empty disk is in the node's place.
+    Replaced {
+        /// The node.
+        node: NodeId,
+    },
     /// The node's container runtime answers no more; containers run on.
     RuntimeLost {
         /// The node.
@@ -198,6 +203,7 @@ impl KubeletEvent {
             Self::PowerLost { .. }
             | Self::Started { .. }
             | Self::Stopped { .. }
+            | Self::Replaced { .. }
             | Self::RuntimeLost { .. }
             | Self::RuntimeBack { .. }
             | Self::NodeOutOfMemory { .. }
@@ -242,6 +248,7 @@ impl KubeletEvent {
             | Self::PullDone { .. }
             | Self::Registry
             | Self::Stopped { .. }
+            | Self::Replaced { .. }
             | Self::RuntimeLost { .. }
             | Self::RuntimeBack { .. }
             | Self::Deadline { .. }
@@ -277,6 +284,7 @@ impl KubeletEvent {
             Self::Registry => (50, 0, 0),
             Self::Stopped { .. } => (51, 0, 0),
             Self::RuntimeLost { .. } => (52, 0, 0),
+            Self::Replaced { .. } => (56, 0, 0),
             Self::RuntimeBack { .. } => (53, 0, 0),
             Self::Deadline { .. } => (54, 0, 0),
             Self::HookDone { container, .. } => (55, container, 0),
@@ -293,6 +301,7 @@ impl KubeletEvent {
             Self::PowerLost { node }
             | Self::Started { node }
             | Self::Stopped { node }
+            | Self::Replaced { node }
             | Self::RuntimeLost { node }
             | Self::RuntimeBack { node }
             | Self::Connected { node }

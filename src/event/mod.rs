@@ -124,6 +124,8 @@ pub enum Event {
     Fault(FaultEvent),
     /// Something an operator does: position in `Model::operations`.
     Operation(u32),
+    /// A handler drains a node that the cloud is about to take back.
+    Drain(NodeId),
     /// Applications and kubelets.
     Kubelet(KubeletEvent),
     /// The API server.
@@ -146,7 +148,7 @@ impl Event {
     pub fn phase(&self) -> Phase {
         match self {
             Self::Fault(_) => Phase::Fault,
-            Self::Operation(_) => Phase::Operation,
+            Self::Operation(_) | Self::Drain(_) => Phase::Operation,
             Self::Kubelet(event) => event.phase(),
             Self::Api(_) => Phase::ApiWrite,
             Self::Watch(_) => Phase::Watch,
@@ -175,7 +177,7 @@ impl Event {
     pub fn kind(&self) -> usize {
         match self {
             Self::Fault(_) => 0,
-            Self::Operation(_) => 1,
+            Self::Operation(_) | Self::Drain(_) => 1,
             Self::Kubelet(event) => event.kind(),
             Self::Api(_) => 5,
             Self::Watch(_) => 6,
@@ -191,6 +193,7 @@ impl Event {
         match *self {
             Self::Fault(event) => [1 << 56 | event.tag(), event.word()],
             Self::Operation(index) => [2 << 56, u64::from(index)],
+            Self::Drain(node) => [2 << 56 | 1, u64::from(node.raw())],
             Self::Kubelet(event) => [3 << 56 | event.tag(), event.word()],
             Self::Api(ApiEvent::Commit { slot }) => [4 << 56, u64::from(slot)],
             Self::Api(ApiEvent::Writable) => [4 << 56 | 1, 0],

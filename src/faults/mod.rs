@@ -13,6 +13,7 @@ mod election;
 mod load;
 mod processes;
 mod reach;
+mod reclaim;
 
 pub use election::{Last, leader_takeover, restart};
 
@@ -103,6 +104,10 @@ impl Faults {
             FaultEvent::Load => self.load(cx),
             FaultEvent::Day => self.day(cx),
             FaultEvent::Overloaded { node, epoch } => self.overloaded(cx, node, epoch),
+            FaultEvent::Reclaim { node } => {
+                reclaim::strike(cx, node);
+                self.load_changes(cx);
+            }
             FaultEvent::Repaired { node } => self.restore_power(cx, node),
             FaultEvent::Connected { node, epoch } => self.connected(cx, node, epoch),
             FaultEvent::Renewal { node, epoch } => renewal(cx, node, epoch),
@@ -125,17 +130,26 @@ impl Faults {
             let draw = Occurrence::draw(cx, fault, occurrence).lasts;
             span(lasts, draw)
         });
-        let ends = lasts.map_or(SimTime::MAX, |lasts| cx.now.saturating_add(lasts));
+        let strikes = cx.now.saturating_add(spec.kind.notice());
+        let ends = lasts.map_or(SimTime::MAX, |lasts| strikes.saturating_add(lasts));
         schedule(cx, ends, FaultEvent::End { fault, occurrence });
         match &spec.kind {
             FaultKind::ZoneOutage { .. }
             | FaultKind::NodeCrash { .. }
+            | FaultKind::NodeReboot { .. }
             | FaultKind::NodeFailures(_) => {
                 for node in spec.kind.nodes(cx.model) {
                     lose_power(cx, node);
                 }
                 self.load_changes(cx);
             }
+            FaultKind::SpotReclaim { nodes, .. } => {
+                for &node in nodes {
+                    reclaim::notice(cx, node);
+                    schedule(cx, strikes, FaultEvent::Reclaim { node });
+                }
+            }
+            FaultKind::CloudControllerManagerOutage => cx.state.truth.cloud_manager_stops += 1,
             FaultKind::KubeletCrash { nodes } => processes::stop_kubelets(cx, nodes),
             FaultKind::RuntimeOutage { nodes } => processes::stop_runtimes(cx, nodes),
             FaultKind::ConfigMissing { .. } => cx.state.truth.missing_configs.push(fault),
@@ -168,8 +182,19 @@ impl Faults {
         match &spec.kind {
             // Each node was repaired at a time of its own.
             FaultKind::NodeFailures(failures) if failures.burst.is_some() => {}
+            FaultKind::SpotReclaim { nodes, .. } => {
+                for &node in nodes {
+                    reclaim::replace(cx, node);
+                    self.restore_power(cx, node);
+                }
+            }
+            FaultKind::CloudControllerManagerOutage => {
+                let stops = &mut cx.state.truth.cloud_manager_stops;
+                *stops = stops.saturating_sub(1);
+            }
             FaultKind::ZoneOutage { .. }
             | FaultKind::NodeCrash { .. }
+            | FaultKind::NodeReboot { .. }
             | FaultKind::NodeFailures(_) => {
                 for node in spec.kind.nodes(cx.model) {
                     self.restore_power(cx, node);

@@ -107,6 +107,7 @@ impl Kubelets {
             KubeletEvent::PullDone { node, epoch } => self.pull_done(cx, node, epoch),
             KubeletEvent::Registry => self.registry_changed(cx),
             KubeletEvent::Stopped { node } => self.stopped(cx, node),
+            KubeletEvent::Replaced { node } => self.nodes[node].images = images::Images::new(),
             KubeletEvent::RuntimeLost { node } => self.runtime_lost(cx, node),
             KubeletEvent::RuntimeBack { node } => self.runtime_back(cx, node),
             KubeletEvent::Deadline { pod } => self.deadline(cx, pod),

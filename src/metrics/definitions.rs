@@ -109,6 +109,14 @@ pub const METRICS: &[MetricDef] = &[
         "Cost of all declared nodes that have a price, over the measured window.",
     ),
     def(
+        "evictions_refused_total",
+        &[],
+        "count",
+        Neither,
+        "Evictions that the Eviction API refused because a PodDisruptionBudget allowed none; each is \
+         asked for again after 5 s.",
+    ),
+    def(
         "image_pull_failures_total",
         &[],
         "count",

@@ -50,6 +50,8 @@ pub(super) struct Counts {
     pub(super) attempts: [u64; 2],
     /// Rollouts completed.
     pub(super) rollouts: u64,
+    /// Evictions refused for a disruption budget.
+    pub(super) evictions_refused: u64,
     /// Pods that a webhook kept from being created.
     pub(super) creations_refused: u64,
     /// Image pulls that failed.
@@ -226,6 +228,7 @@ impl<'m> Replay<'m> {
                     self.false_positive(now, pod, kind);
                 }
             }
+            Fact::EvictionRefused { pod: _ } => self.counts.evictions_refused += counted,
             Fact::CreationRefused { workload: _ } => self.counts.creations_refused += counted,
             Fact::PullFailed { pod: _ } => self.counts.pulls_failed += counted,
             Fact::ProbeFailed { pod: _, container: _, kind } => {
@@ -438,6 +441,10 @@ impl<'m> Replay<'m> {
                 Some(LossKind::Preempted)
             }
             DeletionCause::PodGc => Some(LossKind::Readiness),
+            DeletionCause::Eviction => {
+                self.retire(now, pod);
+                Some(LossKind::Readiness)
+            }
             DeletionCause::Controller => None,
             DeletionCause::Operator => {
                 self.retire(now, pod);

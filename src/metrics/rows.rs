@@ -206,6 +206,7 @@ fn containers(sheet: &mut Sheet, replay: &Replay<'_>) {
     }
     sheet.count("container_restarts_total", &[], counts.restarts.values().sum());
     sheet.count("unneeded_restarts_total", &[], counts.unneeded);
+    sheet.count("evictions_refused_total", &[], counts.evictions_refused);
     sheet.count("pod_creations_refused_total", &[], counts.creations_refused);
     sheet.count("image_pull_failures_total", &[], counts.pulls_failed);
     for (id, track) in replay.workloads.iter() {

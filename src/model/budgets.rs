@@ -25,4 +25,6 @@ pub struct Budget {
     pub selector: LabelSelector,
     /// `spec.minAvailable` or `spec.maxUnavailable`.
     pub limit: DisruptionLimit,
+    /// `spec.unhealthyPodEvictionPolicy: AlwaysAllow`.
+    pub always_allow_unhealthy: bool,
 }

@@ -53,6 +53,21 @@ pub enum FaultKind {
         /// The nodes.
         nodes: Vec<NodeId>,
     },
+    /// Nodes are restarted: they lose power and boot again at once.
+    NodeReboot {
+        /// The nodes.
+        nodes: Vec<NodeId>,
+    },
+    /// The cloud takes nodes back: after the notice they lose power for good. At the end others
+    /// take their names and places.
+    SpotReclaim {
+        /// The nodes.
+        nodes: Vec<NodeId>,
+        /// From the notice to the loss of power.
+        notice: SimDuration,
+    },
+    /// The cloud-controller-manager is down.
+    CloudControllerManagerOutage,
     /// Nodes of one failure domain lose power; each boots again when it is repaired.
     NodeFailures(NodeFailures),
     /// Nodes cannot reach the API server, nor it them; their containers run on.
@@ -170,6 +185,8 @@ impl FaultKind {
                 .map(|(id, _)| id)
                 .collect(),
             Self::NodeCrash { nodes }
+            | Self::NodeReboot { nodes }
+            | Self::SpotReclaim { nodes, .. }
             | Self::KubeletCrash { nodes }
             | Self::RuntimeOutage { nodes }
             | Self::NetworkPartition { nodes }
@@ -180,12 +197,19 @@ impl FaultKind {
             | Self::EtcdMembersLost { .. }
             | Self::SchedulerCrash
             | Self::ControllerManagerCrash
+            | Self::CloudControllerManagerOutage
             | Self::ConfigMissing { .. }
             | Self::WebhookOutage { .. }
             | Self::RegistryOutage { .. }
             | Self::RegistrySlow { .. }
             | Self::ContainerFault { .. } => Vec::new(),
         }
+    }
+
+    /// How long before it strikes it is known.
+    #[must_use]
+    pub fn notice(&self) -> SimDuration {
+        if let Self::SpotReclaim { notice, .. } = self { *notice } else { SimDuration::ZERO }
     }
 
     /// Whether it is this ConfigMap or Secret that is not there, seen from a namespace.
@@ -201,6 +225,8 @@ impl FaultKind {
         match self {
             Self::ZoneOutage { .. }
             | Self::NodeCrash { .. }
+            | Self::NodeReboot { .. }
+            | Self::SpotReclaim { .. }
             | Self::NodeFailures(_)
             | Self::KubeletCrash { .. }
             | Self::RuntimeOutage { .. }
@@ -212,6 +238,7 @@ impl FaultKind {
             | Self::EtcdMembersLost { .. }
             | Self::SchedulerCrash
             | Self::ControllerManagerCrash
+            | Self::CloudControllerManagerOutage
             | Self::ConfigMissing { .. }
             | Self::WebhookOutage { .. }
             | Self::RegistryOutage { .. }
@@ -225,6 +252,9 @@ impl FaultKind {
         match self {
             Self::ZoneOutage { .. } => "zoneOutage",
             Self::NodeCrash { .. } => "nodeCrash",
+            Self::NodeReboot { .. } => "nodeReboot",
+            Self::SpotReclaim { .. } => "spotReclaim",
+            Self::CloudControllerManagerOutage => "cloudControllerManagerOutage",
             Self::NodeFailures(_) => "nodeFailures",
             Self::KubeletCrash { .. } => "kubeletCrash",
             Self::RuntimeOutage { .. } => "runtimeOutage",

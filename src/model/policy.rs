@@ -234,6 +234,8 @@ pub struct RecoveryPolicy {
     /// After how long without an answer a kubelet gives its connection up and makes another
     /// (10 s); absent in releases that wait for the kernel.
     pub heartbeat_timeout: Option<SimDuration>,
+    /// A handler drains nodes that are to be taken back by the cloud.
+    pub drain_on_reclaim_notice: bool,
 }
 
 /// `leaderElection` of a control-plane component.

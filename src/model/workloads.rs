@@ -153,6 +153,15 @@ pub enum OperationKind {
         /// The new `spec.unschedulable`.
         unschedulable: bool,
     },
+    /// `kubectl drain`.
+    Drain {
+        /// Which nodes.
+        nodes: Vec<NodeId>,
+        /// Pods without a controller as well.
+        force: bool,
+        /// Grace period; each pod's own where absent.
+        grace: Option<SimDuration>,
+    },
     /// `kubectl taint`: all are written at once.
     Taint {
         /// Which node.

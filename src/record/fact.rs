@@ -148,6 +148,11 @@ pub enum Fact {
         /// It would have recovered by itself (the kill was not needed).
         unneeded: bool,
     },
+    /// API: a pod was not evicted, for its disruption budget's sake.
+    EvictionRefused {
+        /// The pod.
+        pod: PodId,
+    },
     /// API: a pod was not created, because a webhook did not answer.
     CreationRefused {
         /// The workload that it would have belonged to.

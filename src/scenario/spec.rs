@@ -27,7 +27,7 @@ pub use expect::{Comparison, Expectation, Over, parse_expectation};
 pub use fault::{
     ApiServerOutage, ApiServerSlow, Burst, ComponentCrash, ConfigMissing, ContainerFault,
     DnsOutage, EtcdMembersLost, Fault, FaultKind, NetworkPartition, NodeFailures, NodeFault,
-    RegistryOutage, RegistrySlow, Side, Target, WebhookOutage, ZoneOutage,
+    NodeReboot, RegistryOutage, RegistrySlow, Side, SpotReclaim, Target, WebhookOutage, ZoneOutage,
 };
 pub use kubelet::{Kubelet, Settings};
 pub use load::{Load, Overload};

@@ -345,6 +345,7 @@ fn recovery() -> RecoveryPolicy {
         unhealthy_zone_threshold_milli: 550,
         large_cluster_size_threshold: 50,
         heartbeat_timeout: Some(SimDuration::from_secs(10)),
+        drain_on_reclaim_notice: false,
         crash_loop_backoff: crate::model::BackoffCurve {
             initial: SimDuration::from_secs(10),
             max: SimDuration::from_secs(300),

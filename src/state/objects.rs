@@ -165,6 +165,8 @@ pub enum DeletionCause {
     Preemption,
     /// Pod garbage collection (`DeletionByPodGC`).
     PodGc,
+    /// The Eviction API (`EvictionByEvictionAPI`).
+    Eviction,
     /// An operator.
     Operator,
 }

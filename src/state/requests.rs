@@ -102,6 +102,14 @@ pub enum Request {
         /// Why.
         cause: DeletionCause,
     },
+    /// Ask the Eviction API to evict a pod; a refusal is answered by asking again after 5 s, as
+    /// `kubectl drain` does.
+    EvictPod {
+        /// Pod.
+        pod: PodId,
+        /// Grace period; the pod's own where absent.
+        grace: Option<SimDuration>,
+    },
     /// Delete a pod to make room for another; answered with `SchedulerEvent::Preempted`.
     PreemptPod {
         /// The pod that goes.

@@ -38,6 +38,8 @@ pub struct NodeTruth {
     pub cuts: u32,
     /// Its kubelet has a connection to an API server.
     pub connected: bool,
+    /// The cloud has taken the machine back.
+    pub reclaimed: bool,
     /// How many causes keep its kubelet's process down.
     pub kubelet_stops: u32,
     /// How many causes keep its container runtime down.
@@ -142,6 +144,8 @@ pub struct Truth {
     pub nodes: IdVec<NodeId, NodeTruth>,
     /// kube-apiserver and etcd.
     pub api: ApiTruth,
+    /// How many causes keep the cloud-controller-manager down.
+    pub cloud_manager_stops: u32,
     /// ConfigMaps and Secrets that are not there, by fault.
     pub missing_configs: Vec<FaultId>,
     /// Webhooks that do not answer, by fault.
@@ -165,6 +169,7 @@ impl Truth {
                 lease_phase: SimDuration::ZERO,
                 cuts: 0,
                 connected: true,
+                reclaimed: false,
                 kubelet_stops: 0,
                 runtime_stops: 0,
                 link_epoch: 0,
@@ -182,6 +187,7 @@ impl Truth {
         Self {
             nodes,
             api,
+            cloud_manager_stops: 0,
             missing_configs: Vec::new(),
             webhook_faults: Vec::new(),
             registry_faults: Vec::new(),

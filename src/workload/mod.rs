@@ -3,9 +3,10 @@
 //! It speaks to the API server like any client and knows no other component.
 
 use crate::apiserver::ApiServer;
+use crate::base::time::SimDuration;
 use crate::cx::Cx;
 use crate::event::Event;
-use crate::model::{OperationKind, WorkloadId, WorkloadKind};
+use crate::model::{NodeId, OperationKind, PodId, WorkloadId, WorkloadKind};
 use crate::record::Fact;
 use crate::state::{Client, DeletionCause, DeploymentObject, NodeTaint, Request};
 
@@ -34,6 +35,12 @@ pub fn handle(cx: &mut Cx<'_>, index: u32) {
         &OperationKind::SetUnschedulable { node, unschedulable } => {
             Request::SetUnschedulable { node, unschedulable }
         }
+        OperationKind::Drain { nodes, force, grace } => {
+            for &node in nodes {
+                drain(cx, node, *force, *grace);
+            }
+            return;
+        }
         OperationKind::Taint { node, add, remove } => {
             // An added taint replaces one of its key and effect.
             let gone = remove.iter().chain(add).copied().map(NodeTaint::Remove);
@@ -55,6 +62,20 @@ pub fn handle(cx: &mut Cx<'_>, index: u32) {
         }
     };
     cx.request(Client::Operator, request);
+}
+
+/// `kubectl drain`: the node is cordoned and its pods are evicted, those without a controller only
+/// by `force`.
+pub fn drain(cx: &mut Cx<'_>, node: NodeId, force: bool, grace: Option<SimDuration>) {
+    cx.request(Client::Operator, Request::SetUnschedulable { node, unschedulable: true });
+    let pods =
+        cx.state.api.pods.iter().filter(|(_, pod)| {
+            pod.node == Some(node) && !pod.gone && (force || pod.owner.is_some())
+        });
+    let pods: Vec<PodId> = pods.map(|(id, _)| id).collect();
+    for pod in pods {
+        cx.request(Client::Operator, Request::EvictPod { pod, grace });
+    }
 }
 
 /// A Deployment object as first applied.

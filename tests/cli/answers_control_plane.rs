@@ -38,8 +38,11 @@ fn without_an_api_server_containers_restart_and_nothing_else_happens() {
     let created = column(&pods, "created_seconds");
     assert!(created[4..].iter().all(|&at| (501.0..530.0).contains(&at)), "{created:?}");
     // Nobody saw the crashes: readiness changed at no instant of the outage.
-    let ready = run.series("workload_ready_replicas", "workload=\"default/web\"");
-    assert!(ready.iter().all(|(at, _)| !(300.0..500.0).contains(at)), "{ready:?}");
+    let ready = run.series("workload_replicas_ready", "workload=\"default/web\"");
+    assert!(
+        !ready.is_empty() && ready.iter().all(|(at, _)| !(300.0..500.0).contains(at)),
+        "{ready:?}"
+    );
     assert_eq!(run.times("TaintManagerEviction", ""), [0.0; 0], "fresh grace periods");
     assert_eq!(run.times("NodeNotReady", ""), [0.0; 0]);
     assert!((run.metric("api_unwritable_seconds", "") - 200.0).abs() < 1e-6);

@@ -59,8 +59,11 @@ fn a_kubelet_that_is_back_within_the_grace_leaves_no_trace() {
     let run = run("{at: 300s, kubeletCrash: {node: a-0, for: 30s}}", "", "");
     assert_eq!(run.times("NodeNotReady", ""), [0.0; 0]);
     assert_eq!(run.table("pods.csv").len(), 4);
-    let ready = run.series("workload_ready_replicas", "workload=\"default/web\"");
-    assert!(ready.iter().all(|&(at, count)| at < 60.0 || same(count, 4.0)), "{ready:?}");
+    let ready = run.series("workload_replicas_ready", "workload=\"default/web\"");
+    assert!(
+        !ready.is_empty() && ready.iter().all(|&(at, count)| at < 60.0 || same(count, 4.0)),
+        "{ready:?}"
+    );
 }
 
 #[test]

@@ -157,7 +157,19 @@ const BREAKS: &[(&str, &str)] = &[
     (CRASH, "configMissing: {name: keys}"),
     (CRASH, "configMissing: {secret: keys}"),
     (CRASH, "configMissing: {configMap: settings, namespace: shop}"),
+    (CRASH, "nodeReboot: {node: m-0}"),
+    (CRASH, "nodeReboot: {node: n-0, for: 5m}"),
+    (CRASH, "spotReclaim: {notice: 2m}"),
+    (CRASH, "spotReclaim: {nodeSelector: {pool: spot}}"),
     (CRASH, "webhookOutage: {namespaces: [shop]}"),
+    (
+        "  policies: [default]",
+        "  operations: [{at: 1m, drain: {node: n-7}}]\n  policies: [default]",
+    ),
+    (
+        "  policies: [default]",
+        "  operations: [{at: 1m, drain: {force: true}}]\n  policies: [default]",
+    ),
     (CRASH, "webhookOutage: {timeout: 60s}"),
     (CRASH, "dnsOutage: {namespace: shop}"),
     (CRASH, "registryOutage: {registry: ghcr.io}"),
@@ -195,7 +207,7 @@ const BREAKS: &[(&str, &str)] = &[
         "replications: 3",
         "operations: [{at: 5m, scale: {workload: default/web, replicas: 2000000000}}]",
     ),
-    ("replications: 3", "operations: [{at: 5m, drain: {node: n-0}}]"),
+    ("replications: 3", "operations: [{at: 5m, reboot: {node: n-0}}]"),
     ("selector: {matchLabels: {app: web}}\n      startup", "selector: {app: web}\n      startup"),
     // Objects inside.
     (

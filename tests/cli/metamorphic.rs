@@ -109,6 +109,7 @@ const CHANGES: &[Change] = &[
             ("zones: [a]", "zones: [zooa]"),
             ("b, c]", "b, aaac]"),
             ("zoneOutage: {zone: a,", "zoneOutage: {zone: zooa,"),
+            ("topology.kubernetes.io/zone: a}", "topology.kubernetes.io/zone: zooa}"),
         ],
         back: &[("zooa", "a"), ("aaac", "c")],
     },
@@ -212,6 +213,7 @@ const SCENARIOS: &[&str] = &[
     "image-registry-down.yaml",
     "kubelet-crash.yaml",
     "webhook-down.yaml",
+    "spot-storm.yaml",
 ];
 
 /// Scenarios whose policies are built in and cannot be renamed.
@@ -318,6 +320,11 @@ fn nothing_changes_in_kubelet_crash() {
 #[test]
 fn nothing_changes_in_webhook_down() {
     hold("webhook-down.yaml");
+}
+
+#[test]
+fn nothing_changes_in_spot_storm() {
+    hold("spot-storm.yaml");
 }
 
 #[test]

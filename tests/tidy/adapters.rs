@@ -12,6 +12,7 @@ const FOLDER: &str = "src/conformance/";
 
 /// Modules whose functions adapters may call.
 const MAY_USE: &[&str] = &[
+    "apiserver",
     "base",
     "conformance",
     "controllers",

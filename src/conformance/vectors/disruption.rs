@@ -6,9 +6,11 @@ use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use serde::Deserialize;
 use serde_json::{Number, Value, json};
 
+use crate::apiserver::{EvictedPod, EvictionAnswer, EvictionBudget, eviction};
 use crate::base::time::SimDuration;
 use crate::controllers::{BudgetedPod, Scale, budgeted};
 use crate::scenario::compile::disruption_limit;
+use crate::state::Phase;
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -75,4 +77,60 @@ fn budgeted_pod(pod: &Pod, input: &Input) -> Result<BudgetedPod, String> {
     let ago = ago.map(|seconds| format!("{seconds}s").parse::<SimDuration>());
     let granted_ago = ago.transpose().map_err(|error| error.to_string())?;
     Ok(BudgetedPod { scale, ready: pod.ready, terminating: pod.terminating, granted_ago })
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Request {
+    pdbs: Vec<Matching>,
+    pod_phase: String,
+    pod_ready: bool,
+    pod_terminating: bool,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Matching {
+    current_healthy: i32,
+    desired_healthy: i32,
+    disruptions_allowed: i32,
+    generation: i64,
+    observed_generation: i64,
+    #[serde(default)]
+    unhealthy_pod_eviction_policy: Option<String>,
+}
+
+/// The answer to an eviction.
+pub(super) fn eviction_request(input: &Value) -> Result<Value, String> {
+    let input = Request::deserialize(input).map_err(|error| error.to_string())?;
+    let phases = [Phase::Pending, Phase::Running, Phase::Succeeded, Phase::Failed];
+    let phase = phases.into_iter().find(|phase| phase.name() == input.pod_phase);
+    let phase = phase.ok_or_else(|| format!("unknown phase {}", input.pod_phase))?;
+    let pod = EvictedPod { phase, ready: input.pod_ready, terminating: input.pod_terminating };
+    let budget = |pdb: &Matching| EvictionBudget {
+        allowed: pdb.disruptions_allowed,
+        healthy: pdb.current_healthy,
+        desired: pdb.desired_healthy,
+        observed: pdb.observed_generation >= pdb.generation,
+        always_allow_unhealthy: pdb.unhealthy_pod_eviction_policy.as_deref() == Some("AlwaysAllow"),
+    };
+    let budgets: Vec<EvictionBudget> = input.pdbs.iter().map(budget).collect();
+    let answer = eviction(pod, &budgets);
+    let (code, reason, message) = answer.response();
+    let mut out = json!({
+        "code": code,
+        "deleteHasResourceVersionPrecondition": answer == EvictionAnswer::Free { unchanged: true },
+        "podDeleted": answer.deletes(),
+    });
+    if let Some(reason) = reason {
+        out["reason"] = json!(reason);
+    }
+    if let Some(message) = message {
+        out["message"] = json!(message);
+    }
+    if let [only] = &*budgets {
+        out["disruptionsAllowedAfter"] = json!(answer.allowed_after(only));
+        out["recordedInDisruptedPods"] = json!(answer == EvictionAnswer::Charged);
+    }
+    Ok(out)
 }

@@ -44,6 +44,7 @@ const TOPICS: &[(&str, Answer, Normal)] = &[
     ("label_selector_object", selectors::of_object, normal::exact),
     ("label_selector_parse", selectors::of_text, normal::exact),
     ("node_zone_state", nodes::zone_state, normal::numbers),
+    ("pdb_eviction_request", disruption::eviction_request, normal::exact),
     ("pdb_status", disruption::pdb_status, normal::exact),
     ("pod_requests_limits", values::pod_amounts_of, normal::exact),
     ("quantity_arith", values::quantity_arith, normal::exact),

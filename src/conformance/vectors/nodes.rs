@@ -44,6 +44,7 @@ impl Flags {
             unhealthy_zone_threshold_milli: milli(&self.unhealthy_zone_threshold)?,
             large_cluster_size_threshold: self.large_cluster_threshold,
             heartbeat_timeout: Some(SimDuration::from_secs(10)),
+            drain_on_reclaim_notice: false,
             crash_loop_backoff: BackoffCurve {
                 initial: SimDuration::ZERO,
                 max: SimDuration::ZERO,

@@ -226,6 +226,7 @@ pub(super) fn model(template: PodTemplate) -> Model {
             unhealthy_zone_threshold_milli: 550,
             large_cluster_size_threshold: 50,
             heartbeat_timeout: Some(SimDuration::from_secs(10)),
+            drain_on_reclaim_notice: false,
             crash_loop_backoff: BackoffCurve {
                 initial: secs(10),
                 max: secs(300),

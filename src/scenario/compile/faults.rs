@@ -12,7 +12,7 @@ use super::symbols::Symbols;
 use super::workloads::Collected;
 use crate::base::diag::{Diagnostic, Diagnostics, Span, codes, suggest};
 use crate::base::id::IdVec;
-use crate::base::time::SimTime;
+use crate::base::time::{SimDuration, SimTime};
 use crate::model::{
     ControlPlane, Fault, FaultId, FaultKind, FaultTiming, NodeId, Operation, OperationKind, Share,
     Taint, TaintEffect, TemplateId, WorkloadId, WorkloadKind, ZoneId,
@@ -61,6 +61,9 @@ pub(super) fn compile(
     out
 }
 
+/// How long before a spot node is gone that is known, where the scenario does not say.
+const SPOT_NOTICE: SimDuration = SimDuration::from_secs(120);
+
 /// What a fault does to nodes.
 type OfNodes = fn(Vec<NodeId>) -> FaultKind;
 
@@ -96,6 +99,22 @@ fn of_the_rest(
         | spec::FaultKind::KubeletCrash(_)
         | spec::FaultKind::RuntimeOutage(_)
         | spec::FaultKind::NodeFailures(_) => None,
+        spec::FaultKind::NodeReboot(reboot) => {
+            let (nodes, target) = nodes(machines, symbols, &reboot.target, found);
+            let at_once = Some(Distribution::Constant(0.0));
+            Some((FaultKind::NodeReboot { nodes }, target, at_once))
+        }
+        spec::FaultKind::SpotReclaim(reclaim) => {
+            let (nodes, target) = nodes(machines, symbols, &reclaim.target, found);
+            let notice = reclaim.notice.as_ref().map_or(SPOT_NOTICE, |notice| notice.value);
+            let kind = FaultKind::SpotReclaim { nodes, notice };
+            Some((kind, target, lasts(reclaim.lasts.as_ref())))
+        }
+        spec::FaultKind::CloudControllerManagerOutage(outage) => {
+            let target = "cloud-controller-manager".to_owned();
+            let kind = FaultKind::CloudControllerManagerOutage;
+            Some((kind, target, lasts(outage.lasts.as_ref())))
+        }
         spec::FaultKind::ZoneOutage(outage) => zone(machines, &outage.zone).map(|zone| {
             let kind = FaultKind::ZoneOutage { zone };
             (kind, outage.zone.value.clone(), lasts(outage.lasts.as_ref()))
@@ -324,6 +343,11 @@ pub(super) fn operations(
                     unschedulable: *unschedulable,
                 })
             }
+            spec::OperationKind::Drain { target, force, grace } => {
+                let nodes = drained(machines, symbols, target, found);
+                let grace = grace.as_ref().map(|s| SimDuration::from_secs(u64::from(s.value)));
+                Some(OperationKind::Drain { nodes, force: force.unwrap_or(false), grace })
+            }
             spec::OperationKind::Taint { node, taint } => {
                 let taint = taint_of(symbols, &taint.key, &taint.value, taint.effect);
                 node_named(machines, node, found).map(|node| OperationKind::Taint {
@@ -333,13 +357,7 @@ pub(super) fn operations(
                 })
             }
             spec::OperationKind::Untaint { node, key, effect } => {
-                let effects = [
-                    TaintEffect::NoSchedule,
-                    TaintEffect::PreferNoSchedule,
-                    TaintEffect::NoExecute,
-                ];
-                let meant = effects.into_iter().filter(|one| effect.is_none_or(|e| e == *one));
-                let remove = meant.map(|effect| taint_of(symbols, key, "", effect)).collect();
+                let remove = untainted(symbols, key, *effect);
                 node_named(machines, node, found).map(|node| OperationKind::Taint {
                     node,
                     add: Vec::new(),
@@ -364,6 +382,26 @@ pub(super) fn operations(
     }
     out.sort_by_key(|operation| operation.at);
     out
+}
+
+/// The nodes of a drain.
+fn drained(
+    machines: &Machines,
+    symbols: &mut Symbols,
+    target: &Target,
+    found: &mut Diagnostics,
+) -> Vec<NodeId> {
+    if let Target::Node(name) = target {
+        return node_named(machines, name, found).into_iter().collect();
+    }
+    nodes(machines, symbols, target, found).0
+}
+
+/// The taints that `kubectl taint key-` takes away; of every effect where none is given.
+fn untainted(symbols: &mut Symbols, key: &str, effect: Option<TaintEffect>) -> Vec<Taint> {
+    let effects = [TaintEffect::NoSchedule, TaintEffect::PreferNoSchedule, TaintEffect::NoExecute];
+    let meant = effects.into_iter().filter(|one| effect.is_none_or(|e| e == *one));
+    meant.map(|effect| taint_of(symbols, key, "", effect)).collect()
 }
 
 fn node_named(

@@ -22,6 +22,7 @@ fn defaults() -> RecoveryPolicy {
         unhealthy_zone_threshold_milli: 550,
         large_cluster_size_threshold: 50,
         heartbeat_timeout: Some(SimDuration::from_secs(10)),
+        drain_on_reclaim_notice: false,
         crash_loop_backoff: BackoffCurve {
             initial: SimDuration::from_secs(10),
             max: SimDuration::from_secs(300),
@@ -55,6 +56,7 @@ pub(super) fn recovery(spec: Option<&Recovery>) -> RecoveryPolicy {
     if let Some(timeout) = &spec.kubelet_heartbeat_timeout {
         out.heartbeat_timeout = Some(timeout.value).filter(|&t| t > SimDuration::ZERO);
     }
+    out.drain_on_reclaim_notice = spec.drain_on_reclaim_notice.unwrap_or(false);
     if let Some(back_off) = &spec.crash_loop_back_off {
         let curve = &mut out.crash_loop_backoff;
         if let Some(max) = &back_off.max_container_restart_period {

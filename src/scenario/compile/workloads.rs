@@ -215,6 +215,9 @@ pub(super) fn budget(symbols: &mut Symbols, object: &PodDisruptionBudget) -> Bud
             spec.and_then(|spec| spec.min_available.as_ref()),
             spec.and_then(|spec| spec.max_unavailable.as_ref()),
         ),
+        always_allow_unhealthy: spec
+            .and_then(|spec| spec.unhealthy_pod_eviction_policy.as_deref())
+            .is_some_and(|policy| policy == "AlwaysAllow"),
     }
 }
 

@@ -9,8 +9,8 @@ use crate::scenario::node::{Node, Step, short};
 use crate::scenario::read::Located;
 use crate::scenario::source::Rules;
 use crate::scenario::spec::{
-    ControlPlane, FaultKind, NetworkPartition, NodeFault, Occurrence, Policy, Recovery, Scenario,
-    Side, Start, Target, check_pools,
+    ControlPlane, FaultKind, Occurrence, Policy, Recovery, Scenario, Side, Start, Target,
+    check_pools,
 };
 
 /// Replications that a comparison may have.
@@ -134,47 +134,50 @@ pub(super) fn nodes(scenario: &Scenario, nodes: &ManifestSet, found: &mut Diagno
         return;
     }
     for fault in &scenario.spec.faults {
-        match &fault.kind {
-            FaultKind::ZoneOutage(outage) if !zones.contains(outage.zone.as_str()) => {
-                let known: Vec<&str> = zones.iter().copied().collect();
-                unresolved("zone", &outage.zone, &known, found);
-            }
-            FaultKind::NetworkPartition(NetworkPartition { side: Side::Zone(zone), .. })
-                if !zones.contains(zone.as_str()) =>
-            {
-                let known: Vec<&str> = zones.iter().copied().collect();
-                unresolved("zone", zone, &known, found);
-            }
-            FaultKind::NodeCrash(NodeFault { target: Target::Node(name), .. })
-            | FaultKind::KubeletCrash(NodeFault { target: Target::Node(name), .. })
-            | FaultKind::RuntimeOutage(NodeFault { target: Target::Node(name), .. })
-            | FaultKind::StaleConnections(NodeFault { target: Target::Node(name), .. })
-            | FaultKind::NetworkPartition(NetworkPartition {
-                side: Side::Nodes(Target::Node(name)),
-                ..
-            }) if !names.contains(name.as_str()) => {
-                let known: Vec<&str> = names.iter().map(String::as_str).collect();
-                unresolved("node", name, &known, found);
-            }
-            FaultKind::ZoneOutage(_)
-            | FaultKind::NodeCrash(_)
-            | FaultKind::NodeFailures(_)
-            | FaultKind::KubeletCrash(_)
-            | FaultKind::RuntimeOutage(_)
-            | FaultKind::ConfigMissing(_)
-            | FaultKind::WebhookOutage(_)
-            | FaultKind::DnsOutage(_)
-            | FaultKind::NetworkPartition(_)
-            | FaultKind::StaleConnections(_)
-            | FaultKind::ApiServerOutage(_)
-            | FaultKind::ApiServerSlow(_)
-            | FaultKind::EtcdMembersLost(_)
-            | FaultKind::SchedulerCrash(_)
-            | FaultKind::ControllerManagerCrash(_)
-            | FaultKind::RegistryOutage(_)
-            | FaultKind::RegistrySlow(_)
-            | FaultKind::ContainerFault(_) => {}
+        let (zone, node) = named(&fault.kind);
+        if let Some(zone) = zone.filter(|zone| !zones.contains(zone.as_str())) {
+            let known: Vec<&str> = zones.iter().copied().collect();
+            unresolved("zone", zone, &known, found);
         }
+        if let Some(node) = node.filter(|node| !names.contains(node.as_str())) {
+            let known: Vec<&str> = names.iter().map(String::as_str).collect();
+            unresolved("node", node, &known, found);
+        }
+    }
+}
+
+/// The zone and the node that a fault names.
+fn named(kind: &FaultKind) -> (Option<&Located<String>>, Option<&Located<String>>) {
+    let target = match kind {
+        FaultKind::ZoneOutage(outage) => return (Some(&outage.zone), None),
+        FaultKind::NetworkPartition(partition) => match &partition.side {
+            Side::Zone(zone) => return (Some(zone), None),
+            Side::Nodes(target) => target,
+            Side::All => return (None, None),
+        },
+        FaultKind::NodeCrash(fault)
+        | FaultKind::KubeletCrash(fault)
+        | FaultKind::RuntimeOutage(fault)
+        | FaultKind::StaleConnections(fault) => &fault.target,
+        FaultKind::NodeReboot(reboot) => &reboot.target,
+        FaultKind::SpotReclaim(reclaim) => &reclaim.target,
+        FaultKind::CloudControllerManagerOutage(_)
+        | FaultKind::NodeFailures(_)
+        | FaultKind::ConfigMissing(_)
+        | FaultKind::WebhookOutage(_)
+        | FaultKind::DnsOutage(_)
+        | FaultKind::ApiServerOutage(_)
+        | FaultKind::ApiServerSlow(_)
+        | FaultKind::EtcdMembersLost(_)
+        | FaultKind::SchedulerCrash(_)
+        | FaultKind::ControllerManagerCrash(_)
+        | FaultKind::RegistryOutage(_)
+        | FaultKind::RegistrySlow(_)
+        | FaultKind::ContainerFault(_) => return (None, None),
+    };
+    match target {
+        Target::Node(name) => (None, Some(name)),
+        Target::Labels(_) | Target::Count(_) => (None, None),
     }
 }
 

@@ -40,7 +40,10 @@ const SPECS: &[(&str, &[&str])] = &[
         "Service",
         &["selector", "ports", "type", "publishNotReadyAddresses", "clusterIP", "clusterIPs"],
     ),
-    ("PodDisruptionBudget", &["selector", "minAvailable", "maxUnavailable"]),
+    (
+        "PodDisruptionBudget",
+        &["selector", "minAvailable", "maxUnavailable", "unhealthyPodEvictionPolicy"],
+    ),
     ("Node", &["taints", "unschedulable"]),
     ("Namespace", &[]),
     ("PriorityClass", &[]),

@@ -29,6 +29,12 @@ pub enum FaultKind {
     ZoneOutage(ZoneOutage),
     /// Nodes lose power.
     NodeCrash(NodeFault),
+    /// Nodes are restarted.
+    NodeReboot(NodeReboot),
+    /// Nodes are taken back by the cloud, after a notice.
+    SpotReclaim(SpotReclaim),
+    /// The cloud-controller-manager is down.
+    CloudControllerManagerOutage(ComponentCrash),
     /// Nodes fail by themselves, domain by domain.
     NodeFailures(NodeFailures),
     /// Kubelets are down; containers run on.
@@ -122,6 +128,24 @@ pub struct NodeFault {
     /// Which nodes.
     pub target: Target,
     /// For how long; until the end when absent.
+    pub lasts: Option<RandomDuration>,
+}
+
+/// Nodes that are restarted.
+#[derive(Clone, Debug)]
+pub struct NodeReboot {
+    /// Which nodes.
+    pub target: Target,
+}
+
+/// Nodes that the cloud takes back.
+#[derive(Clone, Debug)]
+pub struct SpotReclaim {
+    /// Which nodes.
+    pub target: Target,
+    /// How long before they are gone that is known; two minutes when absent.
+    pub notice: Option<Located<SimDuration>>,
+    /// How long after that others take their place; never when absent.
     pub lasts: Option<RandomDuration>,
 }
 
@@ -264,6 +288,9 @@ pub struct ContainerFault {
 const KINDS: &[&str] = &[
     "zoneOutage",
     "nodeCrash",
+    "nodeReboot",
+    "spotReclaim",
+    "cloudControllerManagerOutage",
     "nodeFailures",
     "kubeletCrash",
     "runtimeOutage",
@@ -306,6 +333,11 @@ fn read_kind(key: &str, node: &Node, path: &str, found: &mut Diagnostics) -> Opt
     match key {
         "zoneOutage" => Read::read(node, path, found).map(FaultKind::ZoneOutage),
         "nodeCrash" => NodeFault::read_as(key, node, path, found).map(FaultKind::NodeCrash),
+        "nodeReboot" => Read::read(node, path, found).map(FaultKind::NodeReboot),
+        "spotReclaim" => Read::read(node, path, found).map(FaultKind::SpotReclaim),
+        "cloudControllerManagerOutage" => {
+            crash(node, path, found).map(FaultKind::CloudControllerManagerOutage)
+        }
         "nodeFailures" => Read::read(node, path, found).map(FaultKind::NodeFailures),
         "kubeletCrash" => NodeFault::read_as(key, node, path, found).map(FaultKind::KubeletCrash),
         "runtimeOutage" => NodeFault::read_as(key, node, path, found).map(FaultKind::RuntimeOutage),
@@ -374,15 +406,17 @@ impl NodeFault {
     fn read_as(kind: &str, node: &Node, path: &str, found: &mut Diagnostics) -> Option<Self> {
         let mut fields = Fields::open(node, path, found)?;
         let lasts = fields.optional("for");
-        let chosen = fields.one_of(&format!("the {kind}"), TARGETS);
-        let mut target = None;
-        if let Some((key, value)) = chosen {
-            let path = fields.path_of(key);
-            target = read_target(key, value, &path, fields.found());
-        }
+        let target = read_targets(kind, &mut fields);
         fields.finish();
         Some(Self { target: target?, lasts: lasts? })
     }
+}
+
+/// Reads which nodes something strikes.
+pub(super) fn read_targets(kind: &str, fields: &mut Fields<'_>) -> Option<Target> {
+    let (key, value) = fields.one_of(&format!("the {kind}"), TARGETS)?;
+    let path = fields.path_of(key);
+    read_target(key, value, &path, fields.found())
 }
 
 fn read_target(key: &str, node: &Node, path: &str, found: &mut Diagnostics) -> Option<Target> {
@@ -390,6 +424,26 @@ fn read_target(key: &str, node: &Node, path: &str, found: &mut Diagnostics) -> O
         "node" => Read::read(node, path, found).map(Target::Node),
         "nodeSelector" => Read::read(node, path, found).map(Target::Labels),
         _ => Read::read(node, path, found).map(Target::Count),
+    }
+}
+
+impl Read for NodeReboot {
+    fn read(node: &Node, path: &str, found: &mut Diagnostics) -> Option<Self> {
+        let mut fields = Fields::open(node, path, found)?;
+        let target = read_targets("nodeReboot", &mut fields);
+        fields.finish();
+        Some(Self { target: target? })
+    }
+}
+
+impl Read for SpotReclaim {
+    fn read(node: &Node, path: &str, found: &mut Diagnostics) -> Option<Self> {
+        let mut fields = Fields::open(node, path, found)?;
+        let notice = fields.optional("notice");
+        let lasts = fields.optional("for");
+        let target = read_targets("spotReclaim", &mut fields);
+        fields.finish();
+        Some(Self { target: target?, notice: notice?, lasts: lasts? })
     }
 }
 

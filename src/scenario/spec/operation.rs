@@ -1,5 +1,6 @@
 //! What operators do during a run.
 
+use super::fault::{Target, read_targets};
 use crate::base::diag::Diagnostics;
 use crate::base::time::SimDuration;
 use crate::model::TaintEffect;
@@ -38,6 +39,15 @@ pub enum OperationKind {
         node: Located<String>,
         /// Cordon rather than uncordon.
         unschedulable: bool,
+    },
+    /// `kubectl drain`.
+    Drain {
+        /// Which nodes.
+        target: Target,
+        /// Pods without a controller as well.
+        force: Option<bool>,
+        /// Grace period, seconds.
+        grace: Option<Located<u32>>,
     },
     /// `kubectl taint node NODE key=value:effect`.
     Taint {
@@ -87,6 +97,7 @@ const KINDS: &[&str] = &[
     "rolloutRestart",
     "cordon",
     "uncordon",
+    "drain",
     "taintNode",
     "untaintNode",
     "labelNode",
@@ -163,6 +174,7 @@ fn read_kind(key: &str, node: &Node, path: &str, found: &mut Diagnostics) -> Opt
                 .zip(replica)
                 .map(|(workload, replica)| OperationKind::DeletePod { workload, replica })
         }
+        "drain" => read_drain(&mut fields),
         "taintNode" => read_taint(&mut fields, &Cursor::root(node, path)),
         "untaintNode" => read_untaint(&mut fields, &Cursor::root(node, path)),
         "labelNode" => {
@@ -176,6 +188,13 @@ fn read_kind(key: &str, node: &Node, path: &str, found: &mut Diagnostics) -> Opt
     };
     fields.finish();
     kind
+}
+
+fn read_drain(fields: &mut Fields<'_>) -> Option<OperationKind> {
+    let force = fields.optional("force");
+    let grace = fields.optional("gracePeriod");
+    let target = read_targets("drain", fields);
+    Some(OperationKind::Drain { target: target?, force: force?, grace: grace? })
 }
 
 fn read_taint(fields: &mut Fields<'_>, at: &Cursor<'_>) -> Option<OperationKind> {

@@ -25,6 +25,8 @@ record! {
         pub large_cluster_size_threshold: Option<Located<u32>> = optional "largeClusterSizeThreshold",
         /// After how long without an answer a kubelet makes a new connection; 0s for never.
         pub kubelet_heartbeat_timeout: Option<Located<SimDuration>> = optional "kubeletHeartbeatTimeout",
+        /// Whether nodes are drained that the cloud is about to take back.
+        pub drain_on_reclaim_notice: Option<bool> = optional "drainOnReclaimNotice",
         /// The restart back-off.
         pub crash_loop_back_off: Option<CrashLoopBackOff> = optional "crashLoopBackOff",
         /// Probe settings laid over those of the manifests.

@@ -1,0 +1,125 @@
+//! Nodes that are emptied on purpose: drains, reboots, machines that the cloud takes back, nodes out of
+//! service.
+
+use super::answers_run::{Row, Run, cluster, deployment, number, same, scenario};
+
+const WEB: &str =
+    "{name: web, image: 'web:1', readinessProbe: {httpGet: {port: 80}, periodSeconds: 5}}";
+
+fn budget(spec: &str) -> String {
+    format!(
+        "        - {{apiVersion: policy/v1, kind: PodDisruptionBudget, metadata: {{name: web}}, spec: \
+         {{{spec}, selector: {{matchLabels: {{app: web}}}}}}}}\n"
+    )
+}
+
+/// Two nodes with two pods each, their budget, and what happens.
+fn run(budget: &str, events: &str, recovery: &str) -> Run {
+    let spec = cluster(&[("a", 1), ("b", 1)]) + &deployment(4, WEB, "") + budget + events;
+    Run::of(&scenario("30m", &spec, recovery))
+}
+
+fn column(pods: &[Row], name: &str) -> Vec<f64> {
+    pods.iter().filter(|pod| !pod[name].is_empty()).map(|pod| number(&pod[name])).collect()
+}
+
+const DRAIN: &str = "  operations:\n    - {at: 300s, drain: {node: a-0}}\n";
+
+#[test]
+fn without_a_budget_a_drain_evicts_everything_at_once() {
+    let run = run("", DRAIN, "");
+    let pods = run.table("pods.csv");
+    let deleted = column(&pods, "deleted_seconds");
+    assert_eq!((pods.len(), deleted.len()), (6, 2));
+    assert!(deleted.iter().all(|at| (300.5..303.0).contains(at)), "{deleted:?}");
+    assert!(pods[4..].iter().all(|pod| pod["node"] == "b-0"), "the node is cordoned");
+    assert!(same(run.metric("evictions_refused_total", ""), 0.0));
+    let fewest = run.series("workload_replicas_ready", "workload=\"default/web\"");
+    let fewest = fewest.iter().filter(|(at, _)| *at > 60.0).map(|(_, count)| *count);
+    assert!(same(fewest.fold(4.0, f64::min), 2.0));
+}
+
+#[test]
+fn a_budget_lets_one_pod_go_at_a_time_and_refusals_are_repeated_every_five_seconds() {
+    let run = run(&budget("minAvailable: 3"), DRAIN, "");
+    let refused = run.times("EvictionRefused", "violate the pod's disruption budget");
+    assert!(!refused.is_empty() && same(refused[0], 300.0), "{refused:?}");
+    assert!(refused.windows(2).all(|pair| same(pair[1] - pair[0], 5.0)), "{refused:?}");
+    assert!(same(run.metric("evictions_refused_total", ""), refused.len() as f64));
+    let ready = run.series("workload_replicas_ready", "workload=\"default/web\"");
+    let fewest = ready.iter().filter(|(at, _)| *at > 60.0).map(|(_, count)| *count);
+    assert!(same(fewest.fold(4.0, f64::min), 3.0), "the budget holds");
+    assert_eq!(column(&run.table("pods.csv"), "deleted_seconds").len(), 2, "and the drain ends");
+}
+
+#[test]
+fn a_budget_that_allows_nothing_holds_a_drain_up_for_good() {
+    let held = run(&budget("minAvailable: 4"), DRAIN, "");
+    assert_eq!(held.table("pods.csv").len(), 4);
+    assert!(same(held.metric("evictions_refused_total", ""), 2.0 * 301.0));
+    // Pods that are not ready go for free where the policy or the others allow it.
+    let broken =
+        "  behaviour:\n    - {selector: {}, failures: [{refuse: {at: 100s, recovers: never}}]}\n";
+    let refused = |policy: &str| {
+        let budget = budget(&format!("minAvailable: 4{policy}"));
+        run(&budget, &(broken.to_owned() + DRAIN), "").metric("evictions_refused_total", "")
+    };
+    assert!(refused("") > 0.0, "nobody is healthy");
+    assert!(same(refused(", unhealthyPodEvictionPolicy: AlwaysAllow"), 0.0));
+}
+
+#[test]
+fn a_rebooted_node_keeps_its_pods() {
+    let run = run("", "  faults:\n    - {at: 300s, nodeReboot: {node: a-0}}\n", "");
+    let pods = run.table("pods.csv");
+    assert_eq!(pods.len(), 4);
+    let restarted = pods.iter().filter(|pod| pod["restarts"] == "1").count();
+    assert_eq!(restarted, 2, "in place");
+    assert_eq!(run.times("NodeNotReady", "status is now"), [0.0; 0], "back within the grace");
+}
+
+#[test]
+fn pods_of_a_machine_that_is_gone_are_collected_and_with_a_handler_moved_before() {
+    let reclaim = "  faults:\n    - {at: 300s, spotReclaim: {node: a-0, notice: 2m, for: 10m}}\n";
+    let plain = run("", reclaim, "");
+    let pods = plain.table("pods.csv");
+    let told = plain.times("NodeNotReady", "a-0");
+    assert!(told.len() == 1 && (460.0..=475.1).contains(&told[0]), "{told:?}");
+    // The first pass that knows, 40 s, and the next pass.
+    let deleted = column(&pods, "deleted_seconds");
+    assert_eq!(deleted.len(), 2);
+    let after = deleted.iter().map(|at| at - told[0]);
+    assert!(after.clone().all(|wait| (40.0..=80.1).contains(&wait)), "{deleted:?} {told:?}");
+    assert!(same(plain.metric("pods_evicted_total", ""), 0.0), "sooner than taints");
+    let handled = run("", reclaim, "drainOnReclaimNotice: true");
+    let deleted = column(&handled.table("pods.csv"), "deleted_seconds");
+    assert!(deleted.len() == 2 && deleted.iter().all(|at| (300.0..303.0).contains(at)));
+    let serving = |run: &Run| run.metric("workload_serving_ratio", "workload=\"default/web\"");
+    assert!(serving(&handled) > serving(&plain));
+    // The machine that comes at 1020 s can be used.
+    assert!(!handled.times("NodeReady", "a-0").is_empty());
+}
+
+#[test]
+fn without_a_cloud_controller_manager_nobody_learns_that_a_machine_is_gone() {
+    let faults = "  faults:\n    - {at: 300s, spotReclaim: {node: a-0}}\n    - {at: 300s, \
+                  cloudControllerManagerOutage: {for: 10m}}\n";
+    let run = run("", faults, "");
+    let evicted = run.times("TaintManagerEviction", "");
+    assert_eq!(evicted.len(), 2, "taints are what is left: {evicted:?}");
+    // Their objects stay until it is back, and two passes more.
+    let deleted = column(&run.table("pods.csv"), "deleted_seconds");
+    assert!(deleted.len() == 2 && deleted.iter().all(|at| (940.0..=980.1).contains(at)));
+}
+
+#[test]
+fn the_out_of_service_taint_frees_pods_that_hang_in_terminating() {
+    let crash = "  faults:\n    - {at: 300s, nodeCrash: {node: a-0}}\n";
+    let taint = "  operations:\n    - {at: 800s, taintNode: {node: a-0, key: \
+                 node.kubernetes.io/out-of-service, value: nodeshutdown, effect: NoExecute}}\n";
+    let hangs = run("", crash, "");
+    assert_eq!(column(&hangs.table("pods.csv"), "deleted_seconds").len(), 0);
+    let freed = run("", &(crash.to_owned() + taint), "");
+    let deleted = column(&freed.table("pods.csv"), "deleted_seconds");
+    assert!(deleted.len() == 2 && deleted.iter().all(|at| (800.0..=820.1).contains(at)));
+}
