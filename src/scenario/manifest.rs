@@ -22,9 +22,10 @@ pub use effect::{Effect, effect_of};
 pub use files::{files_below, read_path};
 pub use kinds::{KINDS, KindInfo, Object};
 pub use pod::{
-    check_default_constraint, check_node_affinity, check_pod_template, check_probe_override,
+    check_default_constraint, check_node_affinity, check_placement, check_pod_template,
+    check_probe_override,
 };
-pub use validate::{PODS_MAX, check_label_selector, check_node, selector_matches};
+pub use validate::{PODS_MAX, check_budget, check_label_selector, check_node, selector_matches};
 pub use words::{check_label_key, check_label_value, check_name, is_label_key, is_label_value};
 
 use crate::base::diag::{Diagnostic, Diagnostics, FileId, Severity, Span, codes, did_you_mean};

@@ -391,7 +391,10 @@ macro_rules! kubernetes {
 
 kubernetes! {
     k8s_openapi::api::core::v1::Node,
+    k8s_openapi::api::core::v1::Affinity,
     k8s_openapi::api::core::v1::Probe,
+    k8s_openapi::api::core::v1::TopologySpreadConstraint,
+    k8s_openapi::api::policy::v1::PodDisruptionBudgetSpec,
     k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector,
 }
 

@@ -33,7 +33,7 @@ pub use kubelet::{Kubelet, Settings};
 pub use load::{Load, Overload};
 pub use operation::{Operation, OperationKind};
 pub use policy::{Expression, Formula, Policy, PolicySpec, SchedulerSource};
-pub use recovery::{CrashLoopBackOff, ProbeOverride, Recovery};
+pub use recovery::{CrashLoopBackOff, ProbeOverride, Recovery, WorkloadOverride};
 pub use scheduler_config::{
     EXTENSION_POINTS, INITIAL_BACKOFF_S, MAX_BACKOFF_S, PluginConfig, PluginRef, PluginSet,
     Plugins, Profile, SchedulerConfig, is_scheduler_config,

@@ -123,3 +123,32 @@ fn the_out_of_service_taint_frees_pods_that_hang_in_terminating() {
     let deleted = column(&freed.table("pods.csv"), "deleted_seconds");
     assert!(deleted.len() == 2 && deleted.iter().all(|at| (800.0..=820.1).contains(at)));
 }
+
+#[test]
+fn a_policy_changes_replicas_spread_and_budgets_by_selector() {
+    let over =
+        |entry: &str| format!("workloads: [{{selector: {{matchLabels: {{app: web}}}}, {entry}}}]");
+    // More replicas.
+    let more = run("", "", &over("replicas: 7"));
+    assert_eq!(more.table("pods.csv").len(), 7);
+    // A budget where there is none, and another limit where there is one.
+    let none = run("", DRAIN, &over("podDisruptionBudget: {minAvailable: 4}"));
+    assert!(same(none.metric("evictions_refused_total", ""), 2.0 * 301.0));
+    let free = run(
+        &budget("minAvailable: 4"),
+        DRAIN,
+        &over("podDisruptionBudget: {maxUnavailable: 100%}"),
+    );
+    assert!(same(free.metric("evictions_refused_total", ""), 0.0));
+    // All on one node rather than spread over both.
+    let affinity = "affinity: {nodeAffinity: {requiredDuringSchedulingIgnoredDuringExecution: \
+                    {nodeSelectorTerms: [{matchExpressions: [{key: kubernetes.io/hostname, operator: In, \
+                    values: [b-0]}]}]}}}";
+    let together = run("", "", &over(affinity));
+    assert!(together.table("pods.csv").iter().all(|pod| pod["node"] == "b-0"));
+    let spread = "topologySpreadConstraints: [{maxSkew: 1, topologyKey: kubernetes.io/hostname, \
+                  whenUnsatisfiable: DoNotSchedule, labelSelector: {matchLabels: {app: web}}}], replicas: 6";
+    let spread = run("", "", &over(spread));
+    let on_a = spread.table("pods.csv").iter().filter(|pod| pod["node"] == "a-0").count();
+    assert_eq!(on_a, 3);
+}

@@ -166,3 +166,29 @@ fn a_pod_fails_when_it_has_been_active_for_too_long() {
     // Start times are whole seconds.
     assert!(told.len() == 1 && (119.0..=120.5).contains(&(told[0] - bound)), "{told:?} {bound}");
 }
+
+/// The worked timeline of a deletion with traffic, as far as there are parties: the kubelet and what the
+/// API says of the pod.
+#[test]
+fn a_deleted_pod_leaves_the_api_before_it_stops_serving() {
+    let containers = "{name: web, image: 'web:1', lifecycle: {preStop: {sleep: {seconds: 5}}}, \
+                      readinessProbe: {httpGet: {port: 80}, periodSeconds: 5}}";
+    let delete = "  operations:\n    - {at: 300s, deletePod: {workload: default/web, replica: 0}}\n  \
+                  behaviour:\n    - {selector: {}, shutdown: 500ms}\n";
+    let spec = cluster(&[("a", 1), ("b", 1)]) + &deployment(4, containers, "") + delete;
+    let text = scenario("20m", &spec, "")
+        .replace("  controlPlane: {apiLatency: 0s, watchLatency: 0s}\n", "");
+    let run = Run::of(&text);
+    let killing = run.times("Killing", "Stopping container web")[0];
+    assert!((300.005..=300.2).contains(&killing), "the kubelet hears of it: {killing}");
+    // Out of the count of ready replicas with the deletion, while the preStop hook still runs.
+    let ready = run.series("workload_replicas_ready", "workload=\"default/web\"");
+    let left = ready.iter().find(|(at, count)| *at >= 300.0 && same(*count, 3.0)).unwrap().0;
+    assert!((300.0..300.1).contains(&left), "{left}");
+    let gone = column(&run.table("pods.csv"), "deleted_seconds")[0];
+    // Five seconds of preStop, half a second after SIGTERM, PLEG within one, clean-up of one.
+    assert!((killing + 6.5..=killing + 7.6).contains(&gone), "{killing} {gone}");
+    let serving = run.metric("workload_serving_ratio", "workload=\"default/web\"");
+    let available = run.metric("workload_availability_ratio", "workload=\"default/web\"");
+    assert!(serving >= available, "it serves on while it is terminating: {serving} {available}");
+}

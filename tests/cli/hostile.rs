@@ -230,6 +230,13 @@ const BREAKS: &[(&str, &str)] = &[
 
 /// Policies beside a sound scenario: what stands under `spec:`.
 const POLICIES: &[&str] = &[
+    "{recovery: {drainOnReclaimNotice: yes please}}",
+    "{recovery: {workloads: [{selector: {}}]}}",
+    "{recovery: {workloads: [{selector: {}, replicas: 2000000000}]}}",
+    "{recovery: {workloads: [{selector: {}, podDisruptionBudget: {minAvailable: lots}}]}}",
+    "{recovery: {workloads: [{selector: {}, podDisruptionBudget: {minAvailable: 1, maxUnavailable: 1}}]}}",
+    "{recovery: {workloads: [{selector: {}, podDisruptionBudget: {selector: {}, minAvailable: 1}}]}}",
+    "{recovery: {workloads: [{selector: {}, topologySpreadConstraints: [{maxSkew: 0, topologyKey: zone, whenUnsatisfiable: Never}]}]}}",
     "{scheduler: {profiles: [{plugins: {score: {enabled: [{name: NodeResourceFit}]}}}]}}",
     "{scheduler: {profiles: [{plugins: {multiPoint: {enabled: [{name: Coscheduling}]}}}]}}",
     "{scheduler: {profiles: [{plugins: {score: {enabled: [{name: NodeName}]}}}]}}",

@@ -83,6 +83,11 @@ impl<'a> Surround<'a> {
         around
     }
 
+    /// What the policy says of recovery.
+    pub(super) fn recovery(&self) -> Option<&'a Recovery> {
+        self.recovery
+    }
+
     /// What an object refers to must be there.
     pub(super) fn check(&self, manifest: &Manifest, found: &mut Diagnostics) {
         let Some(spec) = manifest.object.pod_spec() else { return };
@@ -236,6 +241,10 @@ impl Surroundings for Surround<'_> {
             });
         }
         out
+    }
+
+    fn replicas(&self, metadata: &ObjectMeta) -> Option<u32> {
+        overlay::replicas(self.recovery?, metadata)
     }
 
     fn admit(&self, metadata: &ObjectMeta, spec: &mut PodSpec) {

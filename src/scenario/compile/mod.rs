@@ -200,6 +200,7 @@ fn workloads(
             _ => {}
         }
     }
+    overlay::budgets(around.recovery(), &collected, symbols, &mut budgets);
     (collected, services, budgets)
 }
 

@@ -4,8 +4,11 @@
 use k8s_openapi::api::core::v1::{PodSpec, Probe};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
+use super::symbols::Symbols;
+use super::workloads::{Collected, disruption_limit};
+use crate::base::id::IdVec;
 use crate::base::time::SimDuration;
-use crate::model::{BackoffCurve, RecoveryPolicy};
+use crate::model::{BackoffCurve, Budget, BudgetId, RecoveryPolicy};
 use crate::scenario::defaults;
 use crate::scenario::manifest::selector_matches;
 use crate::scenario::spec::Recovery;
@@ -94,6 +97,14 @@ pub(super) fn apply(recovery: Option<&Recovery>, metadata: &ObjectMeta, spec: &m
         spec.termination_grace_period_seconds = Some(i64::from(grace.value));
     }
     let labels = metadata.labels.clone().unwrap_or_default();
+    for entry in recovery.workloads.iter().filter(|e| selector_matches(&e.selector.0, &labels)) {
+        if let Some(spread) = &entry.topology_spread_constraints {
+            spec.topology_spread_constraints = Some(spread.clone());
+        }
+        if let Some(affinity) = &entry.affinity {
+            spec.affinity = Some(affinity.clone());
+        }
+    }
     for entry in &recovery.probes {
         if !selector_matches(&entry.selector.0, &labels) {
             continue;
@@ -110,6 +121,54 @@ pub(super) fn apply(recovery: Option<&Recovery>, metadata: &ObjectMeta, spec: &m
                 if let Some(over) = over {
                     lay_over(probe, &over.value);
                 }
+            }
+        }
+    }
+}
+
+/// How many replicas a policy gives to the workload of these pods; the last entry decides.
+pub(super) fn replicas(recovery: &Recovery, metadata: &ObjectMeta) -> Option<u32> {
+    let labels = metadata.labels.clone().unwrap_or_default();
+    let chosen = recovery.workloads.iter().filter(|e| selector_matches(&e.selector.0, &labels));
+    chosen.filter_map(|entry| entry.replicas.as_ref()).next_back().map(|replicas| replicas.value)
+}
+
+/// Lays a policy's budgets over those of the manifests: each workload chosen has the policy's limit
+/// in the budgets that select its pods, or in one of its own.
+pub(super) fn budgets(
+    recovery: Option<&Recovery>,
+    collected: &Collected,
+    symbols: &mut Symbols,
+    budgets: &mut IdVec<BudgetId, Budget>,
+) {
+    for entry in recovery.iter().flat_map(|recovery| &recovery.workloads) {
+        let Some(over) = &entry.pod_disruption_budget else { continue };
+        let limit = disruption_limit(over.min_available.as_ref(), over.max_unavailable.as_ref());
+        let always = over.unhealthy_pod_eviction_policy.as_deref() == Some("AlwaysAllow");
+        let selector = symbols.selector(Some(&entry.selector.0));
+        for workload in collected.workloads.values() {
+            let labels = &collected.templates[workload.template].labels;
+            if !selector.matches(labels, &symbols.interner) {
+                continue;
+            }
+            let mut found = false;
+            for budget in budgets.values_mut() {
+                if budget.namespace == workload.namespace
+                    && budget.selector.matches(labels, &symbols.interner)
+                {
+                    budget.limit = limit;
+                    budget.always_allow_unhealthy = always;
+                    found = true;
+                }
+            }
+            if !found {
+                budgets.push(Budget {
+                    namespace: workload.namespace,
+                    name: workload.name.clone(),
+                    selector: workload.selector.clone(),
+                    limit,
+                    always_allow_unhealthy: always,
+                });
             }
         }
     }

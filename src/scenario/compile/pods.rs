@@ -57,6 +57,10 @@ pub(super) trait Surroundings {
     fn admission(&self) -> Admission {
         Admission::Due
     }
+    /// How many replicas the policy gives to the workload of these pods.
+    fn replicas(&self, _metadata: &ObjectMeta) -> Option<u32> {
+        None
+    }
     /// Admission: default tolerations, and what the policy lays over the specification.
     fn admit(&self, metadata: &ObjectMeta, spec: &mut PodSpec);
 }

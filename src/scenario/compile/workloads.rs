@@ -51,7 +51,7 @@ impl Collected {
             address,
             labels: symbols.labels(object.metadata.labels.as_ref()),
             selector: symbols.selector(Some(&spec.selector)),
-            replicas: spec.replicas.unwrap_or(1),
+            replicas: replicas(spec.replicas, spec.template.metadata.as_ref(), around),
             min_ready: seconds(spec.min_ready_seconds.unwrap_or(0)),
             template,
             strategy: strategy(spec.strategy.as_ref()),
@@ -71,6 +71,7 @@ impl Collected {
     ) {
         let Some(spec) = &object.spec else { return };
         let Some(template) = &spec.template else { return };
+        let replicas = replicas(spec.replicas, template.metadata.as_ref(), around);
         let namespace = symbols.namespace(object.metadata.namespace.as_deref().unwrap_or_default());
         let template = self.template(
             symbols,
@@ -86,7 +87,7 @@ impl Collected {
             address,
             labels: symbols.labels(object.metadata.labels.as_ref()),
             selector: symbols.selector(Some(&spec.selector)),
-            replicas: spec.replicas.unwrap_or(1),
+            replicas,
             min_ready: seconds(spec.min_ready_seconds.unwrap_or(0)),
             template,
             strategy: DeploymentStrategy::Recreate,
@@ -148,6 +149,12 @@ impl Collected {
         let compiled = compile(symbols, identity, template.clone(), around);
         self.templates.push(compiled)
     }
+}
+
+/// The replicas of a workload: the policy's, or its own.
+fn replicas(own: Option<i32>, metadata: Option<&ObjectMeta>, around: &dyn Surroundings) -> i32 {
+    let given = metadata.and_then(|metadata| around.replicas(metadata));
+    given.and_then(|given| i32::try_from(given).ok()).or(own).unwrap_or(1)
 }
 
 /// Compiles a template; `hashed` ones carry the label that tells revisions apart.

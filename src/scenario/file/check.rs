@@ -4,13 +4,16 @@ use std::collections::BTreeSet;
 
 use crate::base::diag::{Diagnostic, Diagnostics, Severity, Span, codes, suggest};
 use crate::base::time::SimDuration;
-use crate::scenario::manifest::{Cursor, ManifestSet, Object, check_name, check_probe_override};
+use crate::scenario::manifest::{
+    Cursor, ManifestSet, Object, PODS_MAX, check_budget, check_name, check_placement,
+    check_probe_override,
+};
 use crate::scenario::node::{Node, Step, short};
 use crate::scenario::read::Located;
 use crate::scenario::source::Rules;
 use crate::scenario::spec::{
     ControlPlane, FaultKind, Occurrence, Policy, Recovery, Scenario, Side, Start, Target,
-    check_pools,
+    WorkloadOverride, check_pools,
 };
 
 /// Replications that a comparison may have.
@@ -243,7 +246,42 @@ pub(super) fn policy(policy: &Policy, root: &Node, found: &mut Diagnostics) {
             }
         }
     }
+    for (index, entry) in recovery.workloads.iter().enumerate() {
+        workload_override(entry, &at.keys(&["spec", "recovery", "workloads"]).index(index), found);
+    }
     back_off(recovery, found);
+}
+
+fn workload_override(entry: &WorkloadOverride, at: &Cursor<'_>, found: &mut Diagnostics) {
+    let spread = entry.topology_spread_constraints.as_deref().unwrap_or_default();
+    check_placement(spread, entry.affinity.as_ref(), at, Rules::Strict, found);
+    if let Some(budget) = &entry.pod_disruption_budget {
+        let at = at.key("podDisruptionBudget");
+        check_budget(budget, &at, Rules::Strict, found);
+        if budget.selector.is_some() {
+            let message = "the selector is the workload's";
+            let finding = at.key("selector").finding(Rules::Strict, codes::CONFLICT, message);
+            found.push(finding.help("remove it"));
+        }
+    }
+    let changes = [
+        entry.replicas.is_some(),
+        entry.topology_spread_constraints.is_some(),
+        entry.affinity.is_some(),
+        entry.pod_disruption_budget.is_some(),
+    ];
+    if !changes.contains(&true) {
+        let message = "the entry changes nothing";
+        let help = "give replicas, topologySpreadConstraints, affinity or podDisruptionBudget";
+        found.push(at.finding(Rules::Strict, codes::MISSING_FIELD, message).help(help));
+    }
+    if let Some(replicas) = &entry.replicas
+        && i64::from(replicas.value) > i64::from(PODS_MAX)
+    {
+        let message = format!("{} pods", replicas.value);
+        let finding = Diagnostic::error(codes::OUT_OF_RANGE, replicas.span, message);
+        found.push(finding.help(format!("at most {PODS_MAX} pods can be simulated")));
+    }
 }
 
 fn back_off(recovery: &Recovery, found: &mut Diagnostics) {

@@ -116,11 +116,23 @@ pub(super) fn check_pod_spec(
             found.push(at.key("value").finding(rules, codes::CONFLICT, message));
         }
     }
-    for (index, constraint) in spec.topology_spread_constraints.iter().flatten().enumerate() {
+    let spread = spec.topology_spread_constraints.as_deref().unwrap_or_default();
+    check_placement(spread, spec.affinity.as_ref(), at, rules, found);
+}
+
+/// Checks what says how pods are spread and where they go, as fields of `at`.
+pub fn check_placement(
+    spread: &[TopologySpreadConstraint],
+    affinity: Option<&Affinity>,
+    at: &Cursor<'_>,
+    rules: Rules,
+    found: &mut Diagnostics,
+) {
+    for (index, constraint) in spread.iter().enumerate() {
         let at = at.key("topologySpreadConstraints").index(index);
         check_constraint(constraint, &at, rules, found);
     }
-    if let Some(affinity) = &spec.affinity {
+    if let Some(affinity) = affinity {
         check_affinity(affinity, &at.key("affinity"), rules, found);
     }
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use k8s_openapi::api::apps::v1::DeploymentSpec;
 use k8s_openapi::api::core::v1::{Node as KubeNode, PodTemplateSpec, Service};
+use k8s_openapi::api::policy::v1::PodDisruptionBudgetSpec;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
@@ -57,22 +58,8 @@ pub(super) fn check_object(
             if let Some(selector) = o.spec.as_ref().and_then(|s| s.selector.as_ref()) {
                 check_label_selector(selector, &spec.key("selector"), rules, found);
             }
-            let budget = o.spec.as_ref();
-            for (field, limit) in [
-                ("minAvailable", budget.and_then(|s| s.min_available.as_ref())),
-                ("maxUnavailable", budget.and_then(|s| s.max_unavailable.as_ref())),
-            ] {
-                let number = share(limit, &spec.key(field), rules, found);
-                let is_percent = matches!(limit, Some(IntOrString::String(_)));
-                if is_percent && number.is_some_and(|percent| percent > 100) {
-                    let message = format!("{field} is more than 100%");
-                    let finding = spec.key(field).finding(rules, codes::OUT_OF_RANGE, message);
-                    found.push(finding.help("write a number of pods, or at most 100%"));
-                }
-            }
-            if budget.is_some_and(|s| s.min_available.is_some() && s.max_unavailable.is_some()) {
-                let message = "minAvailable and maxUnavailable exclude each other";
-                found.push(spec.finding(rules, codes::CONFLICT, message).help("keep one of them"));
+            if let Some(budget) = &o.spec {
+                check_budget(budget, &spec, rules, found);
             }
         }
         _ => check_controller(object, at, rules, found),
@@ -207,6 +194,31 @@ fn check_deployment(spec: &DeploymentSpec, at: &Cursor<'_>, rules: Rules, found:
         }
     }
     check_template(&spec.selector, &spec.template, at, rules, found);
+}
+
+/// Checks how many pods a budget lets be disrupted.
+pub fn check_budget(
+    budget: &PodDisruptionBudgetSpec,
+    at: &Cursor<'_>,
+    rules: Rules,
+    found: &mut Diagnostics,
+) {
+    for (field, limit) in [
+        ("minAvailable", budget.min_available.as_ref()),
+        ("maxUnavailable", budget.max_unavailable.as_ref()),
+    ] {
+        let number = share(limit, &at.key(field), rules, found);
+        let is_percent = matches!(limit, Some(IntOrString::String(_)));
+        if is_percent && number.is_some_and(|percent| percent > 100) {
+            let message = format!("{field} is more than 100%");
+            let finding = at.key(field).finding(rules, codes::OUT_OF_RANGE, message);
+            found.push(finding.help("write a number of pods, or at most 100%"));
+        }
+    }
+    if budget.min_available.is_some() && budget.max_unavailable.is_some() {
+        let message = "minAvailable and maxUnavailable exclude each other";
+        found.push(at.finding(rules, codes::CONFLICT, message).help("keep one of them"));
+    }
 }
 
 /// The number or percentage in a rollout bound, or a finding.

@@ -1,6 +1,7 @@
 //! Recovery settings of a policy, under the names of their real flags and fields.
 
-use k8s_openapi::api::core::v1::Probe;
+use k8s_openapi::api::core::v1::{Affinity, Probe, TopologySpreadConstraint};
+use k8s_openapi::api::policy::v1::PodDisruptionBudgetSpec;
 
 use super::Selector;
 use crate::base::time::SimDuration;
@@ -31,6 +32,8 @@ record! {
         pub crash_loop_back_off: Option<CrashLoopBackOff> = optional "crashLoopBackOff",
         /// Probe settings laid over those of the manifests.
         pub probes: Vec<ProbeOverride> = defaulted "probes",
+        /// What is changed about workloads.
+        pub workloads: Vec<WorkloadOverride> = defaulted "workloads",
         /// Grace of termination laid over that of the manifests.
         pub termination_grace_period_seconds: Option<Located<u32>> = optional "terminationGracePeriodSeconds",
     }
@@ -62,5 +65,22 @@ record! {
         pub readiness_probe: Option<Located<Probe>> = optional "readinessProbe",
         /// Laid over the startup probe.
         pub startup_probe: Option<Located<Probe>> = optional "startupProbe",
+    }
+}
+
+record! {
+    /// What a policy changes about the workloads whose pods a selector chooses. What is given
+    /// replaces what the manifests say.
+    pub struct WorkloadOverride {
+        /// Which pods, by their labels.
+        pub selector: Selector = required "selector",
+        /// How many replicas.
+        pub replicas: Option<Located<u32>> = optional "replicas",
+        /// How they are spread.
+        pub topology_spread_constraints: Option<Vec<TopologySpreadConstraint>> = optional "topologySpreadConstraints",
+        /// Where they may and should go.
+        pub affinity: Option<Affinity> = optional "affinity",
+        /// How many of each workload's pods may be disrupted; its selector is the workload's.
+        pub pod_disruption_budget: Option<PodDisruptionBudgetSpec> = optional "podDisruptionBudget",
     }
 }
