@@ -209,6 +209,7 @@ const SCENARIOS: &[&str] = &[
     "etcd-quorum-loss.yaml",
     "controller-manager-crash.yaml",
     "node-failures.yaml",
+    "failure-trace.yaml",
     "node-pressure.yaml",
     "image-registry-down.yaml",
     "kubelet-crash.yaml",
