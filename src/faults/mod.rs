@@ -149,6 +149,8 @@ impl Faults {
                     schedule(cx, strikes, FaultEvent::Reclaim { node });
                 }
             }
+            // What spreads was planned above.
+            FaultKind::FailureTrace(_) => {}
             FaultKind::CloudControllerManagerOutage => cx.state.truth.cloud_manager_stops += 1,
             FaultKind::KubeletCrash { nodes } => processes::stop_kubelets(cx, nodes),
             FaultKind::RuntimeOutage { nodes } => processes::stop_runtimes(cx, nodes),
@@ -182,6 +184,7 @@ impl Faults {
         match &spec.kind {
             // Each node was repaired at a time of its own.
             FaultKind::NodeFailures(failures) if failures.burst.is_some() => {}
+            FaultKind::FailureTrace(_) => {}
             FaultKind::SpotReclaim { nodes, .. } => {
                 for &node in nodes {
                     reclaim::replace(cx, node);
@@ -230,10 +233,18 @@ impl Faults {
                 cx.at(cx.now, Event::Kubelet(event));
             }
         }
-        if let FaultTiming::Every(gap) = &spec.timing {
-            let occurrence = occurrence + 1;
-            let draw = Occurrence::draw(cx, fault, occurrence).gap;
-            let begins = cx.now.saturating_add(span(gap, draw));
+        let occurrence = occurrence + 1;
+        let gap = match (&spec.timing, &spec.kind) {
+            (FaultTiming::Every(gap), _) => {
+                Some(span(gap, Occurrence::draw(cx, fault, occurrence).gap))
+            }
+            (FaultTiming::At(_), FaultKind::FailureTrace(trace)) => {
+                trace.failure(occurrence).map(|failure| failure.after)
+            }
+            (FaultTiming::At(_), _) => None,
+        };
+        if let Some(gap) = gap {
+            let begins = cx.now.saturating_add(gap);
             schedule(cx, begins, FaultEvent::Begin { fault, occurrence });
         }
     }
