@@ -166,6 +166,7 @@ impl Controllers {
             ControllerEvent::Sync { .. } => {}
             ControllerEvent::Heartbeat { node } => {
                 self.node_lifecycle.on_heartbeat(cx, &self.cache, node);
+                self.pod_gc.on_node(cx, &self.cache, node);
             }
             ControllerEvent::Monitor { node, epoch } => {
                 self.node_lifecycle.monitor(cx, &self.cache, node, epoch);

@@ -10,6 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::Informers;
 use super::schedule::Periodic;
+use crate::base::map::Symbol;
 use crate::base::time::{SimDuration, SimTime};
 use crate::cx::Cx;
 use crate::event::{ControllerEvent, Event};
@@ -36,6 +37,8 @@ pub struct PodGc {
     passed: Option<SimTime>,
     planned: Option<SimTime>,
     threshold: usize,
+    /// The key of the out-of-service taint, if anything mentions it.
+    out_of_service_key: Option<Symbol>,
     /// Finished pods, oldest first.
     terminated: BTreeSet<(SimTime, PodId)>,
     /// Pods that are being deleted and have no node.
@@ -50,13 +53,14 @@ pub struct PodGc {
 impl PodGc {
     /// A collector that knows no pod.
     #[must_use]
-    pub fn new(_model: &Model) -> Self {
+    pub fn new(model: &Model) -> Self {
         Self {
             epoch: 0,
             passes: Periodic::new(SimTime::ZERO, PERIOD),
             passed: None,
             planned: None,
             threshold: TERMINATED_POD_THRESHOLD,
+            out_of_service_key: model.symbols.get(OUT_OF_SERVICE),
             terminated: BTreeSet::new(),
             unscheduled: BTreeSet::new(),
             out_of_service: BTreeSet::new(),
@@ -80,7 +84,7 @@ impl PodGc {
         self.plan(cx, cache);
     }
 
-    /// A change of a node reached the cache.
+    /// A change of a node reached the cache, or its machine has been taken back.
     pub fn on_node(&mut self, cx: &mut Cx<'_>, cache: &Informers, node: NodeId) {
         self.note_node(cx, cache, node);
         self.plan(cx, cache);
@@ -89,9 +93,9 @@ impl PodGc {
     fn note_node(&mut self, cx: &Cx<'_>, cache: &Informers, node: NodeId) {
         let object = &cache.nodes[node];
         let lost = !object.ready.is_true();
-        let key = cx.model.symbols.get(OUT_OF_SERVICE);
-        let tainted = object.taints.iter().any(|taint| Some(taint.key) == key);
-        if lost && tainted {
+        let key = self.out_of_service_key;
+        let tainted = || object.taints.iter().any(|taint| Some(taint.key) == key);
+        if lost && key.is_some() && tainted() {
             self.out_of_service.insert(node);
         } else {
             self.out_of_service.remove(&node);

@@ -11,7 +11,7 @@ use super::{Informers, Work};
 use crate::base::time::{SimDuration, SimTime};
 use crate::cx::Cx;
 use crate::event::WorkQueue;
-use crate::model::PodId;
+use crate::model::{FaultId, FaultKind, Model, PodId};
 use crate::record::{Fact, Involved};
 use crate::state::{
     Change, Client, DeletionCause, PodObject, ReplicaSetId, ReplicaSetObject, ReplicaSetStatus,
@@ -50,8 +50,8 @@ pub(super) struct ReplicaSetController {
 /// Creations that an admission webhook keeps from happening.
 #[derive(Clone, Copy, Debug, Default)]
 struct Refused {
-    /// The one under way will fail.
-    pending: bool,
+    /// The outage that the one under way will fail of.
+    pending: Option<FaultId>,
     /// Syncs that have failed one after another.
     failures: u32,
 }
@@ -103,7 +103,7 @@ impl ReplicaSetController {
             return;
         }
         let again = self.busy.remove(&id).is_some_and(|busy| busy.again);
-        if self.fails(cx, work, id, set) && !again {
+        if self.fails(cx, work, (id, set)) && !again {
             return;
         }
         let may_act = self.expectations.get(&id).is_none_or(|e| e.met(cx.now));
@@ -130,16 +130,17 @@ impl ReplicaSetController {
         id: ReplicaSetId,
         set: &ReplicaSetObject,
     ) -> bool {
-        let namespace = cx.model.templates[set.template].namespace;
-        let refusing = cx.state.truth.refusing_webhook(cx.model, namespace);
-        let Some((_, timeout)) = refusing else {
+        let model = cx.model;
+        let namespace = model.templates[set.template].namespace;
+        let outage = cx.state.truth.refusing_webhook(model, namespace);
+        let Some((fault, (_, timeout))) = outage.and_then(|f| Some((f, webhook(model, f)?))) else {
             self.refused.remove(&id);
             return false;
         };
         let leaves = cx.state.clients.take(Client::ReplicaSet, cx.now);
         let until = leaves.saturating_add(timeout);
         self.busy.insert(id, Busy { until, again: false });
-        self.refused.entry(id).or_default().pending = true;
+        self.refused.entry(id).or_default().pending = Some(fault);
         work.enqueue_at(cx, WorkQueue::ReplicaSet, id.raw(), until);
         true
     }
@@ -150,20 +151,15 @@ impl ReplicaSetController {
         &mut self,
         cx: &mut Cx<'_>,
         work: &mut Work<'_>,
-        id: ReplicaSetId,
-        set: &ReplicaSetObject,
+        (id, set): (ReplicaSetId, &ReplicaSetObject),
     ) -> bool {
-        let Some(refused) = self.refused.get_mut(&id).filter(|refused| refused.pending) else {
-            return false;
-        };
-        refused.pending = false;
+        let Some(refused) = self.refused.get_mut(&id) else { return false };
+        let outage = refused.pending.take().and_then(|fault| webhook(cx.model, fault));
+        let Some((webhook, timeout)) = outage else { return false };
         let wait = RETRY_FIRST.saturating_mul(1 << refused.failures.min(20)).min(RETRY_LONGEST);
         refused.failures += 1;
         cx.fact(Fact::CreationRefused { workload: set.workload });
         let about = Involved::Workload(set.workload);
-        let namespace = cx.model.templates[set.template].namespace;
-        let refusing = cx.state.truth.refusing_webhook(cx.model, namespace);
-        let (webhook, timeout) = refusing.unwrap_or(("webhook", SimDuration::from_secs(10)));
         cx.kube_event(about, (true, "FailedCreate", "replicaset-controller"), |_, _| {
             let seconds = timeout.as_secs();
             format!(
@@ -247,6 +243,13 @@ impl ReplicaSetController {
             self.write(cx, id, Request::ReplicaSetStatus { replica_set: id, status });
         }
     }
+}
+
+/// The name and the time-out of a webhook that an outage strikes.
+fn webhook(model: &Model, outage: FaultId) -> Option<(&str, SimDuration)> {
+    let kind = &model.faults[outage].kind;
+    let FaultKind::WebhookOutage { webhook, timeout, .. } = kind else { return None };
+    Some((webhook, *timeout))
 }
 
 /// What the deletion order looks at, for one pod.

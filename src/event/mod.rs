@@ -13,7 +13,7 @@ pub use fault::FaultEvent;
 pub use kubelet::KubeletEvent;
 pub use scheduler::SchedulerEvent;
 
-use crate::model::NodeId;
+use crate::model::{FaultId, NodeId};
 
 /// The meaning of simultaneity: what comes first when several things happen at one instant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -124,8 +124,8 @@ pub enum Event {
     Fault(FaultEvent),
     /// Something an operator does: position in `Model::operations`.
     Operation(u32),
-    /// A handler drains a node that the cloud is about to take back.
-    Drain(NodeId),
+    /// A handler drains the nodes that the cloud is about to take back by this fault.
+    Drain(FaultId),
     /// Applications and kubelets.
     Kubelet(KubeletEvent),
     /// The API server.
@@ -193,7 +193,7 @@ impl Event {
         match *self {
             Self::Fault(event) => [1 << 56 | event.tag(), event.word()],
             Self::Operation(index) => [2 << 56, u64::from(index)],
-            Self::Drain(node) => [2 << 56 | 1, u64::from(node.raw())],
+            Self::Drain(fault) => [2 << 56 | 1, u64::from(fault.raw())],
             Self::Kubelet(event) => [3 << 56 | event.tag(), event.word()],
             Self::Api(ApiEvent::Commit { slot }) => [4 << 56, u64::from(slot)],
             Self::Api(ApiEvent::Writable) => [4 << 56 | 1, 0],

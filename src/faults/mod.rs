@@ -132,6 +132,10 @@ impl Faults {
         });
         let strikes = cx.now.saturating_add(spec.kind.notice());
         let ends = lasts.map_or(SimTime::MAX, |lasts| strikes.saturating_add(lasts));
+        if let FaultKind::SpotReclaim { nodes, .. } = &spec.kind {
+            // Before the end is planned: machines are gone before others come at the same instant.
+            reclaim::announce(cx, fault, nodes, strikes);
+        }
         schedule(cx, ends, FaultEvent::End { fault, occurrence });
         match &spec.kind {
             FaultKind::ZoneOutage { .. }
@@ -143,12 +147,8 @@ impl Faults {
                 }
                 self.load_changes(cx);
             }
-            FaultKind::SpotReclaim { nodes, .. } => {
-                for &node in nodes {
-                    reclaim::notice(cx, node);
-                    schedule(cx, strikes, FaultEvent::Reclaim { node });
-                }
-            }
+            // Announced above.
+            FaultKind::SpotReclaim { .. } => {}
             FaultKind::CloudControllerManagerOutage => cx.state.truth.cloud_manager_stops += 1,
             FaultKind::KubeletCrash { nodes } => processes::stop_kubelets(cx, nodes),
             FaultKind::RuntimeOutage { nodes } => processes::stop_runtimes(cx, nodes),
@@ -183,8 +183,8 @@ impl Faults {
             // Each node was repaired at a time of its own.
             FaultKind::NodeFailures(failures) if failures.burst.is_some() => {}
             FaultKind::SpotReclaim { nodes, .. } => {
+                reclaim::replace(cx, nodes);
                 for &node in nodes {
-                    reclaim::replace(cx, node);
                     self.restore_power(cx, node);
                 }
             }

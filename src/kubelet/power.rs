@@ -25,15 +25,20 @@ impl Kubelets {
         }
     }
 
-    /// The kubelet has started, because the node has booted or its process is back: pods whose objects still exist and are not finished go on as their
-    /// restart policy says, those being deleted are confirmed gone, and bindings missed meanwhile
-    /// are heard of.
+    /// The kubelet has started, because the node has booted or its process is back: pods whose
+    /// objects still exist and are not finished go on as their restart policy says, those being
+    /// deleted are confirmed gone, and bindings missed meanwhile are heard of.
     pub(super) fn started(&mut self, cx: &mut Cx<'_>, id: NodeId) {
         self.nodes[id].up = true;
         self.nodes[id].started_at = Some(cx.now);
         // Passes of another boot are stale.
         let epoch = self.nodes[id].manager.epoch() + 1;
         self.nodes[id].manager = Manager::new(cx.now).at_epoch(epoch);
+        if let Some(since) = &mut self.nodes[id].runtime_lost {
+            // It waits for the runtime's first answer as for any other.
+            *since = cx.now;
+            self.plan_not_ready(cx, id);
+        }
         self.node_status(cx, id, self.nodes[id].epoch);
         for pod in self.nodes[id].pods.clone() {
             self.with(cx, pod, |worker| {

@@ -123,7 +123,7 @@ impl<'a> World<'a> {
         match event {
             Event::Fault(event) => components.faults.handle(&mut cx, event),
             Event::Operation(index) => workload::handle(&mut cx, index),
-            Event::Drain(node) => workload::drain(&mut cx, node, true, None),
+            Event::Drain(fault) => workload::drain_reclaimed(&mut cx, fault),
             Event::Kubelet(event) => components.kubelets.handle(&mut cx, event),
             Event::Api(event) => components.api.handle(&mut cx, event),
             Event::Watch(event) => deliver(components, &mut cx, event),

@@ -22,6 +22,8 @@ pub use requests::{KubeletStatus, NodeTaint, Request, RequestSlots, Sent};
 pub use truth::{ApiTruth, Heartbeat, NodeTruth, ProcessTruth, Registry, Truth};
 pub use watch::{Change, Streams as WatchStreams, Verb, WatchLog};
 
+use std::collections::BTreeSet;
+
 use crate::base::id::IdVec;
 use crate::event::Watcher;
 use crate::model::{BudgetId, Model, NodeId, PodId, ServiceId, WorkloadId};
@@ -53,6 +55,16 @@ pub struct Api {
     pub budget_log: WatchLog<BudgetId, BudgetStatus>,
     /// etcd's revision: one counter over all objects.
     pub revision: u64,
+}
+
+impl Api {
+    /// The pods on these nodes, by id: a look at every pod that ever was.
+    #[must_use]
+    pub fn pods_on(&self, nodes: &[NodeId]) -> Vec<PodId> {
+        let nodes: BTreeSet<NodeId> = nodes.iter().copied().collect();
+        let on = |pod: &PodObject| pod.node.is_some_and(|node| nodes.contains(&node));
+        self.pods.iter().filter(|(_, pod)| !pod.gone && on(pod)).map(|(id, _)| id).collect()
+    }
 }
 
 /// The shared state of one run.

@@ -218,20 +218,12 @@ impl Truth {
         self.api.busy_until
     }
 
-    /// The name and the time-out of a webhook that keeps pods of a namespace from being created.
+    /// The outage of a webhook that keeps pods of a namespace from being created.
     #[must_use]
-    pub fn refusing_webhook<'m>(
-        &self,
-        model: &'m Model,
-        namespace: NamespaceId,
-    ) -> Option<(&'m str, SimDuration)> {
-        self.webhook_faults.iter().find_map(|&fault| {
-            let kind = &model.faults[fault].kind;
-            let FaultKind::WebhookOutage { webhook, namespaces, timeout } = kind else {
-                return None;
-            };
-            let asked = namespaces.is_empty() || namespaces.contains(&namespace);
-            asked.then_some((webhook.as_str(), *timeout))
+    pub fn refusing_webhook(&self, model: &Model, namespace: NamespaceId) -> Option<FaultId> {
+        self.webhook_faults.iter().copied().find(|&fault| {
+            matches!(&model.faults[fault].kind, FaultKind::WebhookOutage { namespaces, .. }
+                if namespaces.is_empty() || namespaces.contains(&namespace))
         })
     }
 

@@ -6,7 +6,7 @@ use crate::apiserver::ApiServer;
 use crate::base::time::SimDuration;
 use crate::cx::Cx;
 use crate::event::Event;
-use crate::model::{NodeId, OperationKind, PodId, WorkloadId, WorkloadKind};
+use crate::model::{FaultId, NodeId, OperationKind, WorkloadId, WorkloadKind};
 use crate::record::Fact;
 use crate::state::{Client, DeletionCause, DeploymentObject, NodeTaint, Request};
 
@@ -36,9 +36,7 @@ pub fn handle(cx: &mut Cx<'_>, index: u32) {
             Request::SetUnschedulable { node, unschedulable }
         }
         OperationKind::Drain { nodes, force, grace } => {
-            for &node in nodes {
-                drain(cx, node, *force, *grace);
-            }
+            drain(cx, nodes, *force, *grace);
             return;
         }
         OperationKind::Taint { node, add, remove } => {
@@ -64,18 +62,23 @@ pub fn handle(cx: &mut Cx<'_>, index: u32) {
     cx.request(Client::Operator, request);
 }
 
-/// `kubectl drain`: the node is cordoned and its pods are evicted, those without a controller only
-/// by `force`.
-pub fn drain(cx: &mut Cx<'_>, node: NodeId, force: bool, grace: Option<SimDuration>) {
-    cx.request(Client::Operator, Request::SetUnschedulable { node, unschedulable: true });
-    let pods =
-        cx.state.api.pods.iter().filter(|(_, pod)| {
-            pod.node == Some(node) && !pod.gone && (force || pod.owner.is_some())
-        });
-    let pods: Vec<PodId> = pods.map(|(id, _)| id).collect();
-    for pod in pods {
-        cx.request(Client::Operator, Request::EvictPod { pod, grace });
+/// `kubectl drain`: the nodes are cordoned and their pods are evicted, those without a controller
+/// only by `force`.
+fn drain(cx: &mut Cx<'_>, nodes: &[NodeId], force: bool, grace: Option<SimDuration>) {
+    for &node in nodes {
+        cx.request(Client::Operator, Request::SetUnschedulable { node, unschedulable: true });
     }
+    for pod in cx.state.api.pods_on(nodes) {
+        if force || cx.state.api.pods[pod].owner.is_some() {
+            cx.request(Client::Operator, Request::EvictPod { pod, grace });
+        }
+    }
+}
+
+/// A handler drains the nodes that the cloud is about to take back.
+pub fn drain_reclaimed(cx: &mut Cx<'_>, fault: FaultId) {
+    let nodes = cx.model.faults[fault].kind.nodes(cx.model);
+    drain(cx, &nodes, true, None);
 }
 
 /// A Deployment object as first applied.

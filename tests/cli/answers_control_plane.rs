@@ -232,6 +232,17 @@ fn a_webhook_that_does_not_answer_keeps_pods_from_being_created() {
 }
 
 #[test]
+fn a_call_that_outlasts_the_outage_fails_of_the_same_webhook() {
+    let faults =
+        "  faults:\n    - {at: 300s, webhookOutage: {webhook: check, timeout: 5s, for: 18s}}\n";
+    let spec = cluster(&[("a", 2)]) + &deployment(4, WEB, "") + faults + &scale(310, 6);
+    let run = Run::of(&scenario("20m", &spec, ""));
+    let all = run.times("FailedCreate", "");
+    assert!(all.last().is_some_and(|at| (320.0..321.0).contains(at)), "{all:?}");
+    assert_eq!(all, run.times("FailedCreate", "webhook \"check\""));
+}
+
+#[test]
 fn a_webhook_of_another_namespace_does_no_harm() {
     let refused = |namespaces: &str| {
         let faults = format!(

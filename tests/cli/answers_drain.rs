@@ -152,3 +152,25 @@ fn a_policy_changes_replicas_spread_and_budgets_by_selector() {
     let on_a = spread.table("pods.csv").iter().filter(|pod| pod["node"] == "a-0").count();
     assert_eq!(on_a, 3);
 }
+
+#[test]
+fn a_machine_that_was_lost_before_it_is_reclaimed_is_found_gone_as_well() {
+    let faults = "  faults:\n    - {at: 300s, nodeCrash: {node: a-0}}\n    - {at: 400s, spotReclaim: \
+                  {node: a-0, notice: 0s}}\n";
+    let deleted = column(&run("", faults, "").table("pods.csv"), "deleted_seconds");
+    // Not ready since about 350 s; from the machine's end on two passes and 40 s.
+    assert!(
+        deleted.len() == 2 && deleted.iter().all(|at| (440.0..=480.1).contains(at)),
+        "{deleted:?}"
+    );
+}
+
+#[test]
+fn a_machine_that_is_replaced_at_once_comes_back() {
+    let reclaim = "  faults:\n    - {at: 300s, spotReclaim: {node: a-0, notice: 10s, for: 0s}}\n  \
+                   operations:\n    - {at: 600s, scale: {workload: default/web, replicas: 12}}\n";
+    let run = run("", reclaim, "");
+    let pods = run.table("pods.csv");
+    let late = pods.iter().filter(|pod| number(&pod["created_seconds"]) > 599.0);
+    assert!(late.filter(|pod| pod["node"] == "a-0").count() >= 3, "the new machine takes pods");
+}

@@ -383,6 +383,10 @@ impl<'a> Cluster<'a> {
                 self.state.api.pods[pod].gone = true;
                 self.record.fact(self.now, Fact::PodDeleted { pod });
             }
+            Request::NodeReady { node, ready, conditions } => {
+                let object = &mut self.state.api.nodes[node];
+                (object.ready, object.conditions) = (ready, conditions);
+            }
             other => panic!("a kubelet does not ask for {other:?}"),
         }
     }

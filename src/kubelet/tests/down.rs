@@ -213,3 +213,21 @@ fn without_a_runtime_commands_have_no_result_and_a_hung_container_is_killed_late
     181.005 PodReady { ready: true }
     "#);
 }
+
+#[test]
+fn a_kubelet_that_starts_without_a_runtime_gives_it_three_minutes() {
+    let model = probed(0.0);
+    let mut cluster = Cluster::new(&model);
+    cluster.adopt();
+    cluster.run_to(at(50.0));
+    cluster.send(KubeletEvent::RuntimeLost { node: node() });
+    cluster.run_to(at(60.0));
+    cluster.send(KubeletEvent::Stopped { node: node() });
+    cluster.run_to(at(70.0));
+    cluster.send(KubeletEvent::Started { node: node() });
+    let told = |cluster: &Cluster<'_>| cluster.events().contains("NodeNotReady");
+    cluster.run_to(at(249.0));
+    assert!(!told(&cluster));
+    cluster.run_to(at(261.0));
+    assert!(told(&cluster), "{}", cluster.events());
+}
