@@ -243,6 +243,7 @@ impl App {
             | FailureMode::Refuse
             | FailureMode::DependencyLost
             | FailureMode::DiskFill { .. }
+            | FailureMode::Custom(_)
             | FailureMode::Starve { .. } => None,
         }
     }
@@ -304,6 +305,7 @@ impl Process {
             | FailureMode::Refuse
             | FailureMode::DependencyLost
             | FailureMode::DiskFill { .. }
+            | FailureMode::Custom(_)
             | FailureMode::Starve { .. } => None,
         }
     }

@@ -4,7 +4,7 @@
 //! not always what is wrong. It knows nothing of time or of probe thresholds.
 
 use crate::base::time::SimDuration;
-use crate::model::{AppBehaviour, FailureMode, ProbeHandler, ProbeSpec};
+use crate::model::{AppBehaviour, FailureMode, ProbeHandler, ProbeSpec, Sight, Sights};
 
 /// What one execution of a probe finds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,42 +55,18 @@ impl Outlook {
     }
 }
 
-/// One cell of the table.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Sight {
-    /// Sees nothing of it.
-    Passes,
-    /// Connects or asks, and gets no answer.
-    NoAnswer,
-    /// Is refused (exec: the command fails).
-    Refused,
-    /// Fails if an answer takes longer than `timeoutSeconds`.
-    IfLate,
-    /// Fails as often as any request.
-    AsOften,
-    /// Fails if the health endpoint checks dependencies.
-    IfChecked,
-}
-
 /// One row: a condition of the application and what can be seen of it.
 #[derive(Debug)]
 struct Row {
     /// The failure mode's name, or `starting` or `healthy`.
     mode: &'static str,
-    exec: Sight,
-    http_get: Sight,
-    tcp_socket: Sight,
-    grpc: Sight,
-    /// The application can serve its users, well or badly.
-    serves: bool,
-    /// The process does not react to SIGTERM.
-    ignores_sigterm: bool,
+    sights: Sights,
 }
 
 /// Columns: exec, httpGet, tcpSocket, grpc.
 const fn row(mode: &'static str, sights: [Sight; 4], serves: bool, ignores_sigterm: bool) -> Row {
     let [exec, http_get, tcp_socket, grpc] = sights;
-    Row { mode, exec, http_get, tcp_socket, grpc, serves, ignores_sigterm }
+    Row { mode, sights: Sights { exec, http_get, tcp_socket, grpc, serves, ignores_sigterm } }
 }
 
 /// The table. An exec probe is a command without I/O into the application; a hung process still
@@ -128,8 +104,10 @@ pub(crate) enum Condition<'a> {
 }
 
 impl Condition<'_> {
-    fn row(self) -> &'static Row {
+    /// What can be seen of it; a scenario's own row stands in the mode itself.
+    fn sights(self) -> Sights {
         let index = match self {
+            Self::Failing(&FailureMode::Custom(sights)) => return sights,
             Self::Starting => 0,
             Self::Healthy => 1,
             Self::Failing(FailureMode::Crash { .. }) => 2,
@@ -147,17 +125,17 @@ impl Condition<'_> {
         if let Self::Failing(mode) = self {
             debug_assert_eq!(row.mode, mode.name());
         }
-        row
+        row.sights
     }
 
     /// Whether users are served.
     pub(crate) fn serves(self) -> bool {
-        self.row().serves
+        self.sights().serves
     }
 
     /// Whether the process does not react to SIGTERM.
     pub(crate) fn ignores_sigterm(self) -> bool {
-        self.row().ignores_sigterm
+        self.sights().ignores_sigterm
     }
 
     /// Time an answer takes.
@@ -175,7 +153,7 @@ impl Condition<'_> {
 
 /// What a probe of an application in a condition will find.
 pub(crate) fn outlook(condition: Condition<'_>, spec: &ProbeSpec, app: &AppBehaviour) -> Outlook {
-    let row = condition.row();
+    let row = condition.sights();
     let sight = match spec.handler {
         ProbeHandler::Exec => row.exec,
         ProbeHandler::HttpGet => row.http_get,
@@ -186,7 +164,7 @@ pub(crate) fn outlook(condition: Condition<'_>, spec: &ProbeSpec, app: &AppBehav
         (Sight::AsOften, Condition::Failing(&FailureMode::ErrorRate { rate })) if rate < 1.0 => {
             return Outlook::Chance(rate);
         }
-        (Sight::AsOften, _) => Outcome::Failure(Symptom::Status),
+        (Sight::AsOften | Sight::Error, _) => Outcome::Failure(Symptom::Status),
         (Sight::NoAnswer, _) => Outcome::Timeout,
         (Sight::Refused, _) => Outcome::Failure(Symptom::Refused),
         (Sight::IfLate, _) if condition.latency(app) > spec.timeout => Outcome::Timeout,

@@ -41,6 +41,7 @@ impl Resource {
             | FailureMode::ErrorRate { .. }
             | FailureMode::Refuse
             | FailureMode::DependencyLost
+            | FailureMode::Custom(_)
             | FailureMode::Starve { .. } => None,
         }
     }

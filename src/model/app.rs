@@ -5,6 +5,42 @@
 use crate::base::time::{SimDuration, SimTime};
 use crate::rng::Distribution;
 
+/// What a probe sees of a way in which an application fails.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sight {
+    /// Nothing of it.
+    Passes,
+    /// It connects or asks, and gets no answer.
+    NoAnswer,
+    /// It is refused (exec: the command fails).
+    Refused,
+    /// It gets an error for an answer (exec: the command fails).
+    Error,
+    /// It fails if an answer takes longer than `timeoutSeconds`.
+    IfLate,
+    /// It fails as often as any request.
+    AsOften,
+    /// It fails if the health endpoint checks dependencies.
+    IfChecked,
+}
+
+/// One row of the table of failure modes and probes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sights {
+    /// What an exec probe sees.
+    pub exec: Sight,
+    /// What an httpGet probe sees.
+    pub http_get: Sight,
+    /// What a tcpSocket probe sees.
+    pub tcp_socket: Sight,
+    /// What a grpc probe sees.
+    pub grpc: Sight,
+    /// The application can serve its users, well or badly.
+    pub serves: bool,
+    /// The process does not react to SIGTERM.
+    pub ignores_sigterm: bool,
+}
+
 /// How an application misbehaves. What each probe kind sees of it is the table in `kubelet`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum FailureMode {
@@ -43,6 +79,8 @@ pub enum FailureMode {
         /// Growth, bytes a minute.
         per_minute: i64,
     },
+    /// A way of the scenario's own: a row that it adds to the table.
+    Custom(Sights),
     /// CPU is short: everything takes `factor` times as long.
     Starve {
         /// Slow-down, greater than 1.
@@ -64,6 +102,7 @@ impl FailureMode {
             Self::DependencyLost => "dependencyLost",
             Self::Leak { .. } => "leak",
             Self::DiskFill { .. } => "diskFill",
+            Self::Custom(_) => "custom",
             Self::Starve { .. } => "starve",
         }
     }

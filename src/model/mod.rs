@@ -21,7 +21,7 @@ mod resources;
 mod storage;
 mod workloads;
 
-pub use app::{AppBehaviour, FailureMode, FailureProcess, Onset, Recovers};
+pub use app::{AppBehaviour, FailureMode, FailureProcess, Onset, Recovers, Sight, Sights};
 pub use budgets::{Budget, DisruptionLimit};
 pub use faults::{Burst, Fault, FaultKind, FaultTiming, NodeFailures, Share, Sphere};
 pub use kubelet::{

@@ -87,8 +87,10 @@ fn zones_set_the_rate_at_which_nodes_are_given_up() {
     // rate limit behind all that is written about them.
     let (prompt, crowded) = (0.11, 2.0);
     type Row<'a> = (&'a str, &'a [(&'a str, u32)], String, &'a [f64], f64);
-    let rows: [Row<'_>; 6] = [
+    let cut = "    - {at: 300s, networkPartition: {zone: a}}\n".to_owned();
+    let rows: [Row<'_>; 7] = [
         ("one zone of three: one node each 10 s", &three, zone("a"), &ten, prompt),
+        ("one zone of three cut off: the same", &three, cut, &ten, prompt),
         ("half of a zone: normal", &[("a", 10), ("b", 3)], crash(0..5), &ten, prompt),
         ("more than 55 % of a small zone: none", &[("a", 10), ("b", 3)], crash(0..6), &[], prompt),
         (
@@ -113,6 +115,46 @@ fn zones_set_the_rate_at_which_nodes_are_given_up() {
         for (time, expected) in times.iter().zip(expected) {
             assert!((time - expected).abs() <= slack, "{what}: {times:?}");
         }
+    }
+}
+
+/// Pods of a zone that is cut off have room elsewhere, but a zone whose nodes are tainted still counts
+/// as one with none of the pods, unless the constraint honours taints.
+#[test]
+fn hard_spread_over_zones_keeps_the_pods_of_a_lost_zone_waiting() {
+    // The constraint's policy, until when the zone is cut off, pods a zone at the end, pods that wait.
+    let rows = [
+        ("Ignore", "", [0, 2, 2], 2.0),
+        ("Ignore", ", for: 8m", [2, 2, 2], 0.0),
+        ("Honor", "", [0, 3, 3], 0.0),
+        ("Honor", ", for: 8m", [0, 3, 3], 0.0),
+    ];
+    for (taints, until, expected, waiting) in rows {
+        let spread = format!(
+            "topologySpreadConstraints: [{{maxSkew: 1, topologyKey: topology.kubernetes.io/zone, \
+             whenUnsatisfiable: DoNotSchedule, nodeTaintsPolicy: {taints}, \
+             labelSelector: {{matchLabels: {{app: web}}}}}}], "
+        );
+        let spec = cluster(&[("a", 2), ("b", 2), ("c", 2)])
+            + &deployment(6, "{name: web, image: 'web:1'}", &spread)
+            + &format!("  faults:\n    - {{at: 300s, networkPartition: {{zone: a{until}}}}}\n");
+        let run = Run::of(&scenario("20m", &spec, "tolerationSeconds: 30"));
+        let row = format!("{taints}{until}");
+        let pods = run.table("pods.csv");
+        // What was deleted behind the partition is there until its node hears of it.
+        let evicted: Vec<String> = run
+            .events("TaintManagerEviction", "Marking for deletion")
+            .into_iter()
+            .filter_map(|(_, told)| told.rsplit('/').next().map(str::to_owned))
+            .collect();
+        assert_eq!(evicted.len(), 2, "{row}: {:?}", run.events("TaintManagerEviction", ""));
+        let on = |zone: &str| {
+            let there = pods.iter().filter(|pod| pod["node"].starts_with(zone));
+            there.filter(|pod| !evicted.contains(&pod["name"])).count()
+        };
+        assert_eq!([on("a-"), on("b-"), on("c-")], expected, "{row}: {evicted:?}");
+        let pending = run.metric("pods_pending_at_end", "");
+        assert!((pending - waiting).abs() < 1e-9, "{row}: {pending}");
     }
 }
 

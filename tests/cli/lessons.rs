@@ -32,6 +32,7 @@ fn every_failure_mode_has_its_lesson_and_the_lesson_holds() {
         "deadlock",
         "dependency-lost",
         "error-rate",
+        "custom",
         "hang",
         "leak",
         "refuse",

@@ -12,7 +12,7 @@ fn shipped(name: &str) -> String {
 /// Every MUST is an `expect:` line; each holds in every one of 30 replications.
 #[test]
 fn expectations_hold_in_all_replications() {
-    for name in ["as-configured", "weekend", "fixed"] {
+    for name in ["as-configured", "weekend", "fixed", "preferred"] {
         let file = root().join(format!("scenarios/incidents/moonlight-{name}.yaml"));
         let dir = tempfile::tempdir().unwrap();
         let args = ["compare", file.to_str().unwrap(), "--detail", "none"];

@@ -1,6 +1,6 @@
 //! Preemption and disruption budgets: known answers, and the shipped scenario.
 
-use super::answers_run::Run;
+use super::answers_run::{Run, number};
 use super::{root, wavetank};
 
 /// A node full with web's three pods; critical takes one place at 60 s and one at 120 s.
@@ -80,6 +80,45 @@ fn violations_follow_the_status_of_the_budget() {
             let counted = run.metric(name, "");
             assert_eq!(counted.to_bits(), f64::to_bits(expected), "{budget}: {name} {counted}");
         }
+    }
+}
+
+/// A preemptor waits until its victim has exited, or its grace period is over; then it is scheduled as
+/// any other pod.
+#[test]
+fn a_preemptor_waits_for_the_end_of_its_victim() {
+    // Grace period, how long the application takes to stop, when it is gone: seconds.
+    for (grace, shutdown, gone) in [(30, 0, 0.0), (30, 20, 20.0), (30, 60, 30.0), (5, 60, 5.0)] {
+        let text = full_node("").replace(
+            "                containers:",
+            &format!(
+                "                terminationGracePeriodSeconds: {grace}\n                containers:"
+            ),
+        );
+        let behaviour = format!("  behaviour:\n    - {{selector: {{}}, shutdown: {shutdown}s}}\n");
+        let run = Run::of(&(text + &behaviour));
+        let row = format!("grace {grace} s, shutdown {shutdown} s");
+        let preempted = run.times("Preempted", "");
+        let pods = run.table("pods.csv");
+        let mut bound: Vec<f64> = pods
+            .iter()
+            .filter(|pod| pod["name"].starts_with("critical-"))
+            .map(|pod| number(&pod["scheduled_seconds"]))
+            .collect();
+        bound.sort_by(f64::total_cmp);
+        assert_eq!((preempted.len(), bound.len()), (2, 2), "{row}: {preempted:?} {bound:?}");
+        for (at, (preempted, bound)) in [60.0, 120.0].into_iter().zip(preempted.iter().zip(&bound))
+        {
+            assert!((at..at + 0.2).contains(preempted), "{row}: {preempted}");
+            // PLEG sees an exit within a second; a pod that has finished leaves its room, before its
+            // object is gone.
+            let waited = bound - preempted - gone;
+            assert!((0.0..=1.3).contains(&waited), "{row}: {preempted} {bound}");
+        }
+        let victims = pods
+            .iter()
+            .filter(|pod| pod["name"].starts_with("web-") && !pod["deleted_seconds"].is_empty());
+        assert_eq!(victims.count(), 2, "{row}");
     }
 }
 

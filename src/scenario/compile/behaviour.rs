@@ -291,6 +291,7 @@ pub(super) fn mode(mode: &spec::FailureMode, used: i64, limit: Option<i64>) -> F
         spec::FailureMode::Crash { exit_code } => FailureMode::Crash {
             exit_code: exit_code.and_then(|code| i32::try_from(code).ok()).unwrap_or(1),
         },
+        spec::FailureMode::Custom(sights) => FailureMode::Custom(*sights),
         spec::FailureMode::Hang => FailureMode::Hang,
         spec::FailureMode::Deadlock => FailureMode::Deadlock,
         spec::FailureMode::Slow { latency } => FailureMode::Slow { latency: latency.value },

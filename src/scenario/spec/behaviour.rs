@@ -4,8 +4,9 @@ use super::{RandomDuration, Selector};
 use crate::base::diag::{Diagnostics, Span, codes};
 use crate::base::quantity::Quantity;
 use crate::base::time::SimDuration;
+use crate::model::{Sight, Sights};
 use crate::scenario::node::{Node, Value};
-use crate::scenario::read::{Fields, Located, Read, record, wrong};
+use crate::scenario::read::{Fields, Located, Read, record, word, wrong};
 
 record! {
     /// How the pods behave that a selector chooses. Later entries override field by field.
@@ -117,6 +118,8 @@ pub enum FailureMode {
         /// How many times as long everything takes; more than 1.
         factor: f64,
     },
+    /// A row that the scenario adds to the table of modes and probes.
+    Custom(Sights),
     /// A dependency cannot be reached.
     DependencyLost {
         /// Whether the probed endpoint looks at the dependency; true when not given.
@@ -136,6 +139,7 @@ pub(super) const MODES: &[&str] = &[
     "diskFill",
     "starve",
     "dependencyLost",
+    "custom",
 ];
 
 /// One entry of `failures:`.
@@ -184,9 +188,42 @@ pub(super) fn read_mode(key: &str, fields: &mut Fields<'_>) -> Option<FailureMod
         "errorRate" => FailureMode::ErrorRate { rate: share("rate", fields)?? },
         "leak" => FailureMode::Leak { per_minute: fields.required("perMinute")? },
         "diskFill" => FailureMode::DiskFill { per_minute: fields.required("perMinute")? },
+        "custom" => FailureMode::Custom(sights(fields)?),
         "starve" => FailureMode::Starve { factor: factor(fields)? },
         _ => FailureMode::DependencyLost { probed: fields.optional("probed")? },
     })
+}
+
+/// What probes see of a mode of the scenario's own: each passes unless it says otherwise.
+fn sights(fields: &mut Fields<'_>) -> Option<Sights> {
+    let mut sight = |key| Some(fields.optional::<Seen>(key)?.map_or(Sight::Passes, |seen| seen.0));
+    let (exec, http_get) = (sight("exec"), sight("httpGet"));
+    let (tcp_socket, grpc) = (sight("tcpSocket"), sight("grpc"));
+    let serves = fields.optional::<bool>("serves");
+    let ignores_sigterm = fields.optional::<bool>("ignoresSigterm");
+    Some(Sights {
+        exec: exec?,
+        http_get: http_get?,
+        tcp_socket: tcp_socket?,
+        grpc: grpc?,
+        serves: serves?.unwrap_or(false),
+        ignores_sigterm: ignores_sigterm?.unwrap_or(false),
+    })
+}
+
+/// What a probe sees, as it is read.
+struct Seen(Sight);
+
+impl Read for Seen {
+    fn read(node: &Node, path: &str, found: &mut Diagnostics) -> Option<Self> {
+        let words = [
+            ("passes", Sight::Passes),
+            ("timesOut", Sight::NoAnswer),
+            ("refused", Sight::Refused),
+            ("fails", Sight::Error),
+        ];
+        word(node, path, ("sight of a probe", &words), found).map(Self)
+    }
 }
 
 fn exit_code(fields: &mut Fields<'_>) -> Option<Option<u32>> {
