@@ -147,8 +147,8 @@ impl Faults {
                 }
                 self.load_changes(cx);
             }
-            // Announced above.
-            FaultKind::SpotReclaim { .. } => {}
+            // Announced, or planned where it spreads, above.
+            FaultKind::SpotReclaim { .. } | FaultKind::FailureTrace(_) => {}
             FaultKind::CloudControllerManagerOutage => cx.state.truth.cloud_manager_stops += 1,
             FaultKind::KubeletCrash { nodes } => processes::stop_kubelets(cx, nodes),
             FaultKind::RuntimeOutage { nodes } => processes::stop_runtimes(cx, nodes),
@@ -182,6 +182,7 @@ impl Faults {
         match &spec.kind {
             // Each node was repaired at a time of its own.
             FaultKind::NodeFailures(failures) if failures.burst.is_some() => {}
+            FaultKind::FailureTrace(_) => {}
             FaultKind::SpotReclaim { nodes, .. } => {
                 reclaim::replace(cx, nodes);
                 for &node in nodes {
@@ -230,10 +231,18 @@ impl Faults {
                 cx.at(cx.now, Event::Kubelet(event));
             }
         }
-        if let FaultTiming::Every(gap) = &spec.timing {
-            let occurrence = occurrence + 1;
-            let draw = Occurrence::draw(cx, fault, occurrence).gap;
-            let begins = cx.now.saturating_add(span(gap, draw));
+        let occurrence = occurrence + 1;
+        let gap = match (&spec.timing, &spec.kind) {
+            (FaultTiming::Every(gap), _) => {
+                Some(span(gap, Occurrence::draw(cx, fault, occurrence).gap))
+            }
+            (FaultTiming::At(_), FaultKind::FailureTrace(trace)) => {
+                trace.failure(occurrence).map(|failure| failure.after)
+            }
+            (FaultTiming::At(_), _) => None,
+        };
+        if let Some(gap) = gap {
+            let begins = cx.now.saturating_add(gap);
             schedule(cx, begins, FaultEvent::Begin { fault, occurrence });
         }
     }

@@ -40,6 +40,40 @@ pub struct Burst {
     pub within: SimDuration,
 }
 
+/// Failures recorded elsewhere, one after another.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FailureTrace {
+    /// What tables call the trace.
+    pub name: String,
+    /// The nodes that may fail, in order.
+    pub nodes: Vec<NodeId>,
+    /// The failures; at least one, and each lasts.
+    pub failures: Vec<TraceFailure>,
+    /// Whether they begin anew after the last.
+    pub repeat: bool,
+}
+
+/// One failure of a trace.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TraceFailure {
+    /// How long after the end of the failure before.
+    pub after: SimDuration,
+    /// How long it lasts.
+    pub lasts: SimDuration,
+    /// How many nodes fail, drawn by lot.
+    pub nodes: u32,
+}
+
+impl FailureTrace {
+    /// The failure of an occurrence, if the trace has so many.
+    #[must_use]
+    pub fn failure(&self, occurrence: u32) -> Option<TraceFailure> {
+        let place = occurrence as usize;
+        let place = if self.repeat { place % self.failures.len() } else { place };
+        self.failures.get(place).copied()
+    }
+}
+
 /// What a fault does.
 #[derive(Clone, Debug, PartialEq)]
 pub enum FaultKind {
@@ -70,6 +104,8 @@ pub enum FaultKind {
     CloudControllerManagerOutage,
     /// Nodes of one failure domain lose power; each boots again when it is repaired.
     NodeFailures(NodeFailures),
+    /// Nodes lose power as a trace says; each boots again when its failure is over.
+    FailureTrace(FailureTrace),
     /// Nodes cannot reach the API server, nor it them; their containers run on.
     NetworkPartition {
         /// The nodes.
@@ -192,6 +228,7 @@ impl FaultKind {
             | Self::NetworkPartition { nodes }
             | Self::StaleConnections { nodes } => nodes.clone(),
             Self::NodeFailures(failures) => failures.nodes.clone(),
+            Self::FailureTrace(trace) => trace.nodes.clone(),
             Self::ApiServerOutage { .. }
             | Self::ApiServerSlow { .. }
             | Self::EtcdMembersLost { .. }
@@ -228,6 +265,7 @@ impl FaultKind {
             | Self::NodeReboot { .. }
             | Self::SpotReclaim { .. }
             | Self::NodeFailures(_)
+            | Self::FailureTrace(_)
             | Self::KubeletCrash { .. }
             | Self::RuntimeOutage { .. }
             | Self::NetworkPartition { .. }
@@ -256,6 +294,7 @@ impl FaultKind {
             Self::SpotReclaim { .. } => "spotReclaim",
             Self::CloudControllerManagerOutage => "cloudControllerManagerOutage",
             Self::NodeFailures(_) => "nodeFailures",
+            Self::FailureTrace(_) => "failureTrace",
             Self::KubeletCrash { .. } => "kubeletCrash",
             Self::RuntimeOutage { .. } => "runtimeOutage",
             Self::NetworkPartition { .. } => "networkPartition",

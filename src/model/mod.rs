@@ -23,7 +23,9 @@ mod workloads;
 
 pub use app::{AppBehaviour, FailureMode, FailureProcess, Onset, Recovers, Sight, Sights};
 pub use budgets::{Budget, DisruptionLimit};
-pub use faults::{Burst, Fault, FaultKind, FaultTiming, NodeFailures, Share, Sphere};
+pub use faults::{
+    Burst, FailureTrace, Fault, FaultKind, FaultTiming, NodeFailures, Share, Sphere, TraceFailure,
+};
 pub use kubelet::{
     Capacity, EvictionThreshold, KubeletConfig, Signal, Threshold, ThresholdValue, min_reclaim,
     threshold,

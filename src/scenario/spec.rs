@@ -26,8 +26,9 @@ pub use distribution::RandomDuration;
 pub use expect::{Comparison, Expectation, Over, parse_expectation};
 pub use fault::{
     ApiServerOutage, ApiServerSlow, Burst, ComponentCrash, ConfigMissing, ContainerFault,
-    DnsOutage, EtcdMembersLost, Fault, FaultKind, NetworkPartition, NodeFailures, NodeFault,
-    NodeReboot, RegistryOutage, RegistrySlow, Side, SpotReclaim, Target, WebhookOutage, ZoneOutage,
+    DnsOutage, EtcdMembersLost, FailureTrace, Fault, FaultKind, NetworkPartition, NodeFailures,
+    NodeFault, NodeReboot, RegistryOutage, RegistrySlow, Side, SpotReclaim, Target, WebhookOutage,
+    ZoneOutage,
 };
 pub use kubelet::{Kubelet, Settings};
 pub use load::{Load, Overload};

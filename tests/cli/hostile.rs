@@ -199,6 +199,8 @@ const BREAKS: &[(&str, &str)] = &[
     ("zones: [a]", "zones: [a], kubelet: {evictionHard: {memory.availabel: 100Mi}}"),
     ("zones: [a]", "zones: [a], kubelet: {evictionHard: {memory.available: lots}}"),
     ("zones: [a]", "zones: [a], kubelet: {evictionSoft: {memory.available: 500Mi}}"),
+    (CRASH, "failureTrace: {file: nowhere.csv}"),
+    (CRASH, "failureTrace: {repeat: often}"),
     (CRASH, "nodeFailures: {domain: rack, for: 5m}"),
     (CRASH, "nodeFailures: {nodeSelector: {rack: r1}, for: 5m}"),
     (CRASH, "nodeFailures: {burst: {nodes: 2, within: 1m}}"),

@@ -78,6 +78,11 @@ fn a_week_of_failures_is_the_same_for_every_policy_and_costs_less_with_fast_fail
 }
 
 #[test]
+fn a_day_of_recorded_failures_is_the_same_for_every_policy() {
+    holds("failure-trace.yaml", "4");
+}
+
+#[test]
 fn nodes_of_a_dead_zone_are_given_up_one_after_another() {
     holds("zone-outage.yaml", "5");
 }

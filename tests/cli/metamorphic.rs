@@ -209,6 +209,7 @@ const SCENARIOS: &[&str] = &[
     "etcd-quorum-loss.yaml",
     "controller-manager-crash.yaml",
     "node-failures.yaml",
+    "failure-trace.yaml",
     "node-pressure.yaml",
     "image-registry-down.yaml",
     "kubelet-crash.yaml",
@@ -330,6 +331,11 @@ fn nothing_changes_in_spot_storm() {
 #[test]
 fn nothing_changes_in_controller_manager_crash() {
     hold("controller-manager-crash.yaml");
+}
+
+#[test]
+fn nothing_changes_in_failure_trace() {
+    hold("failure-trace.yaml");
 }
 
 #[test]

@@ -21,6 +21,7 @@ mod moonlight;
 mod output;
 mod policies;
 mod preemption;
+mod traces;
 
 use std::path::{Path, PathBuf};
 use std::process::Output;

@@ -9,6 +9,7 @@ use super::domains;
 use super::nodes::Machines;
 use super::registry;
 use super::symbols::Symbols;
+use super::traces::Replay;
 use super::workloads::Collected;
 use crate::base::diag::{Diagnostic, Diagnostics, Span, codes, suggest};
 use crate::base::id::IdVec;
@@ -35,7 +36,8 @@ pub(super) fn compile(
     found: &mut Diagnostics,
 ) -> IdVec<FaultId, Fault> {
     let mut out = IdVec::new();
-    for fault in &loaded.scenario.spec.faults {
+    let ends = SimTime::ZERO.saturating_add(loaded.scenario.spec.duration.value);
+    for (place, fault) in loaded.scenario.spec.faults.iter().enumerate() {
         let timing = match &fault.when {
             Occurrence::At(at) => FaultTiming::At(SimTime::ZERO.saturating_add(at.value)),
             Occurrence::Every(gap) => FaultTiming::Every(gap.0.clone()),
@@ -44,6 +46,20 @@ pub(super) fn compile(
             for (kind, target) in domains::compile(failures, fault.span, machines, symbols, found) {
                 let lasts_s = lasts(failures.lasts.as_ref());
                 out.push(Fault { kind, target, timing: timing.clone(), lasts_s });
+            }
+            continue;
+        }
+        if let (spec::FaultKind::FailureTrace(trace), FaultTiming::At(begins)) =
+            (&fault.kind, &timing)
+        {
+            // One that cannot be read was reported when it was.
+            let Some(loaded) = loaded.traces.get(&place) else { continue };
+            let replay = Replay { fault: trace, trace: &loaded.trace, begins: *begins, ends };
+            let all = || (machines.nodes.ids().collect(), "all nodes".to_owned());
+            let chosen = trace.node_selector.clone().map(Target::Labels);
+            let chosen = chosen.map_or_else(all, |target| nodes(machines, symbols, &target, found));
+            for (kind, target, timing) in replay.compile(machines, chosen, found) {
+                out.push(Fault { kind, target, timing, lasts_s: None });
             }
             continue;
         }
@@ -98,7 +114,8 @@ fn of_the_rest(
         | spec::FaultKind::StaleConnections(_)
         | spec::FaultKind::KubeletCrash(_)
         | spec::FaultKind::RuntimeOutage(_)
-        | spec::FaultKind::NodeFailures(_) => None,
+        | spec::FaultKind::NodeFailures(_)
+        | spec::FaultKind::FailureTrace(_) => None,
         spec::FaultKind::NodeReboot(reboot) => {
             let (nodes, target) = nodes(machines, symbols, &reboot.target, found);
             let at_once = Some(Distribution::Constant(0.0));

@@ -22,6 +22,7 @@ mod requests;
 mod scheduler;
 mod storage;
 mod symbols;
+mod traces;
 mod workloads;
 
 use std::collections::BTreeMap;

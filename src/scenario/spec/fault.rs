@@ -43,6 +43,8 @@ pub enum FaultKind {
     RuntimeOutage(NodeFault),
     /// A ConfigMap or Secret is not there.
     ConfigMissing(ConfigMissing),
+    /// Nodes fail as a trace says.
+    FailureTrace(FailureTrace),
     /// Nodes cannot reach the API server, nor it them.
     NetworkPartition(NetworkPartition),
     /// Connections of kubelets to the API server hang.
@@ -98,6 +100,18 @@ record! {
         pub lasts: Option<RandomDuration> = optional "for",
         /// Only some nodes of the domain fail, one after another.
         pub burst: Option<Burst> = optional "burst",
+    }
+}
+
+record! {
+    /// Failures recorded elsewhere.
+    pub struct FailureTrace {
+        /// Where they stand: CSV or Parquet.
+        pub file: Located<String> = required "file",
+        /// Of which nodes shares fail, by their labels; all when absent.
+        pub node_selector: Option<Located<BTreeMap<String, String>>> = optional "nodeSelector",
+        /// Whether the trace begins anew at its end.
+        pub repeat: Option<Located<bool>> = optional "repeat",
     }
 }
 
@@ -292,6 +306,7 @@ const KINDS: &[&str] = &[
     "spotReclaim",
     "cloudControllerManagerOutage",
     "nodeFailures",
+    "failureTrace",
     "kubeletCrash",
     "runtimeOutage",
     "configMissing",
@@ -339,6 +354,7 @@ fn read_kind(key: &str, node: &Node, path: &str, found: &mut Diagnostics) -> Opt
             crash(node, path, found).map(FaultKind::CloudControllerManagerOutage)
         }
         "nodeFailures" => Read::read(node, path, found).map(FaultKind::NodeFailures),
+        "failureTrace" => Read::read(node, path, found).map(FaultKind::FailureTrace),
         "kubeletCrash" => NodeFault::read_as(key, node, path, found).map(FaultKind::KubeletCrash),
         "runtimeOutage" => NodeFault::read_as(key, node, path, found).map(FaultKind::RuntimeOutage),
         "configMissing" => Read::read(node, path, found).map(FaultKind::ConfigMissing),
