@@ -243,6 +243,7 @@ impl App {
             | FailureMode::Refuse
             | FailureMode::DependencyLost
             | FailureMode::DiskFill { .. }
+            | FailureMode::ProcessLeak { .. }
             | FailureMode::Custom(_)
             | FailureMode::Starve { .. } => None,
         }
@@ -305,6 +306,7 @@ impl Process {
             | FailureMode::Refuse
             | FailureMode::DependencyLost
             | FailureMode::DiskFill { .. }
+            | FailureMode::ProcessLeak { .. }
             | FailureMode::Custom(_)
             | FailureMode::Starve { .. } => None,
         }

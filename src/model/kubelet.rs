@@ -83,11 +83,13 @@ pub enum Signal {
     Nodefs,
     /// `imagefs.available`; images lie on the same disk as everything else.
     Imagefs,
+    /// `pid.available`.
+    Pid,
 }
 
 impl Signal {
     /// All of them, in the order in which the kubelet acts.
-    pub const ALL: [Self; 3] = [Self::Memory, Self::Nodefs, Self::Imagefs];
+    pub const ALL: [Self; 4] = [Self::Memory, Self::Nodefs, Self::Imagefs, Self::Pid];
 
     /// Kubernetes' word.
     #[must_use]
@@ -96,6 +98,7 @@ impl Signal {
             Self::Memory => "memory.available",
             Self::Nodefs => "nodefs.available",
             Self::Imagefs => "imagefs.available",
+            Self::Pid => "pid.available",
         }
     }
 }
@@ -141,11 +144,14 @@ impl Default for KubeletConfig {
     }
 }
 
-/// `status.capacity` of a node, as far as it can run short; zero where nothing is said.
+/// What a node has that can run short, by `status.capacity` and its pool; zero where nothing is
+/// said.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Capacity {
     /// Memory, bytes.
     pub memory_bytes: i64,
     /// Ephemeral storage, bytes.
     pub ephemeral_bytes: i64,
+    /// Process ids (`kernel.pid_max`).
+    pub pids: i64,
 }

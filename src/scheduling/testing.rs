@@ -404,6 +404,7 @@ pub(crate) fn container(image: ImageId) -> ContainerSpec {
         behaviour: AppBehaviour {
             memory_bytes: 0,
             ephemeral_bytes: 0,
+            processes: 0,
             startup_s: Distribution::Constant(0.0),
             shutdown_s: Distribution::Constant(0.0),
             latency: SimDuration::ZERO,

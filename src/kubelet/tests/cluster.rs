@@ -42,6 +42,7 @@ pub(super) fn behaviour(startup_s: f64) -> AppBehaviour {
     AppBehaviour {
         memory_bytes: 0,
         ephemeral_bytes: 0,
+        processes: 1,
         startup_s: constant(startup_s),
         shutdown_s: constant(0.5),
         latency: SimDuration::from_millis(10),

@@ -224,6 +224,9 @@ impl Surroundings for Surround<'_> {
             if let Some(bytes) = &entry.ephemeral_storage {
                 out.ephemeral_bytes = bytes.value.value();
             }
+            if let Some(count) = &entry.processes {
+                out.processes = i64::from(count.value);
+            }
             if !entry.failures.is_empty() {
                 failures = &entry.failures;
             }
@@ -257,6 +260,7 @@ pub(super) fn unstated() -> AppBehaviour {
     AppBehaviour {
         memory_bytes: DEFAULT_MEMORY_BYTES,
         ephemeral_bytes: 0,
+        processes: 1,
         startup_s: Distribution::Constant(DEFAULT_STARTUP_S),
         shutdown_s: Distribution::Constant(DEFAULT_SHUTDOWN_S),
         latency: DEFAULT_LATENCY,
@@ -310,6 +314,9 @@ pub(super) fn mode(mode: &spec::FailureMode, used: i64, limit: Option<i64>) -> F
         }
         spec::FailureMode::DiskFill { per_minute } => {
             FailureMode::DiskFill { per_minute: per_minute.value() }
+        }
+        spec::FailureMode::ProcessLeak { per_minute } => {
+            FailureMode::ProcessLeak { per_minute: per_minute.value() }
         }
     }
 }

@@ -304,7 +304,8 @@ fn machines(
                 zone: zone.map(|zone| zone.value.as_str()),
                 region: pool.region.as_ref().map(|region| region.value.as_str()),
             };
-            machines.add(symbols, &pool.template.value.0, place);
+            let node = machines.add(symbols, &pool.template.value.0, place);
+            machines.nodes[node].capacity.pids = pool.pid_max.map_or(0, |max| i64::from(max.0));
         }
     }
     if !loaded.nodes.objects.is_empty() {

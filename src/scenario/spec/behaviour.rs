@@ -33,6 +33,8 @@ record! {
         pub memory: Option<Located<Quantity>> = optional "memory",
         /// Ephemeral storage used while all is well.
         pub ephemeral_storage: Option<Located<Quantity>> = optional "ephemeralStorage",
+        /// Processes while all is well.
+        pub processes: Option<Located<u32>> = optional "processes",
         /// What goes wrong.
         pub failures: Vec<Failure> = defaulted "failures",
     }
@@ -113,6 +115,11 @@ pub enum FailureMode {
         /// Growth per minute.
         per_minute: Quantity,
     },
+    /// More and more processes run.
+    ProcessLeak {
+        /// Growth per minute.
+        per_minute: Quantity,
+    },
     /// CPU is short.
     Starve {
         /// How many times as long everything takes; more than 1.
@@ -137,6 +144,7 @@ pub(super) const MODES: &[&str] = &[
     "errorRate",
     "leak",
     "diskFill",
+    "processLeak",
     "starve",
     "dependencyLost",
     "custom",
@@ -188,6 +196,7 @@ pub(super) fn read_mode(key: &str, fields: &mut Fields<'_>) -> Option<FailureMod
         "errorRate" => FailureMode::ErrorRate { rate: share("rate", fields)?? },
         "leak" => FailureMode::Leak { per_minute: fields.required("perMinute")? },
         "diskFill" => FailureMode::DiskFill { per_minute: fields.required("perMinute")? },
+        "processLeak" => FailureMode::ProcessLeak { per_minute: fields.required("perMinute")? },
         "custom" => FailureMode::Custom(sights(fields)?),
         "starve" => FailureMode::Starve { factor: factor(fields)? },
         _ => FailureMode::DependencyLost { probed: fields.optional("probed")? },

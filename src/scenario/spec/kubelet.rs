@@ -1,6 +1,6 @@
 //! Settings of kubelets, under the names of the fields of `KubeletConfiguration`.
 
-use crate::base::diag::{Diagnostics, codes, did_you_mean};
+use crate::base::diag::{Diagnostic, Diagnostics, Severity, codes, did_you_mean};
 use crate::base::time::SimDuration;
 use crate::model::{Signal, Threshold, ThresholdValue, min_reclaim, threshold};
 use crate::scenario::node::{Node, join_key, short};
@@ -107,7 +107,7 @@ pub(super) fn check(kubelet: &Kubelet, path: &str, found: &mut Diagnostics) {
             let name = signal.name();
             let message = format!("the soft threshold of {name} has no grace period");
             found.push(
-                crate::base::diag::Diagnostic::error(codes::MISSING_FIELD, value.span, message)
+                Diagnostic::error(codes::MISSING_FIELD, value.span, message)
                     .at(join_key(&join_key(path, "evictionSoft"), name))
                     .help(format!("write evictionSoftGracePeriod: {{{name}: 1m30s}}")),
             );
@@ -118,9 +118,27 @@ pub(super) fn check(kubelet: &Kubelet, path: &str, found: &mut Diagnostics) {
             let name = signal.name();
             let message = format!("{name} has no soft threshold that could have a grace period");
             found.push(
-                crate::base::diag::Diagnostic::error(codes::UNRESOLVED, value.span, message)
+                Diagnostic::error(codes::UNRESOLVED, value.span, message)
                     .at(join_key(&join_key(path, "evictionSoftGracePeriod"), name))
                     .help(format!("write evictionSoft: {{{name}: …}}, or remove it")),
+            );
+        }
+    }
+}
+
+/// Thresholds of process ids have no effect where nothing is said of how many there are.
+pub(super) fn check_unlimited(kubelet: &Kubelet, path: &str, found: &mut Diagnostics) {
+    let set = [("evictionHard", &kubelet.eviction_hard), ("evictionSoft", &kubelet.eviction_soft)];
+    for (field, settings) in set {
+        let all = settings.iter().flat_map(|settings| &settings.0);
+        for (_, value) in all.filter(|(signal, _)| *signal == Signal::Pid) {
+            let message = "the pool does not say how many process ids its nodes have";
+            let at = join_key(&join_key(path, field), Signal::Pid.name());
+            let span = Some(value.span);
+            found.push(
+                Diagnostic::new(Severity::Warning, codes::NO_EFFECT, span, message)
+                    .at(at)
+                    .help("write pidMax: 32768 beside kubelet, or remove the threshold"),
             );
         }
     }
