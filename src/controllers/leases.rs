@@ -139,6 +139,7 @@ mod tests {
             cuts: 0,
             connected: true,
             reclaimed: false,
+            shutting_down: false,
             kubelet_stops: 0,
             runtime_stops: 0,
             link_epoch: 0,

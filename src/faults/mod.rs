@@ -13,6 +13,7 @@ mod election;
 mod load;
 mod processes;
 mod reach;
+mod reboot;
 mod reclaim;
 
 pub use election::{Last, leader_takeover, restart};
@@ -108,6 +109,7 @@ impl Faults {
                 reclaim::strike(cx, node);
                 self.load_changes(cx);
             }
+            FaultEvent::ShutDown { node, epoch } => self.shut_down(cx, node, epoch),
             FaultEvent::Repaired { node } => self.restore_power(cx, node),
             FaultEvent::Connected { node, epoch } => self.connected(cx, node, epoch),
             FaultEvent::Renewal { node, epoch } => renewal(cx, node, epoch),
@@ -140,10 +142,15 @@ impl Faults {
         match &spec.kind {
             FaultKind::ZoneOutage { .. }
             | FaultKind::NodeCrash { .. }
-            | FaultKind::NodeReboot { .. }
             | FaultKind::NodeFailures(_) => {
                 for node in spec.kind.nodes(cx.model) {
                     lose_power(cx, node);
+                }
+                self.load_changes(cx);
+            }
+            FaultKind::NodeReboot { nodes } => {
+                for &node in nodes {
+                    reboot::begin(cx, node);
                 }
                 self.load_changes(cx);
             }
@@ -169,7 +176,9 @@ impl Faults {
                 cx.state.truth.registry_faults.push(fault);
                 cx.at(cx.now, Event::Kubelet(KubeletEvent::Registry));
             }
-            FaultKind::ContainerFault { .. } => {
+            FaultKind::ContainerFault { .. }
+            | FaultKind::SlowNode { .. }
+            | FaultKind::DiskFull { .. } => {
                 let event = KubeletEvent::ContainerFault { fault, begins: true };
                 cx.at(cx.now, Event::Kubelet(event));
             }
@@ -189,13 +198,17 @@ impl Faults {
                     self.restore_power(cx, node);
                 }
             }
+            FaultKind::NodeReboot { nodes } => {
+                for &node in nodes {
+                    self.boot_again(cx, node);
+                }
+            }
             FaultKind::CloudControllerManagerOutage => {
                 let stops = &mut cx.state.truth.cloud_manager_stops;
                 *stops = stops.saturating_sub(1);
             }
             FaultKind::ZoneOutage { .. }
             | FaultKind::NodeCrash { .. }
-            | FaultKind::NodeReboot { .. }
             | FaultKind::NodeFailures(_) => {
                 for node in spec.kind.nodes(cx.model) {
                     self.restore_power(cx, node);
@@ -226,7 +239,9 @@ impl Faults {
                 cx.state.truth.registry_faults.retain(|of| *of != fault);
                 cx.at(cx.now, Event::Kubelet(KubeletEvent::Registry));
             }
-            FaultKind::ContainerFault { .. } => {
+            FaultKind::ContainerFault { .. }
+            | FaultKind::SlowNode { .. }
+            | FaultKind::DiskFull { .. } => {
                 let event = KubeletEvent::ContainerFault { fault, begins: false };
                 cx.at(cx.now, Event::Kubelet(event));
             }
@@ -403,6 +418,7 @@ fn lose_power(cx: &mut Cx<'_>, node: NodeId) {
     let truth = &mut cx.state.truth.nodes[node];
     truth.outages += 1;
     truth.epoch += 1;
+    truth.shutting_down = false;
     if !truth.up {
         return;
     }

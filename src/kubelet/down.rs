@@ -14,6 +14,7 @@ use super::container::{Activity, Probe, Process};
 use super::pod::{Stage, Work};
 use super::pressure;
 use super::probe::ProbeWorker;
+use super::shutdown;
 use super::worker::Worker;
 use crate::cx::Cx;
 use crate::model::{NodeId, ProbeKind};
@@ -27,6 +28,9 @@ impl Kubelets {
         }
         node.up = false;
         node.epoch += 1;
+        if node.shutdown.take().is_some() {
+            shutdown::let_go(cx, id);
+        }
         node.images.abort();
         for pod in node.pods.clone() {
             self.with(cx, pod, |worker| worker.lose_kubelet());

@@ -53,7 +53,7 @@ impl Kubelets {
         let (ready, before) = (object.ready, object.conditions);
         let conditions = node.manager.conditions(before);
         let lost = |since| cx.now.saturating_since(since) >= RELIST_THRESHOLD;
-        let (wanted, word) = if node.runtime_lost.is_some_and(lost) {
+        let (wanted, word) = if node.runtime_lost.is_some_and(lost) || node.shutdown.is_some() {
             (ConditionStatus::False, "NodeNotReady")
         } else {
             (ConditionStatus::True, "NodeReady")

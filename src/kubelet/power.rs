@@ -18,6 +18,7 @@ impl Kubelets {
     pub(super) fn power_lost(&mut self, cx: &mut Cx<'_>, id: NodeId) {
         let node = &mut self.nodes[id];
         node.up = false;
+        node.shutdown = None;
         node.epoch += 1;
         node.images.abort();
         for pod in node.pods.clone() {

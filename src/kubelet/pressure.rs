@@ -22,8 +22,8 @@ use crate::base::time::{SimDuration, SimTime};
 use crate::cx::Cx;
 use crate::event::{Event, KubeletEvent};
 use crate::model::{
-    EvictionThreshold, KubeletConfig, Model, NodeId, PodId, PodTemplate, Signal, TaintEffect,
-    ThresholdValue,
+    CRITICAL_PRIORITY, EvictionThreshold, KubeletConfig, Model, NodeId, PodId, PodTemplate, Signal,
+    TaintEffect, ThresholdValue,
 };
 use crate::record::{ExitCause, Fact, Involved};
 use crate::state::{ConditionStatus, NodeCondition, NodeConditions, PodReason};
@@ -35,8 +35,6 @@ const CLEAN_UP_POLL: SimDuration = SimDuration::from_secs(1);
 const CLEAN_UP_LIMIT: SimDuration = SimDuration::from_secs(30);
 /// Grace of a pod that a hard threshold evicts (`immediateEvictionGracePeriodSeconds`).
 const IMMEDIATE: SimDuration = SimDuration::from_secs(1);
-/// Priority from which a pod is critical.
-const CRITICAL_PRIORITY: i32 = 2_000_000_000;
 /// Priority of `system-node-critical`.
 const NODE_CRITICAL_PRIORITY: i32 = 2_000_001_000;
 
@@ -137,6 +135,21 @@ fn room(model: &Model, id: NodeId, of: Resource) -> (i64, i64) {
 fn available(model: &Model, id: NodeId, node: &Node, of: Resource, now: SimTime) -> (i64, i64) {
     let (room, capacity) = room(model, id, of);
     (capacity, (room - node.usage.at(of, now)).max(0))
+}
+
+/// Somebody outside fills the disk until so much of it is available; returns with how many bytes.
+pub(super) fn fill(cx: &mut Cx<'_>, id: NodeId, node: &mut Node, leaves: ThresholdValue) -> i64 {
+    let (capacity, left) = available(cx.model, id, node, Resource::Disk, cx.now);
+    let bytes = (left - leaves.of(capacity)).max(0);
+    free(cx, id, node, -bytes);
+    bytes
+}
+
+/// So many bytes of the disk that were in use outside of pods are free again.
+pub(super) fn free(cx: &mut Cx<'_>, id: NodeId, node: &mut Node, bytes: i64) {
+    node.usage.base[Resource::Disk as usize] -= bytes;
+    node.manager.stuck = false;
+    plan(cx, id, node);
 }
 
 /// Plans the next pass at which something changes, and the instant at which memory runs out.
@@ -270,14 +283,6 @@ impl Worker<'_, '_> {
     fn usage_changed(&mut self) {
         self.node.manager.stuck = false;
         plan(self.cx, self.pod.node, self.node);
-    }
-
-    /// The kubelet evicts the pod.
-    fn evict(&mut self, grace: SimDuration) {
-        self.pod.rejected = PodReason::Evicted;
-        self.begin_termination(grace);
-        self.check_stopped();
-        self.report();
     }
 }
 
@@ -425,7 +430,7 @@ impl Kubelets {
                 Event::Kubelet(KubeletEvent::NodeOutOfMemory { node: id, epoch }),
             );
         }
-        self.with(cx, pod, |worker| worker.evict(grace));
+        self.with(cx, pod, |worker| worker.fail(PodReason::Evicted, grace));
     }
 
     /// What a pod uses of a resource.

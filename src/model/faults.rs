@@ -2,7 +2,7 @@
 
 use super::{
     ConfigKind, ConfigReference, FailureMode, ImageId, Model, NamespaceId, NodeId, TemplateId,
-    ZoneId,
+    ThresholdValue, ZoneId,
 };
 use crate::base::time::{SimDuration, SimTime};
 use crate::rng::Distribution;
@@ -121,6 +121,20 @@ pub enum FaultKind {
         /// The nodes.
         nodes: Vec<NodeId>,
     },
+    /// Everything takes longer on nodes.
+    SlowNode {
+        /// The nodes.
+        nodes: Vec<NodeId>,
+        /// What that is to applications: [`FailureMode::Starve`].
+        mode: FailureMode,
+    },
+    /// Somebody outside of pods has filled the disks of nodes.
+    DiskFull {
+        /// The nodes.
+        nodes: Vec<NodeId>,
+        /// How much is still available, of all.
+        leaves: ThresholdValue,
+    },
     /// The connections of nodes' kubelets to the API server hang without an error; new ones work.
     StaleConnections {
         /// The nodes.
@@ -189,6 +203,8 @@ pub enum FaultKind {
         mode: FailureMode,
         /// Which share of the running pods, lowest replica ordinals first.
         share: Share,
+        /// Pods that start while it lasts are struck as well.
+        lasting: bool,
     },
 }
 
@@ -224,6 +240,8 @@ impl FaultKind {
             | Self::NodeReboot { nodes }
             | Self::SpotReclaim { nodes, .. }
             | Self::KubeletCrash { nodes }
+            | Self::SlowNode { nodes, .. }
+            | Self::DiskFull { nodes, .. }
             | Self::RuntimeOutage { nodes }
             | Self::NetworkPartition { nodes }
             | Self::StaleConnections { nodes } => nodes.clone(),
@@ -267,6 +285,8 @@ impl FaultKind {
             | Self::NodeFailures(_)
             | Self::FailureTrace(_)
             | Self::KubeletCrash { .. }
+            | Self::SlowNode { .. }
+            | Self::DiskFull { .. }
             | Self::RuntimeOutage { .. }
             | Self::NetworkPartition { .. }
             | Self::StaleConnections { .. } => Sphere::Nodes,
@@ -296,6 +316,8 @@ impl FaultKind {
             Self::NodeFailures(_) => "nodeFailures",
             Self::FailureTrace(_) => "failureTrace",
             Self::KubeletCrash { .. } => "kubeletCrash",
+            Self::SlowNode { .. } => "slowNode",
+            Self::DiskFull { .. } => "diskFull",
             Self::RuntimeOutage { .. } => "runtimeOutage",
             Self::NetworkPartition { .. } => "networkPartition",
             Self::StaleConnections { .. } => "staleConnections",

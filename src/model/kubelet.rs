@@ -125,6 +125,20 @@ pub struct KubeletConfig {
     pub pressure_transition: SimDuration,
     /// `evictionMaxPodGracePeriod`.
     pub max_pod_grace: SimDuration,
+    /// Steps of a graceful shutdown, by priority; none where a node shuts down at once.
+    pub shutdown: Vec<ShutdownStep>,
+}
+
+/// Priority from which a pod is critical (that of `system-cluster-critical`).
+pub const CRITICAL_PRIORITY: i32 = 2_000_000_000;
+
+/// A step of a graceful shutdown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ShutdownStep {
+    /// The pods of this priority and above, up to that of the next step.
+    pub priority: i32,
+    /// How long they have.
+    pub grace: SimDuration,
 }
 
 impl Default for KubeletConfig {
@@ -140,6 +154,7 @@ impl Default for KubeletConfig {
             ],
             pressure_transition: SimDuration::from_secs(300),
             max_pod_grace: SimDuration::ZERO,
+            shutdown: Vec::new(),
         }
     }
 }

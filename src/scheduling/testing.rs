@@ -130,6 +130,7 @@ impl ModelBuilder {
             restart_policy: RestartPolicy::Always,
             termination_grace: SimDuration::from_secs(30),
             active_deadline: None,
+            readiness_gates: Vec::new(),
             configs: Vec::new(),
             init_containers: Vec::new(),
             containers: Vec::new(),

@@ -40,6 +40,8 @@ pub struct NodeTruth {
     pub connected: bool,
     /// The cloud has taken the machine back.
     pub reclaimed: bool,
+    /// It is to reboot as soon as its kubelet lets it.
+    pub shutting_down: bool,
     /// How many causes keep its kubelet's process down.
     pub kubelet_stops: u32,
     /// How many causes keep its container runtime down.
@@ -170,6 +172,7 @@ impl Truth {
                 cuts: 0,
                 connected: true,
                 reclaimed: false,
+                shutting_down: false,
                 kubelet_stops: 0,
                 runtime_stops: 0,
                 link_epoch: 0,

@@ -78,6 +78,11 @@ fn a_week_of_failures_is_the_same_for_every_policy_and_costs_less_with_fast_fail
 }
 
 #[test]
+fn a_reboot_that_waits_for_its_pods_costs_less() {
+    holds("node-reboot.yaml", "5");
+}
+
+#[test]
 fn a_day_of_recorded_failures_is_the_same_for_every_policy() {
     holds("failure-trace.yaml", "4");
 }

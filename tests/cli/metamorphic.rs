@@ -210,6 +210,7 @@ const SCENARIOS: &[&str] = &[
     "controller-manager-crash.yaml",
     "node-failures.yaml",
     "failure-trace.yaml",
+    "node-reboot.yaml",
     "node-pressure.yaml",
     "image-registry-down.yaml",
     "kubelet-crash.yaml",
@@ -331,6 +332,11 @@ fn nothing_changes_in_spot_storm() {
 #[test]
 fn nothing_changes_in_controller_manager_crash() {
     hold("controller-manager-crash.yaml");
+}
+
+#[test]
+fn nothing_changes_in_node_reboot() {
+    hold("node-reboot.yaml");
 }
 
 #[test]

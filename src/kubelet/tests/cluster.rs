@@ -103,6 +103,7 @@ pub(super) fn template(containers: Vec<ContainerSpec>) -> PodTemplate {
         restart_policy: RestartPolicy::Always,
         termination_grace: secs(30),
         active_deadline: None,
+        readiness_gates: Vec::new(),
         configs: Vec::new(),
         init_containers: Vec::new(),
         containers,

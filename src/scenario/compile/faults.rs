@@ -13,10 +13,12 @@ use super::traces::Replay;
 use super::workloads::Collected;
 use crate::base::diag::{Diagnostic, Diagnostics, Span, codes, suggest};
 use crate::base::id::IdVec;
+use crate::base::quantity::Quantity;
 use crate::base::time::{SimDuration, SimTime};
 use crate::model::{
-    ControlPlane, Fault, FaultId, FaultKind, FaultTiming, NodeId, Operation, OperationKind, Share,
-    Taint, TaintEffect, TemplateId, WorkloadId, WorkloadKind, ZoneId,
+    ControlPlane, FailureMode, Fault, FaultId, FaultKind, FaultTiming, NodeId, Operation,
+    OperationKind, Share, Taint, TaintEffect, TemplateId, ThresholdValue, WorkloadId, WorkloadKind,
+    ZoneId,
 };
 use crate::rng::Distribution;
 use crate::scenario::file::LoadedScenario;
@@ -116,6 +118,12 @@ fn of_the_rest(
         | spec::FaultKind::RuntimeOutage(_)
         | spec::FaultKind::NodeFailures(_)
         | spec::FaultKind::FailureTrace(_) => None,
+        spec::FaultKind::SlowNode(slow) => {
+            let (nodes, target) = nodes(machines, symbols, &slow.target, found);
+            let mode = FailureMode::Starve { factor: slow.factor };
+            Some((FaultKind::SlowNode { nodes, mode }, target, lasts(slow.lasts.as_ref())))
+        }
+        spec::FaultKind::DiskFull(full) => Some(disk_full(full, machines, symbols, found)),
         spec::FaultKind::NodeReboot(reboot) => {
             let (nodes, target) = nodes(machines, symbols, &reboot.target, found);
             let at_once = Some(Distribution::Constant(0.0));
@@ -249,6 +257,28 @@ fn nodes(
     }
 }
 
+/// A disk of which nothing is said cannot be full.
+fn disk_full(
+    full: &spec::DiskFull,
+    machines: &Machines,
+    symbols: &mut Symbols,
+    found: &mut Diagnostics,
+) -> (FaultKind, String, Option<Distribution>) {
+    let (nodes, target) = nodes(machines, symbols, &full.target, found);
+    if let Some(&node) = nodes.iter().find(|&&id| machines.nodes[id].capacity.ephemeral_bytes == 0)
+    {
+        let name = &machines.nodes[node].name;
+        let message = format!("node {name} does not say how large its disk is");
+        found.push(
+            Diagnostic::error(codes::MISSING_FIELD, full.span, message)
+                .help("write ephemeral-storage: 100Gi under status.allocatable of its template"),
+        );
+    }
+    let nothing = ThresholdValue::Amount(Quantity::ZERO);
+    let leaves = full.leaves.map_or(nothing, |leaves| leaves.0);
+    (FaultKind::DiskFull { nodes, leaves }, target, lasts(full.lasts.as_ref()))
+}
+
 /// Without names every application that needs them has lost what it depends on.
 fn dns(
     (outage, span): (&spec::DnsOutage, Span),
@@ -265,7 +295,10 @@ fn dns(
         mode: spec::FailureMode::DependencyLost { probed: None },
         lasts: outage.lasts.clone(),
     };
-    let (kind, _) = container_fault(("dnsOutage", &fault, span), collected, symbols, found);
+    let (mut kind, _) = container_fault(("dnsOutage", &fault, span), collected, symbols, found);
+    if let FaultKind::ContainerFault { lasting, .. } = &mut kind {
+        *lasting = true;
+    }
     (kind, "CoreDNS".to_owned(), lasts(outage.lasts.as_ref()))
 }
 
@@ -315,7 +348,8 @@ fn container_fault(
     )]
     let share = Share((fault.share.unwrap_or(1.0) * 1000.0).round() as u32);
     let mode = behaviour::mode(&fault.mode, limit.unwrap_or(0) / 2, limit);
-    (FaultKind::ContainerFault { templates, container, mode, share }, target)
+    let lasting = false;
+    (FaultKind::ContainerFault { templates, container, mode, share, lasting }, target)
 }
 
 fn check_replicas(replicas: &Located<u32>, found: &mut Diagnostics) {

@@ -10,6 +10,7 @@ mod control_plane;
 mod domains;
 mod expressions;
 mod faults;
+mod gates;
 mod kubelet;
 mod load;
 mod nodes;

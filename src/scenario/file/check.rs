@@ -169,6 +169,8 @@ fn named(kind: &FaultKind) -> (Option<&Located<String>>, Option<&Located<String>
         | FaultKind::KubeletCrash(fault)
         | FaultKind::RuntimeOutage(fault)
         | FaultKind::StaleConnections(fault) => &fault.target,
+        FaultKind::SlowNode(slow) => &slow.target,
+        FaultKind::DiskFull(full) => &full.target,
         FaultKind::NodeReboot(reboot) => &reboot.target,
         FaultKind::SpotReclaim(reclaim) => &reclaim.target,
         FaultKind::CloudControllerManagerOutage(_)

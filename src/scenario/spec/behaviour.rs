@@ -1,5 +1,7 @@
 //! What manifests cannot say about an application: how it starts, stops and fails.
 
+use std::collections::BTreeMap;
+
 use super::{RandomDuration, Selector};
 use crate::base::diag::{Diagnostics, Span, codes};
 use crate::base::quantity::Quantity;
@@ -25,6 +27,8 @@ record! {
         pub shutdown: Option<RandomDuration> = optional "shutdown",
         /// The postStart hook.
         pub post_start: Option<PostStart> = optional "postStart",
+        /// When readiness gates are opened, by the type of their condition.
+        pub readiness_gates: Option<BTreeMap<String, Located<GateRule>>> = optional "readinessGates",
         /// Response time while all is well.
         pub latency: Option<Located<SimDuration>> = optional "latency",
         /// Size of the image.
@@ -47,6 +51,27 @@ record! {
         pub takes: Option<Located<SimDuration>> = optional "takes",
         /// The share of its runs that fail; none when absent.
         pub fails: Option<Portion> = optional "fails",
+    }
+}
+
+/// When a readiness gate is opened.
+#[derive(Clone, Debug, PartialEq)]
+pub enum GateRule {
+    /// Never.
+    Never,
+    /// So long after the pod's containers are ready for the first time.
+    After(RandomDuration),
+}
+
+impl Read for GateRule {
+    fn read(node: &Node, path: &str, found: &mut Diagnostics) -> Option<Self> {
+        let is_word = |text: &str| text.starts_with(|c: char| !c.is_ascii_digit());
+        match &node.value {
+            Value::Str { text, .. } if is_word(text) => {
+                word(node, path, ("time to open a gate", &[("never", Self::Never)]), found)
+            }
+            _ => RandomDuration::read(node, path, found).map(Self::After),
+        }
     }
 }
 
@@ -251,7 +276,7 @@ fn exit_code(fields: &mut Fields<'_>) -> Option<Option<u32>> {
 }
 
 /// A required factor above 1.
-fn factor(fields: &mut Fields<'_>) -> Option<f64> {
+pub(super) fn factor(fields: &mut Fields<'_>) -> Option<f64> {
     let factor: Located<f64> = fields.required("factor")?;
     if factor.value > 1.0 {
         return Some(factor.value);

@@ -19,8 +19,24 @@ record! {
         pub eviction_minimum_reclaim: Option<Settings<Option<ThresholdValue>>> = optional "evictionMinimumReclaim",
         /// How long a condition stays after its thresholds were last met.
         pub eviction_pressure_transition_period: Option<Located<SimDuration>> = optional "evictionPressureTransitionPeriod",
+        /// How long a shutdown of the node waits for its pods; not at all when absent.
+        pub shutdown_grace_period: Option<Located<SimDuration>> = optional "shutdownGracePeriod",
+        /// How much of that is for critical pods.
+        pub shutdown_grace_period_critical_pods: Option<Located<SimDuration>> = optional "shutdownGracePeriodCriticalPods",
+        /// The same by priority, in the place of both.
+        pub shutdown_grace_period_by_pod_priority: Vec<PriorityGrace> = defaulted "shutdownGracePeriodByPodPriority",
         /// The longest grace of a pod that a soft threshold evicts, seconds.
         pub eviction_max_pod_grace_period: Option<Located<u32>> = optional "evictionMaxPodGracePeriod",
+    }
+}
+
+record! {
+    /// How long a shutdown of the node waits for pods of a priority.
+    pub struct PriorityGrace {
+        /// The pods of this priority and above, up to that of the next entry.
+        pub priority: Located<i32> = required "priority",
+        /// How long, seconds.
+        pub shutdown_grace_period_seconds: Located<u32> = required "shutdownGracePeriodSeconds",
     }
 }
 
@@ -96,8 +112,56 @@ impl<T: Setting> Read for Settings<T> {
     }
 }
 
-/// Every soft threshold needs its grace period, and only those have one.
+/// A shutdown has its times in one way only, whole seconds at least, and the critical pods' within
+/// the whole.
+fn check_shutdown(kubelet: &Kubelet, path: &str, found: &mut Diagnostics) {
+    let whole = kubelet.shutdown_grace_period.as_ref();
+    let critical = kubelet.shutdown_grace_period_critical_pods.as_ref();
+    let second = SimDuration::from_secs(1);
+    let fields = [("shutdownGracePeriod", whole), ("shutdownGracePeriodCriticalPods", critical)];
+    let by_priority = &kubelet.shutdown_grace_period_by_pod_priority;
+    for (field, period) in fields {
+        let Some(period) = period else { continue };
+        let mut refuse = |code, message: String, help: &str| {
+            let finding = Diagnostic::error(code, period.span, message);
+            found.push(finding.at(join_key(path, field)).help(help));
+        };
+        if period.value > SimDuration::ZERO && period.value < second {
+            let message = format!("{field} is shorter than a second");
+            refuse(codes::OUT_OF_RANGE, message, "write 0s, or 1s or more");
+        }
+        if !by_priority.is_empty() {
+            let message = format!("{field} beside shutdownGracePeriodByPodPriority");
+            refuse(codes::CONFLICT, message, "give one of them");
+        }
+    }
+    if let Some(critical) = critical
+        && critical.value > whole.map_or(SimDuration::ZERO, |whole| whole.value)
+    {
+        let message = "critical pods have more time than there is for all";
+        found.push(
+            Diagnostic::error(codes::OUT_OF_RANGE, critical.span, message)
+                .at(join_key(path, "shutdownGracePeriodCriticalPods"))
+                .help("write shutdownGracePeriod as long as this or longer; this is a part of it"),
+        );
+    }
+    for (place, entry) in by_priority.iter().enumerate() {
+        let same = |other: &&PriorityGrace| other.priority.value == entry.priority.value;
+        if let Some(first) = by_priority[..place].iter().find(same) {
+            let message = format!("priority {} is given twice", entry.priority.value);
+            found.push(
+                Diagnostic::error(codes::DUPLICATE_NAME, entry.priority.span, message)
+                    .related(first.priority.span, "first given here")
+                    .at(format!("{path}.shutdownGracePeriodByPodPriority[{place}].priority"))
+                    .help("remove one of them"),
+            );
+        }
+    }
+}
+
+/// Every soft threshold needs its grace period, and only those have one; a shutdown is told once.
 pub(super) fn check(kubelet: &Kubelet, path: &str, found: &mut Diagnostics) {
+    check_shutdown(kubelet, path, found);
     let none: &[_] = &[];
     let soft = kubelet.eviction_soft.as_ref().map_or(none, |soft| &soft.0);
     let none: &[_] = &[];
