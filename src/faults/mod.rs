@@ -148,12 +148,7 @@ impl Faults {
                 }
                 self.load_changes(cx);
             }
-            FaultKind::NodeReboot { nodes } => {
-                for &node in nodes {
-                    reboot::begin(cx, node);
-                }
-                self.load_changes(cx);
-            }
+            FaultKind::NodeReboot { nodes } => self.reboot(cx, nodes),
             // Announced, or planned where it spreads, above.
             FaultKind::SpotReclaim { .. } | FaultKind::FailureTrace(_) => {}
             FaultKind::CloudControllerManagerOutage => cx.state.truth.cloud_manager_stops += 1,
@@ -198,11 +193,7 @@ impl Faults {
                     self.restore_power(cx, node);
                 }
             }
-            FaultKind::NodeReboot { nodes } => {
-                for &node in nodes {
-                    self.boot_again(cx, node);
-                }
-            }
+            FaultKind::NodeReboot { nodes } => self.boot_again(cx, nodes),
             FaultKind::CloudControllerManagerOutage => {
                 let stops = &mut cx.state.truth.cloud_manager_stops;
                 *stops = stops.saturating_sub(1);
@@ -246,7 +237,12 @@ impl Faults {
                 cx.at(cx.now, Event::Kubelet(event));
             }
         }
-        let occurrence = occurrence + 1;
+        self.plan_next(cx, fault, occurrence + 1);
+    }
+
+    /// Schedules a further occurrence of a fault, if there is one.
+    fn plan_next(&self, cx: &mut Cx<'_>, fault: FaultId, occurrence: u32) {
+        let spec = &cx.model.faults[fault];
         let gap = match (&spec.timing, &spec.kind) {
             (FaultTiming::Every(gap), _) => {
                 Some(span(gap, Occurrence::draw(cx, fault, occurrence).gap))

@@ -5,23 +5,28 @@ use crate::cx::Cx;
 use crate::event::{Event, KubeletEvent};
 use crate::model::NodeId;
 
-/// A reboot is asked for; a kubelet that is set to it holds it up.
-pub(super) fn begin(cx: &mut Cx<'_>, node: NodeId) {
-    let steps = &cx.model.pools[cx.model.nodes[node].pool].kubelet.shutdown;
-    let truth = &mut cx.state.truth.nodes[node];
-    if steps.is_empty() || !truth.up || truth.kubelet_stops > 0 {
-        lose_power(cx, node);
-    } else if !truth.shutting_down {
-        truth.shutting_down = true;
-        cx.at(cx.now, Event::Kubelet(KubeletEvent::ShutDown { node }));
-    }
-}
-
 impl Faults {
-    /// The machine boots again, unless it has not gone down yet.
-    pub(super) fn boot_again(&mut self, cx: &mut Cx<'_>, node: NodeId) {
-        if !cx.state.truth.nodes[node].shutting_down {
-            self.restore_power(cx, node);
+    /// A reboot is asked for; a kubelet that is set to it holds it up.
+    pub(super) fn reboot(&mut self, cx: &mut Cx<'_>, nodes: &[NodeId]) {
+        for &node in nodes {
+            let steps = &cx.model.pools[cx.model.nodes[node].pool].kubelet.shutdown;
+            let truth = &mut cx.state.truth.nodes[node];
+            if steps.is_empty() || !truth.up || truth.kubelet_stops > 0 {
+                lose_power(cx, node);
+            } else if !truth.shutting_down {
+                truth.shutting_down = true;
+                cx.at(cx.now, Event::Kubelet(KubeletEvent::ShutDown { node }));
+            }
+        }
+        self.load_changes(cx);
+    }
+
+    /// The machines boot again, but for those that have not gone down yet.
+    pub(super) fn boot_again(&mut self, cx: &mut Cx<'_>, nodes: &[NodeId]) {
+        for &node in nodes {
+            if !cx.state.truth.nodes[node].shutting_down {
+                self.restore_power(cx, node);
+            }
         }
     }
 

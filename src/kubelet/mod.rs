@@ -57,7 +57,7 @@ pub(crate) use self::container::{Activity, Probe};
 pub(crate) use self::probe::{ProbeWorker, Sighting, Step, Verdict};
 
 use self::node::{Node, RELIST_PERIOD};
-use self::pod::{Pod, Stage, Work};
+use self::pod::{Pod, Work};
 use self::pressure::{Manager, PERIOD as EVICTION_PERIOD};
 use self::worker::Worker;
 use crate::base::id::IdVec;

@@ -161,7 +161,7 @@ fn who_has_most_processes_goes_when_process_ids_run_short() {
         .table("events.csv")
         .iter()
         .filter(|event| event["reason"] == "Evicted")
-        .map(|event| if event["object"].contains("other") { "other" } else { "forks" })
+        .map(|event| if event["name"].contains("other") { "other" } else { "forks" })
         .collect();
     assert_eq!(order, ["other", "forks"], "{evicted:?}");
     assert!((1486.0..=1496.0).contains(&evicted[0].0), "{evicted:?}");

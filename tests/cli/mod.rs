@@ -5,6 +5,7 @@ mod answers;
 mod answers_control_plane;
 mod answers_drain;
 mod answers_kubelet;
+mod answers_machines;
 mod answers_nodes;
 mod answers_outages;
 mod answers_pressure;

@@ -70,7 +70,8 @@ pub(super) fn compile(
                 let (nodes, target) = nodes(machines, symbols, &struck.target, found);
                 Some((kind(nodes), target, lasts(struck.lasts.as_ref())))
             }
-            None => of_the_rest(fault, (machines, plane), collected, symbols, found),
+            None => of_machines(&fault.kind, machines, symbols, found)
+                .or_else(|| of_the_rest(fault, (machines, plane), collected, symbols, found)),
         };
         // A zone that does not exist was reported when the file was read.
         let Some((kind, target, lasts_s)) = compiled else { continue };
@@ -103,21 +104,15 @@ fn of_nodes(kind: &spec::FaultKind) -> Option<(&spec::NodeFault, OfNodes)> {
     }
 }
 
-/// Compiles a fault that strikes something else.
-fn of_the_rest(
-    fault: &spec::Fault,
-    (machines, plane): (&Machines, &ControlPlane),
-    collected: &Collected,
+/// Compiles a fault that strikes nodes and says more of them.
+#[expect(clippy::wildcard_enum_match_arm, reason = "all others are compiled elsewhere")]
+fn of_machines(
+    kind: &spec::FaultKind,
+    machines: &Machines,
     symbols: &mut Symbols,
     found: &mut Diagnostics,
 ) -> Option<Compiled> {
-    match &fault.kind {
-        spec::FaultKind::NodeCrash(_)
-        | spec::FaultKind::StaleConnections(_)
-        | spec::FaultKind::KubeletCrash(_)
-        | spec::FaultKind::RuntimeOutage(_)
-        | spec::FaultKind::NodeFailures(_)
-        | spec::FaultKind::FailureTrace(_) => None,
+    match kind {
         spec::FaultKind::SlowNode(slow) => {
             let (nodes, target) = nodes(machines, symbols, &slow.target, found);
             let mode = FailureMode::Starve { factor: slow.factor };
@@ -135,6 +130,29 @@ fn of_the_rest(
             let kind = FaultKind::SpotReclaim { nodes, notice };
             Some((kind, target, lasts(reclaim.lasts.as_ref())))
         }
+        _ => None,
+    }
+}
+
+/// Compiles a fault that strikes something else.
+fn of_the_rest(
+    fault: &spec::Fault,
+    (machines, plane): (&Machines, &ControlPlane),
+    collected: &Collected,
+    symbols: &mut Symbols,
+    found: &mut Diagnostics,
+) -> Option<Compiled> {
+    match &fault.kind {
+        spec::FaultKind::NodeCrash(_)
+        | spec::FaultKind::StaleConnections(_)
+        | spec::FaultKind::KubeletCrash(_)
+        | spec::FaultKind::RuntimeOutage(_)
+        | spec::FaultKind::NodeReboot(_)
+        | spec::FaultKind::SpotReclaim(_)
+        | spec::FaultKind::SlowNode(_)
+        | spec::FaultKind::DiskFull(_)
+        | spec::FaultKind::NodeFailures(_)
+        | spec::FaultKind::FailureTrace(_) => None,
         spec::FaultKind::CloudControllerManagerOutage(outage) => {
             let target = "cloud-controller-manager".to_owned();
             let kind = FaultKind::CloudControllerManagerOutage;

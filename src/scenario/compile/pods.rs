@@ -99,7 +99,6 @@ pub(super) fn compile(
     let requests = requests(symbols, spec, around.status());
     let affinity = spec.affinity.as_ref();
     let (node_affinity, node_affinity_preferred) = node_affinity(symbols, affinity);
-    let grace = seconds(spec.termination_grace_period_seconds.unwrap_or(30));
     PodTemplate {
         workload: identity.workload,
         revision: identity.revision,
@@ -144,7 +143,7 @@ pub(super) fn compile(
         image_volumes: image_volumes(symbols, spec),
         volumes: volumes(symbols, identity, metadata, spec, around.admission()),
         restart_policy: restart_policy(spec),
-        termination_grace: grace,
+        termination_grace: seconds(spec.termination_grace_period_seconds.unwrap_or(30)),
         active_deadline: spec.active_deadline_seconds.map(seconds),
         readiness_gates: around.readiness_gates(metadata, &namespace, spec),
         configs: super::configs::references(spec),

@@ -66,12 +66,13 @@ pub enum GateRule {
 impl Read for GateRule {
     fn read(node: &Node, path: &str, found: &mut Diagnostics) -> Option<Self> {
         let is_word = |text: &str| text.starts_with(|c: char| !c.is_ascii_digit());
-        match &node.value {
-            Value::Str { text, .. } if is_word(text) => {
-                word(node, path, ("time to open a gate", &[("never", Self::Never)]), found)
-            }
-            _ => RandomDuration::read(node, path, found).map(Self::After),
+        if let Value::Str { text, .. } = &node.value
+            && is_word(text)
+        {
+            let never = ("time to open a gate", &[("never", ())] as &[_]);
+            return word(node, path, never, found).map(|()| Self::Never);
         }
+        RandomDuration::read(node, path, found).map(Self::After)
     }
 }
 
