@@ -142,6 +142,8 @@ mod tests {
             shutting_down: false,
             kubelet_stops: 0,
             runtime_stops: 0,
+            proxy_stops: 0,
+            proxy_epoch: 0,
             link_epoch: 0,
         };
         let mut lease = Lease::default();

@@ -154,6 +154,7 @@ impl Faults {
             FaultKind::CloudControllerManagerOutage => cx.state.truth.cloud_manager_stops += 1,
             FaultKind::KubeletCrash { nodes } => processes::stop_kubelets(cx, nodes),
             FaultKind::RuntimeOutage { nodes } => processes::stop_runtimes(cx, nodes),
+            FaultKind::KubeProxyOutage { nodes } => processes::stop_proxies(cx, nodes),
             FaultKind::ConfigMissing { .. } => cx.state.truth.missing_configs.push(fault),
             FaultKind::WebhookOutage { .. } => cx.state.truth.webhook_faults.push(fault),
             FaultKind::NetworkPartition { nodes } => self.cut(cx, nodes),
@@ -207,6 +208,7 @@ impl Faults {
             }
             FaultKind::KubeletCrash { nodes } => processes::start_kubelets(cx, nodes),
             FaultKind::RuntimeOutage { nodes } => processes::start_runtimes(cx, nodes),
+            FaultKind::KubeProxyOutage { nodes } => processes::start_proxies(cx, nodes),
             FaultKind::ConfigMissing { .. } => {
                 cx.state.truth.missing_configs.retain(|of| *of != fault);
             }

@@ -18,6 +18,7 @@ use super::shutdown;
 use super::worker::Worker;
 use crate::cx::Cx;
 use crate::model::{NodeId, ProbeKind};
+use crate::state::PodReason;
 
 impl Kubelets {
     /// The kubelet's process is gone.
@@ -136,6 +137,7 @@ impl Worker<'_, '_> {
         self.find_alive();
         if self.pod.stage == Stage::Stopping {
             self.pod.stage = Stage::Active;
+            self.pod.rejected = PodReason::None;
         }
         if object.gone {
             self.begin_termination(self.template().termination_grace);

@@ -1,7 +1,11 @@
 //! Graceful shutdown of a node: its kubelet takes no more pods, stops those it has, by priority
 //! from the lowest on, and lets the machine go.
 //!
-//! Fidelity: what the machine does once its kubelet has let it go belongs to its boot.
+//! A container that is killed as the time of the last step ends has died unseen: its pod is not
+//! Failed, and runs again after the boot.
+//!
+//! Fidelity: what the machine does once its kubelet has let it go belongs to its boot; volumes are
+//! unmounted at once.
 
 use super::Kubelets;
 use super::pod::Stage;

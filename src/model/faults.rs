@@ -121,6 +121,11 @@ pub enum FaultKind {
         /// The nodes.
         nodes: Vec<NodeId>,
     },
+    /// The kube-proxies of nodes are down: the rules of Services stay as they are.
+    KubeProxyOutage {
+        /// The nodes.
+        nodes: Vec<NodeId>,
+    },
     /// Everything takes longer on nodes.
     SlowNode {
         /// The nodes.
@@ -240,6 +245,7 @@ impl FaultKind {
             | Self::NodeReboot { nodes }
             | Self::SpotReclaim { nodes, .. }
             | Self::KubeletCrash { nodes }
+            | Self::KubeProxyOutage { nodes }
             | Self::SlowNode { nodes, .. }
             | Self::DiskFull { nodes, .. }
             | Self::RuntimeOutage { nodes }
@@ -285,6 +291,7 @@ impl FaultKind {
             | Self::NodeFailures(_)
             | Self::FailureTrace(_)
             | Self::KubeletCrash { .. }
+            | Self::KubeProxyOutage { .. }
             | Self::SlowNode { .. }
             | Self::DiskFull { .. }
             | Self::RuntimeOutage { .. }
@@ -316,6 +323,7 @@ impl FaultKind {
             Self::NodeFailures(_) => "nodeFailures",
             Self::FailureTrace(_) => "failureTrace",
             Self::KubeletCrash { .. } => "kubeletCrash",
+            Self::KubeProxyOutage { .. } => "kubeProxyOutage",
             Self::SlowNode { .. } => "slowNode",
             Self::DiskFull { .. } => "diskFull",
             Self::RuntimeOutage { .. } => "runtimeOutage",

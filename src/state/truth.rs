@@ -46,6 +46,10 @@ pub struct NodeTruth {
     pub kubelet_stops: u32,
     /// How many causes keep its container runtime down.
     pub runtime_stops: u32,
+    /// How many causes keep its kube-proxy down, or from the API server.
+    pub proxy_stops: u32,
+    /// Moves on with each of them.
+    pub proxy_epoch: u32,
     /// Moves on whenever the connection is lost: plans to connect of an earlier epoch are stale.
     pub link_epoch: u32,
 }
@@ -175,6 +179,8 @@ impl Truth {
                 shutting_down: false,
                 kubelet_stops: 0,
                 runtime_stops: 0,
+                proxy_stops: 0,
+                proxy_epoch: 0,
                 link_epoch: 0,
             });
         }

@@ -79,11 +79,16 @@ fn a_rebooted_node_keeps_its_pods() {
 }
 
 /// The two nodes as before, but that they stop their pods before they go down.
-fn graceful(kubelet: &str, more: &str, events: &str) -> Run {
-    let spec = cluster(&[("a", 1), ("b", 1)])
-        .replace("boot: 10s", &format!("boot: 10s, kubelet: {{{kubelet}}}"));
+fn graceful_cluster(kubelet: &str) -> String {
+    let settings = format!("boot: 10s, kubelet: {{{kubelet}}}");
+    let spec = cluster(&[("a", 1), ("b", 1)]).replace("boot: 10s", &settings);
     assert!(spec.contains(kubelet));
-    Run::of(&scenario("30m", &(spec + &deployment(4, WEB, more) + events), ""))
+    spec
+}
+
+fn graceful(kubelet: &str, more: &str, events: &str) -> Run {
+    let spec = graceful_cluster(kubelet) + &deployment(4, WEB, more) + events;
+    Run::of(&scenario("30m", &spec, ""))
 }
 
 const REBOOT: &str = "  faults:\n    - {at: 300s, nodeReboot: {node: a-0}}\n";
@@ -102,7 +107,7 @@ fn a_graceful_reboot_fails_its_pods_and_goes_down_when_they_have_stopped() {
     assert_eq!(failed.len(), 2);
     assert!(failed.iter().all(|pod| pod["node"] == "a-0" && pod["reason"] == "Terminated"));
     // Replaced as soon as they have failed, by pods on the other node.
-    assert!(pods[4..].iter().all(|pod| pod["node"] == "b-0"), "{pods:?}");
+    assert!(pods.len() == 6 && pods[4..].iter().all(|pod| pod["node"] == "b-0"), "{pods:?}");
     let created = column(&pods, "created_seconds");
     assert!(created[4..].iter().all(|at| (312.0..314.1).contains(at)), "{created:?}");
     // Down at 312 s and a little, and back ten seconds later.
@@ -112,14 +117,17 @@ fn a_graceful_reboot_fails_its_pods_and_goes_down_when_they_have_stopped() {
 
 #[test]
 fn a_shutdown_waits_no_longer_than_its_time_and_for_critical_pods_last() {
-    // Deaf to SIGTERM: killed when the time of all but critical pods is over.
+    // Deaf to SIGTERM: killed as the machine goes down, when the time of all but critical pods is over.
     let deaf = "  behaviour:\n    - {selector: {}, shutdown: 10m}\n".to_owned() + REBOOT;
     let run = graceful("shutdownGracePeriod: 25s, shutdownGracePeriodCriticalPods: 5s", "", &deaf);
-    let created = column(&run.table("pods.csv"), "created_seconds");
-    assert!(created[4..].iter().all(|at| (320.0..322.1).contains(at)), "{created:?}");
+    let back = run.times("NodeReady", "a-0");
+    assert!(back.len() == 1 && same(back[0], 330.0), "{back:?}");
+    let pods = run.table("pods.csv");
+    let restarted = pods.iter().filter(|pod| pod["restarts"] == "1" && pod["phase"] == "Running");
+    assert_eq!((pods.len(), restarted.count()), (4, 2), "they died unseen, and run again");
     let own = graceful("shutdownGracePeriod: 50m", "terminationGracePeriodSeconds: 7, ", &deaf);
     let created = column(&own.table("pods.csv"), "created_seconds");
-    assert!(created[4..].iter().all(|at| (307.0..309.1).contains(at)), "{created:?}");
+    assert!(created.len() == 6 && created[4..].iter().all(|at| (307.0..309.1).contains(at)));
     // Critical pods are asked once the others have stopped, or their time is over.
     let mixed = |kubelet: &str, shutdown: &str| {
         let critical = "        - {apiVersion: v1, kind: Pod, metadata: {name: crit, labels: {app: crit}}, \
@@ -146,16 +154,34 @@ fn a_shutdown_waits_no_longer_than_its_time_and_for_critical_pods_last() {
 }
 
 #[test]
+fn a_pod_that_outlived_the_shutdown_is_not_failed_for_it_later() {
+    let events = "  behaviour:\n    - {selector: {}, shutdown: 10m}\n".to_owned()
+        + REBOOT
+        + "  operations:\n    - {at: 10m, deletePod: {workload: default/web, replica: 0}}\n    - {at: 10m, \
+           deletePod: {workload: default/web, replica: 1}}\n    - {at: 10m, deletePod: {workload: \
+           default/web, replica: 2}}\n    - {at: 10m, deletePod: {workload: default/web, replica: 3}}\n";
+    let run = graceful("shutdownGracePeriod: 25s", "", &events);
+    let pods = run.table("pods.csv");
+    let told = |pod: &Row| (pod["phase"].clone(), pod["reason"].clone());
+    assert_eq!(pods.len(), 8);
+    assert!(pods[..4].iter().all(|pod| told(pod) == told(&pods[0])), "{pods:?}");
+    assert!(pods.iter().all(|pod| pod["reason"] != "Terminated"));
+}
+
+#[test]
 fn a_node_that_shuts_down_takes_no_pod_and_a_second_reboot_changes_nothing() {
     let events = "  behaviour:\n    - {selector: {}, shutdown: 20s}\n  faults:\n    - {at: 300s, \
                   nodeReboot: {node: a-0}}\n    - {at: 310s, nodeReboot: {node: a-0}}\n";
     let run = graceful("shutdownGracePeriod: 60s", "", events);
     assert_eq!(run.times("Shutdown", "").len(), 1);
     assert_eq!(run.times("NodeReady", "a-0").len(), 1);
-    // Bound before anybody knew of the shutdown: the kubelet has the last word.
-    let late = "  operations:\n    - {at: 299s, taintNode: {node: b-0, key: full, effect: NoSchedule}}\n    \
-                - {at: 299.99s, scale: {workload: default/web, replicas: 6}}\n";
-    let run = graceful("shutdownGracePeriod: 60s", "", &(events.to_owned() + late));
+    // Bound before the scheduler knew of the shutdown: the kubelet has the last word.
+    let late = "  operations:\n    - {at: 290s, taintNode: {node: b-0, key: full, effect: NoSchedule}}\n    \
+                - {at: 299.4s, scale: {workload: default/web, replicas: 6}}\n";
+    let spec =
+        graceful_cluster("shutdownGracePeriod: 60s") + &deployment(4, WEB, "") + events + late;
+    let scenario = scenario("30m", &spec, "").replace("watchLatency: 0s", "watchLatency: 200ms");
+    let run = Run::of(&scenario);
     let refused = run.events("NodeShutdown", "");
     assert!(!refused.is_empty(), "nobody came in time");
     assert_eq!(refused[0].1, "Pod was rejected as the node is shutting down.");

@@ -1,4 +1,5 @@
-//! Slow nodes, disks that somebody else has filled, readiness gates, and whom injected faults strike.
+//! Slow nodes, disks that somebody else has filled, readiness gates, kube-proxies, and whom injected
+//! faults strike.
 
 use super::answers_run::{Row, Run, cluster, deployment, number, same, scenario};
 
@@ -124,4 +125,45 @@ fn a_fault_of_one_container_strikes_that_one_behind_init_containers_too() {
     let run = run(containers, more, fault);
     let started = |name: &str| run.times("Started", &format!("Started container {name}")).len();
     assert_eq!((started("a"), started("b")), (0, 4), "all had run before time began");
+}
+
+const SERVICE: &str = "        - {apiVersion: v1, kind: Service, metadata: {name: web}, spec: {selector: \
+                       {app: web}, ports: [{port: 80}]}}\n";
+
+/// The share of requests that kube-proxies send to pods which do not serve, in request-seconds.
+fn misrouted_seconds(events: &str) -> f64 {
+    let run = run(WEB, "", &(SERVICE.to_owned() + events));
+    run.metric("service_misrouted_ratio", "service=\"default/web\"") * 2400.0
+}
+
+#[test]
+fn a_stopped_proxy_keeps_dead_backends_in_its_rules() {
+    let delete =
+        "  operations:\n    - {at: 300s, deletePod: {workload: default/web, replica: 0}}\n";
+    // The pod is no endpoint from its deletion on, half a second before its process exits; at worst
+    // rules follow after a second.
+    let quick = misrouted_seconds(delete);
+    assert!(quick < 0.15, "{quick}");
+    // One of two nodes does not hear of it: a quarter of half the requests, from 300.5 s to the end of
+    // the fault at 900 s and the list.
+    let stopped = "  faults:\n    - {at: 200s, kubeProxyOutage: {node: a-0, for: 700s}}\n";
+    let stale = misrouted_seconds(&(stopped.to_owned() + delete));
+    let expected = 0.5 * 0.25 * (900.0 - 300.5);
+    assert!((expected..expected + 0.5 * 0.25 * 3.6).contains(&stale), "{stale} {expected}");
+    // One that stops afterwards knows of it.
+    let late = "  faults:\n    - {at: 310s, kubeProxyOutage: {node: a-0, for: 700s}}\n";
+    assert!(misrouted_seconds(&(late.to_owned() + delete)) < 0.15);
+}
+
+#[test]
+fn without_an_api_server_dead_pods_stay_in_rotation() {
+    let hang = "    - {at: 305s, containerFault: {selector: {matchLabels: {app: web}}, share: 0.25, hang: {}, \
+                for: 500s}}\n";
+    // Three readiness probes, five seconds apart, each with a time-out of one.
+    let sound = misrouted_seconds(&format!("  faults:\n{hang}"));
+    assert!((0.25 * 10.0..0.25 * 18.0).contains(&sound), "{sound}");
+    // Until it is back at 600 s, and a controller-manager leads again.
+    let outage = "    - {at: 300s, apiServerOutage: {for: 300s}}\n";
+    let dead = misrouted_seconds(&format!("  faults:\n{outage}{hang}"));
+    assert!((0.25 * 295.0..0.25 * 400.0).contains(&dead), "{dead}");
 }

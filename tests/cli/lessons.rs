@@ -83,6 +83,16 @@ fn a_reboot_that_waits_for_its_pods_costs_less() {
 }
 
 #[test]
+fn ill_nodes_are_not_given_up() {
+    holds("ailing-nodes.yaml", "5");
+}
+
+#[test]
+fn a_rollout_waits_for_its_gate() {
+    holds("readiness-gate.yaml", "3");
+}
+
+#[test]
 fn a_day_of_recorded_failures_is_the_same_for_every_policy() {
     holds("failure-trace.yaml", "4");
 }

@@ -211,6 +211,8 @@ const SCENARIOS: &[&str] = &[
     "node-failures.yaml",
     "failure-trace.yaml",
     "node-reboot.yaml",
+    "ailing-nodes.yaml",
+    "readiness-gate.yaml",
     "node-pressure.yaml",
     "image-registry-down.yaml",
     "kubelet-crash.yaml",
@@ -332,6 +334,16 @@ fn nothing_changes_in_spot_storm() {
 #[test]
 fn nothing_changes_in_controller_manager_crash() {
     hold("controller-manager-crash.yaml");
+}
+
+#[test]
+fn nothing_changes_in_ailing_nodes() {
+    hold("ailing-nodes.yaml");
+}
+
+#[test]
+fn nothing_changes_in_readiness_gate() {
+    hold("readiness-gate.yaml");
 }
 
 #[test]

@@ -97,6 +97,9 @@ fn of_nodes(kind: &spec::FaultKind) -> Option<(&spec::NodeFault, OfNodes)> {
         spec::FaultKind::KubeletCrash(fault) => {
             Some((fault, |nodes| FaultKind::KubeletCrash { nodes }))
         }
+        spec::FaultKind::KubeProxyOutage(fault) => {
+            Some((fault, |nodes| FaultKind::KubeProxyOutage { nodes }))
+        }
         spec::FaultKind::RuntimeOutage(fault) => {
             Some((fault, |nodes| FaultKind::RuntimeOutage { nodes }))
         }
@@ -147,6 +150,7 @@ fn of_the_rest(
         | spec::FaultKind::StaleConnections(_)
         | spec::FaultKind::KubeletCrash(_)
         | spec::FaultKind::RuntimeOutage(_)
+        | spec::FaultKind::KubeProxyOutage(_)
         | spec::FaultKind::NodeReboot(_)
         | spec::FaultKind::SpotReclaim(_)
         | spec::FaultKind::SlowNode(_)

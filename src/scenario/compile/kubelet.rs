@@ -5,6 +5,7 @@ use crate::model::{
     CRITICAL_PRIORITY, EvictionThreshold, KubeletConfig, ShutdownStep, Signal, Threshold,
     ThresholdValue,
 };
+use crate::scenario::read::Located;
 use crate::scenario::spec::{Kubelet, Settings};
 
 /// The settings of a pool.
@@ -41,11 +42,12 @@ fn shutdown(spec: &Kubelet) -> Vec<ShutdownStep> {
     });
     let mut steps: Vec<ShutdownStep> = by_priority.collect();
     steps.sort_by_key(|step| step.priority);
+    // The kubelet counts whole seconds.
     let zero = SimDuration::ZERO;
-    let whole = spec.shutdown_grace_period.as_ref().map_or(zero, |whole| whole.value);
+    let seconds = |of: &Located<SimDuration>| SimDuration::from_secs(of.value.as_secs());
+    let whole = spec.shutdown_grace_period.as_ref().map_or(zero, seconds);
     if whole > zero {
-        let critical = &spec.shutdown_grace_period_critical_pods;
-        let critical = critical.as_ref().map_or(zero, |critical| critical.value);
+        let critical = spec.shutdown_grace_period_critical_pods.as_ref().map_or(zero, seconds);
         steps.push(ShutdownStep { priority: 0, grace: whole.saturating_sub(critical) });
         steps.push(ShutdownStep { priority: CRITICAL_PRIORITY, grace: critical });
     }

@@ -168,6 +168,7 @@ fn named(kind: &FaultKind) -> (Option<&Located<String>>, Option<&Located<String>
         FaultKind::NodeCrash(fault)
         | FaultKind::KubeletCrash(fault)
         | FaultKind::RuntimeOutage(fault)
+        | FaultKind::KubeProxyOutage(fault)
         | FaultKind::StaleConnections(fault) => &fault.target,
         FaultKind::SlowNode(slow) => &slow.target,
         FaultKind::DiskFull(full) => &full.target,

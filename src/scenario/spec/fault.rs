@@ -41,6 +41,8 @@ pub enum FaultKind {
     KubeletCrash(NodeFault),
     /// Container runtimes are down; containers run on.
     RuntimeOutage(NodeFault),
+    /// The kube-proxies of nodes are down.
+    KubeProxyOutage(NodeFault),
     /// Everything takes longer on nodes.
     SlowNode(SlowNode),
     /// Somebody outside of pods has filled the disks of nodes.
@@ -340,6 +342,7 @@ const KINDS: &[&str] = &[
     "nodeFailures",
     "failureTrace",
     "kubeletCrash",
+    "kubeProxyOutage",
     "slowNode",
     "diskFull",
     "runtimeOutage",
@@ -389,6 +392,9 @@ fn read_kind(key: &str, node: &Node, path: &str, found: &mut Diagnostics) -> Opt
         }
         "nodeFailures" => Read::read(node, path, found).map(FaultKind::NodeFailures),
         "failureTrace" => Read::read(node, path, found).map(FaultKind::FailureTrace),
+        "kubeProxyOutage" => {
+            NodeFault::read_as(key, node, path, found).map(FaultKind::KubeProxyOutage)
+        }
         "slowNode" => Read::read(node, path, found).map(FaultKind::SlowNode),
         "diskFull" => Read::read(node, path, found).map(FaultKind::DiskFull),
         "kubeletCrash" => NodeFault::read_as(key, node, path, found).map(FaultKind::KubeletCrash),

@@ -130,7 +130,7 @@ fn check_shutdown(kubelet: &Kubelet, path: &str, found: &mut Diagnostics) {
             let message = format!("{field} is shorter than a second");
             refuse(codes::OUT_OF_RANGE, message, "write 0s, or 1s or more");
         }
-        if !by_priority.is_empty() {
+        if !by_priority.is_empty() && period.value > SimDuration::ZERO {
             let message = format!("{field} beside shutdownGracePeriodByPodPriority");
             refuse(codes::CONFLICT, message, "give one of them");
         }
