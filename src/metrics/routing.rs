@@ -168,11 +168,17 @@ impl Routing {
 mod tests {
     use super::*;
     use crate::model::fixture::model;
+    use crate::model::{LabelSelector, NamespaceId, Service};
 
     #[test]
     fn a_stopped_proxy_sends_to_those_it_knew() {
-        let model = model(&[4]);
-        let service = model.services.ids().next().expect("the fixture has a Service");
+        let mut model = model(&[4]);
+        let service = model.services.push(Service {
+            namespace: NamespaceId::from_index(0),
+            name: "web".into(),
+            selector: LabelSelector::none(),
+            publish_not_ready_addresses: false,
+        });
         let template = model.templates.ids().next().expect("and pods");
         let mut routing = Routing::new(&model, Window::of(&model));
         routing.selecting[template] = vec![service];

@@ -127,6 +127,20 @@ fn a_soft_threshold_waits_for_its_grace_period() {
     assert!((1185.6..=1205.7).contains(&under), "{under}");
 }
 
+#[test]
+fn a_threshold_of_process_ids_needs_their_number() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("s.yaml");
+    std::fs::write(&path, worked("evictionHard: {pid.available: 10%}")).unwrap();
+    let output = wavetank(dir.path(), &[], &["validate", "s.yaml"]);
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{told}");
+    assert!(
+        told.contains("warning[N003]: the pool does not say how many process ids its nodes have")
+    );
+    assert!(told.contains("help: write pidMax: 32768 beside kubelet"), "{told}");
+}
+
 /// A node of 1000 process ids: 20 are in use, and from ten minutes on 60 a minute more.
 #[test]
 fn who_has_most_processes_goes_when_process_ids_run_short() {

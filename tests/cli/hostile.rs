@@ -200,7 +200,6 @@ const BREAKS: &[(&str, &str)] = &[
     ("zones: [a]", "zones: [a], kubelet: {evictionHard: {memory.available: lots}}"),
     ("zones: [a]", "zones: [a], kubelet: {evictionSoft: {memory.available: 500Mi}}"),
     ("zones: [a]", "zones: [a], pidMax: 100"),
-    ("zones: [a]", "zones: [a], kubelet: {evictionHard: {pid.available: 10%}}"),
     ("zones: [a]", "zones: [a], kubelet: {shutdownGracePeriod: 500ms}"),
     ("zones: [a]", "zones: [a], kubelet: {shutdownGracePeriodCriticalPods: 10s}"),
     (
