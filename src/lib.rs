@@ -28,6 +28,7 @@ pub mod event;
 pub mod experiment;
 pub mod faults;
 pub mod invariants;
+pub mod kube_proxy;
 pub mod kubelet;
 pub mod metrics;
 pub mod model;

@@ -15,7 +15,8 @@ use crate::base::map::Symbol;
 use crate::base::time::SimTime;
 use crate::cx::{Cx, slowed};
 use crate::event::{
-    ApiEvent, Event, FaultEvent, KubeletEvent, Resource, SchedulerEvent, WatchEvent, Watcher,
+    ApiEvent, Event, FaultEvent, KubeletEvent, ProxyEvent, Resource, SchedulerEvent, WatchEvent,
+    Watcher,
 };
 use crate::model::{BudgetId, Model, NodeId, PodId, ServiceId, WorkloadId};
 use crate::record::Fact;
@@ -33,11 +34,15 @@ const KUBELET_STREAM: u64 = 2;
 /// And the first of those that deliveries of budgets draw from, by watcher.
 const BUDGET_STREAMS: u64 = 3;
 
+/// And the one that kube-proxies' deliveries draw from.
+const PROXY_STREAM: u64 = 5;
+
 /// The API server. Its objects live in `State::api`; here is only what it needs to name new ones.
 #[derive(Debug)]
 pub struct ApiServer {
     ordinals: IdVec<WorkloadId, Ordinals>,
     kubelet_deliveries: u64,
+    endpoint_deliveries: u64,
     held: Held,
 }
 
@@ -49,7 +54,7 @@ impl ApiServer {
         for _ in model.workloads.ids() {
             ordinals.push(Ordinals::default());
         }
-        Self { ordinals, kubelet_deliveries: 0, held: Held::default() }
+        Self { ordinals, kubelet_deliveries: 0, endpoint_deliveries: 0, held: Held::default() }
     }
 
     /// Applies the request that reaches etcd now, or what was held back.
@@ -102,7 +107,7 @@ impl ApiServer {
             Request::NodeTaints { node, changes } => self.node_taints(cx, node, &changes),
             Request::NodeLabels { node, labels } => self.node_labels(cx, node, &labels),
             Request::BudgetStatus { budget, status } => self.budget_status(cx, budget, status),
-            Request::Endpoints { service, ready } => Self::endpoints(cx, service, ready),
+            Request::Endpoints { service, changes } => self.endpoints(cx, service, &changes),
             Request::ScaleWorkload { workload, replicas } => {
                 self.scale_workload(cx, workload, replicas);
             }
@@ -175,11 +180,24 @@ impl ApiServer {
         }
     }
 
-    fn endpoints(cx: &mut Cx<'_>, service: ServiceId, ready: u32) {
-        if cx.state.api.endpoints[service] != ready {
-            cx.state.api.endpoints[service] = ready;
+    fn endpoints(&mut self, cx: &mut Cx<'_>, service: ServiceId, changes: &[(PodId, bool)]) {
+        let api = &mut cx.state.api;
+        let (before, logged) = (api.endpoints[service].len(), api.endpoint_log.len());
+        for &(pod, present) in changes {
+            let members = &mut api.endpoints[service];
+            if if present { members.insert(pod) } else { members.remove(&pod) } {
+                api.endpoint_log.push((service, pod, present));
+            }
+        }
+        let (ready, changed) = (api.endpoints[service].len(), api.endpoint_log.len() - logged);
+        if ready != before {
+            let ready = u32::try_from(ready).expect("pods are numbered by 32 bits");
             cx.fact(Fact::Endpoints { service, ready });
         }
+        self.endpoint_deliveries += 1;
+        let due = watch_time(cx, PROXY_STREAM, self.endpoint_deliveries);
+        let changes = u32::try_from(changed).expect("pods are numbered by 32 bits");
+        cx.at(due, Event::Proxy(ProxyEvent::Changed { changes }));
     }
 
     fn budget_status(&mut self, cx: &mut Cx<'_>, budget: BudgetId, status: BudgetStatus) {

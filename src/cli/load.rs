@@ -140,12 +140,13 @@ pub(super) fn shows_progress() -> bool {
     std::io::stderr().is_terminal()
 }
 
-/// Hash of the scenario's file and of every manifest, in order of reading: the identity of the
-/// input, whichever policies were asked for.
+/// Hash of the scenario's file, of every manifest and every failure trace, in order of reading: the
+/// identity of the input, whichever policies were asked for.
 fn digest(loaded: &LoadedScenario, sources: &SourceMap) -> String {
     let objects = loaded.workloads.objects.iter().chain(&loaded.nodes.objects);
     let mut files: BTreeSet<FileId> = objects.map(|object| object.origin.file).collect();
     files.insert(loaded.file);
+    files.extend(loaded.traces.values().map(|trace| trace.file));
     let mut hasher = blake3::Hasher::new();
     for file in files {
         let text = sources.text(file);

@@ -2,7 +2,9 @@
 //!
 //! Kubernetes-behaviour §3.10. An endpoint is ready when its pod is Ready and not terminating, or
 //! when the Service publishes addresses that are not ready. Slices of 100 are not modelled apart:
-//! what is kept is the number of ready endpoints.
+//! what is kept is the set of ready endpoints.
+
+use std::collections::BTreeMap;
 
 use super::{Informers, Work};
 use crate::base::id::IdVec;
@@ -16,11 +18,10 @@ use crate::state::{Change, Client, Phase, PodObject, Request};
 pub(super) struct EndpointSliceController {
     /// Services that select the pods of a template.
     selecting: IdVec<TemplateId, Vec<ServiceId>>,
-    /// Ready endpoints by service, kept up to date pod by pod.
-    ready: IdVec<ServiceId, u32>,
-    /// Whether `ready` has been counted since the process started.
-    counted: bool,
-    reported: IdVec<ServiceId, Option<u32>>,
+    /// Endpoints that have come or gone since the last write, by service.
+    pending: IdVec<ServiceId, BTreeMap<PodId, bool>>,
+    /// Whether the slices have been compared with the pods since the process started.
+    compared: bool,
 }
 
 impl EndpointSliceController {
@@ -34,12 +35,8 @@ impl EndpointSliceController {
             });
             selecting.push(services.map(|(id, _)| id).collect());
         }
-        let (mut ready, mut reported) = (IdVec::new(), IdVec::new());
-        for _ in model.services.ids() {
-            ready.push(0);
-            reported.push(None);
-        }
-        Self { selecting, ready, counted: false, reported }
+        let pending = model.services.ids().map(|_| BTreeMap::new()).collect();
+        Self { selecting, pending, compared: false }
     }
 
     pub(super) fn on_pod(
@@ -57,36 +54,46 @@ impl EndpointSliceController {
             if was == is {
                 continue;
             }
-            if self.counted {
-                let ready = &mut self.ready[service];
-                *ready = if is { *ready + 1 } else { *ready - 1 };
+            if self.compared {
+                // One that has come and gone again is no change.
+                let pending = &mut self.pending[service];
+                if pending.remove(&change.id).is_none() {
+                    pending.insert(change.id, is);
+                }
             }
             work.enqueue(cx, WorkQueue::EndpointSlice, service.raw());
         }
     }
 
     pub(super) fn sync(&mut self, cx: &mut Cx<'_>, cache: &Informers, service: ServiceId) {
-        if !self.counted {
-            self.count(cx.model, cache);
+        if !std::mem::replace(&mut self.compared, true) {
+            self.compare(cx, cache);
         }
-        let ready = self.ready[service];
-        let last = self.reported[service].unwrap_or(cx.state.api.endpoints[service]);
-        if ready != last {
-            self.reported[service] = Some(ready);
-            cx.request(Client::EndpointSlice, Request::Endpoints { service, ready });
+        let changes = std::mem::take(&mut self.pending[service]);
+        if !changes.is_empty() {
+            let changes = changes.into_iter().collect();
+            cx.request(Client::EndpointSlice, Request::Endpoints { service, changes });
         }
     }
 
-    /// Counts from scratch after a (re)start.
-    fn count(&mut self, model: &Model, cache: &Informers) {
-        self.counted = true;
-        for (_, pod) in cache.pods.iter() {
+    /// Finds out after a (re)start what the slices lack and what they have too much.
+    fn compare(&mut self, cx: &Cx<'_>, cache: &Informers) {
+        for (id, pod) in cache.pods.iter() {
             let Some(pod) = pod else { continue };
             for &service in &self.selecting[pod.template] {
-                if is_ready(pod, model.services[service].publish_not_ready_addresses) {
-                    self.ready[service] += 1;
+                let publishes = cx.model.services[service].publish_not_ready_addresses;
+                let is = is_ready(pod, publishes);
+                if is != cx.state.api.endpoints[service].contains(&id) {
+                    self.pending[service].insert(id, is);
                 }
             }
+        }
+        for service in cx.model.services.ids() {
+            let gone = cx.state.api.endpoints[service]
+                .iter()
+                .filter(|pod| cache.pods.get(**pod).is_none_or(Option::is_none));
+            let gone: Vec<PodId> = gone.copied().collect();
+            self.pending[service].extend(gone.into_iter().map(|pod| (pod, false)));
         }
     }
 }

@@ -139,8 +139,11 @@ mod tests {
             cuts: 0,
             connected: true,
             reclaimed: false,
+            shutting_down: false,
             kubelet_stops: 0,
             runtime_stops: 0,
+            proxy_stops: 0,
+            proxy_epoch: 0,
             link_epoch: 0,
         };
         let mut lease = Lease::default();

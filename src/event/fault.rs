@@ -67,6 +67,13 @@ pub enum FaultEvent {
         /// The node.
         node: NodeId,
     },
+    /// A machine shuts down that nothing keeps from it any more.
+    ShutDown {
+        /// The node.
+        node: NodeId,
+        /// Its power epoch.
+        epoch: u32,
+    },
     /// A leader has tried in vain for its deadline to renew its lease.
     RenewDeadline {
         /// The component.
@@ -106,6 +113,7 @@ impl FaultEvent {
             Self::Repaired { .. } => 65,
             Self::Strike { .. } => 70,
             Self::Reclaim { .. } => 72,
+            Self::ShutDown { .. } => 73,
             Self::Repair { .. } => 71,
         }
     }
@@ -118,6 +126,7 @@ impl FaultEvent {
             Self::Booted { node, epoch }
             | Self::Connected { node, epoch }
             | Self::Renewal { node, epoch }
+            | Self::ShutDown { node, epoch }
             | Self::Overloaded { node, epoch } => (node.index(), epoch),
             Self::Load | Self::Day => (0, 0),
             Self::Repaired { node } | Self::Reclaim { node } => (node.index(), 0),

@@ -99,6 +99,25 @@ pub enum KubeletEvent {
         /// The node.
         node: NodeId,
     },
+    /// The condition of a readiness gate has been set.
+    GateOpened {
+        /// The pod.
+        pod: PodId,
+        /// Position of the gate.
+        gate: u8,
+    },
+    /// The node's machine is about to shut down.
+    ShutDown {
+        /// The node.
+        node: NodeId,
+    },
+    /// A step of a node's shutdown may be over.
+    ShutdownStep {
+        /// The node.
+        node: NodeId,
+        /// The node's epoch.
+        epoch: u32,
+    },
     /// A pod's `activeDeadlineSeconds` are over.
     Deadline {
         /// The pod.
@@ -219,6 +238,9 @@ impl KubeletEvent {
             | Self::SandboxReady { .. }
             | Self::PullDone { .. }
             | Self::Registry
+            | Self::GateOpened { .. }
+            | Self::ShutDown { .. }
+            | Self::ShutdownStep { .. }
             | Self::Deadline { .. }
             | Self::HookDone { .. }
             | Self::ContainerStarted { .. }
@@ -251,6 +273,9 @@ impl KubeletEvent {
             | Self::Replaced { .. }
             | Self::RuntimeLost { .. }
             | Self::RuntimeBack { .. }
+            | Self::GateOpened { .. }
+            | Self::ShutDown { .. }
+            | Self::ShutdownStep { .. }
             | Self::Deadline { .. }
             | Self::HookDone { .. }
             | Self::ContainerStarted { .. }
@@ -288,6 +313,9 @@ impl KubeletEvent {
             Self::RuntimeBack { .. } => (53, 0, 0),
             Self::Deadline { .. } => (54, 0, 0),
             Self::HookDone { container, .. } => (55, container, 0),
+            Self::GateOpened { gate, .. } => (59, gate, 0),
+            Self::ShutDown { .. } => (57, 0, 0),
+            Self::ShutdownStep { .. } => (58, 0, 0),
             Self::EvictionPass { .. } => (60, 0, 0),
             Self::NodeOutOfMemory { .. } => (61, 0, 0),
         };
@@ -297,7 +325,9 @@ impl KubeletEvent {
     pub(super) fn word(self) -> u64 {
         let (id, epoch) = match self {
             Self::Registry => (0, 0),
-            Self::PodUpdate { pod } | Self::Deadline { pod } => (pod.raw(), 0),
+            Self::PodUpdate { pod } | Self::Deadline { pod } | Self::GateOpened { pod, .. } => {
+                (pod.raw(), 0)
+            }
             Self::PowerLost { node }
             | Self::Started { node }
             | Self::Stopped { node }
@@ -305,9 +335,11 @@ impl KubeletEvent {
             | Self::RuntimeLost { node }
             | Self::RuntimeBack { node }
             | Self::Connected { node }
+            | Self::ShutDown { node }
             | Self::NodeUpdate { node } => (node.raw(), 0),
             Self::ContainerFault { fault, .. } => (fault.raw(), 0),
             Self::PullDone { node, epoch }
+            | Self::ShutdownStep { node, epoch }
             | Self::EvictionPass { node, epoch }
             | Self::NodeOutOfMemory { node, epoch }
             | Self::NodeStatus { node, epoch } => (node.raw(), epoch),

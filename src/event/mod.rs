@@ -6,11 +6,13 @@
 mod controller;
 mod fault;
 mod kubelet;
+mod proxy;
 mod scheduler;
 
 pub use controller::{ControllerEvent, WorkQueue};
 pub use fault::FaultEvent;
 pub use kubelet::KubeletEvent;
+pub use proxy::ProxyEvent;
 pub use scheduler::SchedulerEvent;
 
 use crate::model::{FaultId, NodeId};
@@ -132,6 +134,8 @@ pub enum Event {
     Api(ApiEvent),
     /// Watch delivery.
     Watch(WatchEvent),
+    /// kube-proxies.
+    Proxy(ProxyEvent),
     /// kube-controller-manager.
     Controller(ControllerEvent),
     /// kube-scheduler.
@@ -152,6 +156,7 @@ impl Event {
             Self::Kubelet(event) => event.phase(),
             Self::Api(_) => Phase::ApiWrite,
             Self::Watch(_) => Phase::Watch,
+            Self::Proxy(event) => event.phase(),
             Self::Controller(_) => Phase::Controller,
             Self::Scheduler(_) => Phase::Scheduler,
             Self::End => Phase::End,
@@ -170,6 +175,7 @@ impl Event {
         "controller",
         "scheduler",
         "end",
+        "kube-proxy",
     ];
 
     /// Position of its word in [`Event::KINDS`].
@@ -184,6 +190,7 @@ impl Event {
             Self::Controller(_) => 7,
             Self::Scheduler(_) => 8,
             Self::End => 9,
+            Self::Proxy(_) => 10,
         }
     }
 
@@ -208,6 +215,7 @@ impl Event {
             Self::Controller(event) => [6 << 56 | event.tag(), event.word()],
             Self::Scheduler(event) => [7 << 56 | event.tag(), event.word()],
             Self::End => [8 << 56, 0],
+            Self::Proxy(event) => [9 << 56 | event.tag(), event.word()],
         }
     }
 }

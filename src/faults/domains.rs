@@ -1,5 +1,6 @@
 //! Failures that spread: a trigger strikes some nodes of a failure domain, one after another, and
-//! each is repaired at a time of its own.
+//! each is repaired at a time of its own. Failures of a trace spread alike: how many nodes, and for
+//! how long, is recorded; which is drawn.
 //!
 //! Which nodes, when and for how long follows from the fault, its occurrence and the node alone.
 
@@ -25,18 +26,28 @@ struct Lot {
 /// Plans an occurrence of a fault that spreads; `false` if it does not spread.
 pub(super) fn spread(cx: &mut Cx<'_>, fault: FaultId, occurrence: u32) -> bool {
     let spec = &cx.model.faults[fault];
-    let FaultKind::NodeFailures(failures) = &spec.kind else { return false };
-    let Some(burst) = failures.burst else { return false };
+    #[expect(clippy::wildcard_enum_match_arm, reason = "all others strike at once")]
+    let (nodes, burst, recorded) = match &spec.kind {
+        FaultKind::NodeFailures(failures) => {
+            let Some(burst) = failures.burst else { return false };
+            (&failures.nodes, burst, None)
+        }
+        FaultKind::FailureTrace(trace) => {
+            let failure = trace.failure(occurrence).expect("only what the trace has begins");
+            let burst = Burst { nodes: failure.nodes, within: SimDuration::ZERO };
+            (&trace.nodes, burst, Some(failure.lasts))
+        }
+        _ => return false,
+    };
     let mut ends = cx.now;
-    for lot in lots(cx, fault, occurrence, &failures.nodes, burst) {
+    for lot in lots(cx, fault, occurrence, nodes, burst) {
         let within = burst.within.as_secs_f64() * lot.delay;
         let delay = SimDuration::from_secs_f64(within).unwrap_or(SimDuration::ZERO);
         let strikes = cx.now.saturating_add(delay);
         schedule(cx, strikes, FaultEvent::Strike { fault, node: lot.node });
-        let repaired = match &spec.lasts_s {
-            Some(lasts) => strikes.saturating_add(span(lasts, lot.lasts)),
-            None => SimTime::MAX,
-        };
+        let drawn = spec.lasts_s.as_ref().map(|lasts| span(lasts, lot.lasts));
+        let lasts = recorded.or(drawn);
+        let repaired = lasts.map_or(SimTime::MAX, |lasts| strikes.saturating_add(lasts));
         schedule(cx, repaired, FaultEvent::Repair { fault, node: lot.node });
         ends = ends.max(repaired);
     }

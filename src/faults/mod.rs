@@ -13,6 +13,7 @@ mod election;
 mod load;
 mod processes;
 mod reach;
+mod reboot;
 mod reclaim;
 
 pub use election::{Last, leader_takeover, restart};
@@ -108,6 +109,7 @@ impl Faults {
                 reclaim::strike(cx, node);
                 self.load_changes(cx);
             }
+            FaultEvent::ShutDown { node, epoch } => self.shut_down(cx, node, epoch),
             FaultEvent::Repaired { node } => self.restore_power(cx, node),
             FaultEvent::Connected { node, epoch } => self.connected(cx, node, epoch),
             FaultEvent::Renewal { node, epoch } => renewal(cx, node, epoch),
@@ -140,18 +142,19 @@ impl Faults {
         match &spec.kind {
             FaultKind::ZoneOutage { .. }
             | FaultKind::NodeCrash { .. }
-            | FaultKind::NodeReboot { .. }
             | FaultKind::NodeFailures(_) => {
                 for node in spec.kind.nodes(cx.model) {
                     lose_power(cx, node);
                 }
                 self.load_changes(cx);
             }
-            // Announced above.
-            FaultKind::SpotReclaim { .. } => {}
+            FaultKind::NodeReboot { nodes } => self.reboot(cx, nodes),
+            // Announced, or planned where it spreads, above.
+            FaultKind::SpotReclaim { .. } | FaultKind::FailureTrace(_) => {}
             FaultKind::CloudControllerManagerOutage => cx.state.truth.cloud_manager_stops += 1,
             FaultKind::KubeletCrash { nodes } => processes::stop_kubelets(cx, nodes),
             FaultKind::RuntimeOutage { nodes } => processes::stop_runtimes(cx, nodes),
+            FaultKind::KubeProxyOutage { nodes } => processes::stop_proxies(cx, nodes),
             FaultKind::ConfigMissing { .. } => cx.state.truth.missing_configs.push(fault),
             FaultKind::WebhookOutage { .. } => cx.state.truth.webhook_faults.push(fault),
             FaultKind::NetworkPartition { nodes } => self.cut(cx, nodes),
@@ -169,7 +172,9 @@ impl Faults {
                 cx.state.truth.registry_faults.push(fault);
                 cx.at(cx.now, Event::Kubelet(KubeletEvent::Registry));
             }
-            FaultKind::ContainerFault { .. } => {
+            FaultKind::ContainerFault { .. }
+            | FaultKind::SlowNode { .. }
+            | FaultKind::DiskFull { .. } => {
                 let event = KubeletEvent::ContainerFault { fault, begins: true };
                 cx.at(cx.now, Event::Kubelet(event));
             }
@@ -182,19 +187,20 @@ impl Faults {
         match &spec.kind {
             // Each node was repaired at a time of its own.
             FaultKind::NodeFailures(failures) if failures.burst.is_some() => {}
+            FaultKind::FailureTrace(_) => {}
             FaultKind::SpotReclaim { nodes, .. } => {
                 reclaim::replace(cx, nodes);
                 for &node in nodes {
                     self.restore_power(cx, node);
                 }
             }
+            FaultKind::NodeReboot { nodes } => self.boot_again(cx, nodes),
             FaultKind::CloudControllerManagerOutage => {
                 let stops = &mut cx.state.truth.cloud_manager_stops;
                 *stops = stops.saturating_sub(1);
             }
             FaultKind::ZoneOutage { .. }
             | FaultKind::NodeCrash { .. }
-            | FaultKind::NodeReboot { .. }
             | FaultKind::NodeFailures(_) => {
                 for node in spec.kind.nodes(cx.model) {
                     self.restore_power(cx, node);
@@ -202,6 +208,7 @@ impl Faults {
             }
             FaultKind::KubeletCrash { nodes } => processes::start_kubelets(cx, nodes),
             FaultKind::RuntimeOutage { nodes } => processes::start_runtimes(cx, nodes),
+            FaultKind::KubeProxyOutage { nodes } => processes::start_proxies(cx, nodes),
             FaultKind::ConfigMissing { .. } => {
                 cx.state.truth.missing_configs.retain(|of| *of != fault);
             }
@@ -225,15 +232,30 @@ impl Faults {
                 cx.state.truth.registry_faults.retain(|of| *of != fault);
                 cx.at(cx.now, Event::Kubelet(KubeletEvent::Registry));
             }
-            FaultKind::ContainerFault { .. } => {
+            FaultKind::ContainerFault { .. }
+            | FaultKind::SlowNode { .. }
+            | FaultKind::DiskFull { .. } => {
                 let event = KubeletEvent::ContainerFault { fault, begins: false };
                 cx.at(cx.now, Event::Kubelet(event));
             }
         }
-        if let FaultTiming::Every(gap) = &spec.timing {
-            let occurrence = occurrence + 1;
-            let draw = Occurrence::draw(cx, fault, occurrence).gap;
-            let begins = cx.now.saturating_add(span(gap, draw));
+        self.plan_next(cx, fault, occurrence + 1);
+    }
+
+    /// Schedules a further occurrence of a fault, if there is one.
+    fn plan_next(&self, cx: &mut Cx<'_>, fault: FaultId, occurrence: u32) {
+        let spec = &cx.model.faults[fault];
+        let gap = match (&spec.timing, &spec.kind) {
+            (FaultTiming::Every(gap), _) => {
+                Some(span(gap, Occurrence::draw(cx, fault, occurrence).gap))
+            }
+            (FaultTiming::At(_), FaultKind::FailureTrace(trace)) => {
+                trace.failure(occurrence).map(|failure| failure.after)
+            }
+            (FaultTiming::At(_), _) => None,
+        };
+        if let Some(gap) = gap {
+            let begins = cx.now.saturating_add(gap);
             schedule(cx, begins, FaultEvent::Begin { fault, occurrence });
         }
     }
@@ -394,6 +416,7 @@ fn lose_power(cx: &mut Cx<'_>, node: NodeId) {
     let truth = &mut cx.state.truth.nodes[node];
     truth.outages += 1;
     truth.epoch += 1;
+    truth.shutting_down = false;
     if !truth.up {
         return;
     }

@@ -10,6 +10,7 @@
 //! first of its retries (0.8 s, doubled up to 30 s, each up to twice as long) that succeeds. The
 //! watches of kube-scheduler and kube-controller-manager stay, as long as their processes do.
 
+use super::processes;
 use super::{Faults, schedule};
 use crate::base::time::{SimDuration, SimTime};
 use crate::cx::Cx;
@@ -56,6 +57,7 @@ impl Faults {
             cx.state.truth.nodes[node].cuts += 1;
             self.disconnect(cx, node);
         }
+        processes::stop_proxies(cx, nodes);
     }
 
     /// One cause less.
@@ -66,6 +68,7 @@ impl Faults {
             let since = self.lost_at[node];
             self.plan_connection(cx, node, Wait::Retry { since });
         }
+        processes::start_proxies(cx, nodes);
     }
 
     /// The connections of kubelets hang. They are given up after the heartbeat's time-out where

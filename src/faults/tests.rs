@@ -126,6 +126,7 @@ fn a_container_fault_is_told_to_the_kubelets() {
         container: None,
         mode: FailureMode::Hang,
         share: Share(1000),
+        lasting: false,
     };
     let fault_id = model.faults.push(fault(kind, FaultTiming::At(at(10)), Some(5.0)));
     let (_, others) = storm(&model, |_, _| {});

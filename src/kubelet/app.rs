@@ -243,6 +243,7 @@ impl App {
             | FailureMode::Refuse
             | FailureMode::DependencyLost
             | FailureMode::DiskFill { .. }
+            | FailureMode::ProcessLeak { .. }
             | FailureMode::Custom(_)
             | FailureMode::Starve { .. } => None,
         }
@@ -305,6 +306,7 @@ impl Process {
             | FailureMode::Refuse
             | FailureMode::DependencyLost
             | FailureMode::DiskFill { .. }
+            | FailureMode::ProcessLeak { .. }
             | FailureMode::Custom(_)
             | FailureMode::Starve { .. } => None,
         }
@@ -355,6 +357,9 @@ fn recovery(cx: &AppContext<'_>, index: usize, process: Process, onset: SimTime)
 
 /// How a fault makes the containers fail that it strikes.
 fn fault_mode(model: &Model, fault: FaultId) -> Option<&FailureMode> {
-    let FaultKind::ContainerFault { mode, .. } = &model.faults[fault].kind else { return None };
-    Some(mode)
+    #[expect(clippy::wildcard_enum_match_arm, reason = "no other fault is one of applications")]
+    match &model.faults[fault].kind {
+        FaultKind::ContainerFault { mode, .. } | FaultKind::SlowNode { mode, .. } => Some(mode),
+        _ => None,
+    }
 }

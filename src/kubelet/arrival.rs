@@ -95,11 +95,19 @@ impl Kubelets {
         }
         match self.nodes[id].shortage(&template.requests, allocatable) {
             Some(shortage) => self.reject(cx, admitted, &shortage),
+            None if self.nodes[id].shutdown.is_some() => {
+                let told = (true, PodReason::NodeShutdown.name(), "kubelet");
+                cx.kube_event(Involved::Pod(pod), told, |_, _| {
+                    "Pod was rejected as the node is shutting down.".to_owned()
+                });
+                self.refuse(cx, admitted, PodReason::NodeShutdown);
+            }
             None => {
                 admitted.status.start_time = Some(now.floor_to_second());
                 self.nodes[id].reserve(&template.requests);
                 deadline::plan(cx, pod, template, now.floor_to_second());
                 self.insert(admitted);
+                self.strike_new(cx, pod, object.template, id);
                 self.with(cx, pod, |worker| {
                     for index in worker.positions() {
                         worker.spread_probes(index);
@@ -147,6 +155,8 @@ impl Kubelets {
         adopted.has_sandbox = true;
         adopted.sandboxes = 1;
         adopted.initialized = true;
+        adopted.gates.fill(true);
+        adopted.gates_settled = true;
         self.nodes[id].reserve(&template.requests);
         for index in 0..pod::count(template) {
             self.nodes[id].images.add(pod::spec(template, index).image);

@@ -41,9 +41,6 @@ impl Worker<'_, '_> {
         self.event((false, "DeadlineExceeded"), || {
             "Pod was active on the node longer than the specified deadline".to_owned()
         });
-        self.pod.rejected = PodReason::DeadlineExceeded;
-        self.begin_termination(self.template().termination_grace);
-        self.check_stopped();
-        self.report();
+        self.fail(PodReason::DeadlineExceeded, self.template().termination_grace);
     }
 }

@@ -14,9 +14,11 @@ use super::container::{Activity, Probe, Process};
 use super::pod::{Stage, Work};
 use super::pressure;
 use super::probe::ProbeWorker;
+use super::shutdown;
 use super::worker::Worker;
 use crate::cx::Cx;
 use crate::model::{NodeId, ProbeKind};
+use crate::state::PodReason;
 
 impl Kubelets {
     /// The kubelet's process is gone.
@@ -27,6 +29,9 @@ impl Kubelets {
         }
         node.up = false;
         node.epoch += 1;
+        if node.shutdown.take().is_some() {
+            shutdown::let_go(cx, id);
+        }
         node.images.abort();
         for pod in node.pods.clone() {
             self.with(cx, pod, |worker| worker.lose_kubelet());
@@ -132,6 +137,7 @@ impl Worker<'_, '_> {
         self.find_alive();
         if self.pod.stage == Stage::Stopping {
             self.pod.stage = Stage::Active;
+            self.pod.rejected = PodReason::None;
         }
         if object.gone {
             self.begin_termination(self.template().termination_grace);

@@ -18,6 +18,8 @@ mod container;
 mod deadline;
 mod down;
 mod eviction;
+mod faults;
+mod gates;
 mod hooks;
 mod images;
 mod node;
@@ -31,6 +33,7 @@ mod probe;
 mod probing;
 mod pulling;
 mod qos;
+mod shutdown;
 mod start;
 mod status;
 mod termination;
@@ -54,14 +57,14 @@ pub(crate) use self::container::{Activity, Probe};
 pub(crate) use self::probe::{ProbeWorker, Sighting, Step, Verdict};
 
 use self::node::{Node, RELIST_PERIOD};
-use self::pod::{Pod, Stage, Work};
+use self::pod::{Pod, Work};
 use self::pressure::{Manager, PERIOD as EVICTION_PERIOD};
 use self::worker::Worker;
 use crate::base::id::IdVec;
 use crate::base::time::{SimDuration, SimTime};
 use crate::cx::Cx;
 use crate::event::{Event, KubeletEvent};
-use crate::model::{FaultId, FaultKind, Model, NodeId, PodId};
+use crate::model::{FaultId, Model, NodeId, PodId};
 use crate::rng::{StreamKind, Streams};
 
 /// The kubelets of all nodes.
@@ -70,6 +73,8 @@ pub struct Kubelets {
     nodes: IdVec<NodeId, Node>,
     /// By pod id; absent for pods that no kubelet knows (any more).
     pods: Vec<Option<Box<Pod>>>,
+    /// Faults at work that strike containers which start meanwhile as well.
+    lasting: Vec<FaultId>,
 }
 
 impl Kubelets {
@@ -89,7 +94,7 @@ impl Kubelets {
             }
             nodes.push(node);
         }
-        Self { nodes, pods: Vec::new() }
+        Self { nodes, pods: Vec::new(), lasting: Vec::new() }
     }
 
     /// Handles one event.
@@ -107,9 +112,12 @@ impl Kubelets {
             KubeletEvent::PullDone { node, epoch } => self.pull_done(cx, node, epoch),
             KubeletEvent::Registry => self.registry_changed(cx),
             KubeletEvent::Stopped { node } => self.stopped(cx, node),
-            KubeletEvent::Replaced { node } => self.nodes[node].images = images::Images::new(),
+            KubeletEvent::Replaced { node } => self.replaced(cx, node),
             KubeletEvent::RuntimeLost { node } => self.runtime_lost(cx, node),
             KubeletEvent::RuntimeBack { node } => self.runtime_back(cx, node),
+            KubeletEvent::GateOpened { pod, gate } => self.gate_opened(cx, pod, gate),
+            KubeletEvent::ShutDown { node } => self.shut_down(cx, node),
+            KubeletEvent::ShutdownStep { node, epoch } => self.shutdown_step(cx, node, epoch),
             KubeletEvent::Deadline { pod } => self.deadline(cx, pod),
             KubeletEvent::SandboxReady { pod, epoch }
             | KubeletEvent::Sync { pod, epoch }
@@ -189,45 +197,7 @@ impl Kubelets {
     /// What registries offer has changed: pulls under way end earlier or later.
     fn registry_changed(&mut self, cx: &mut Cx<'_>) {
         for (id, node) in self.nodes.iter_mut() {
-            let Some(pull) = node.images.current() else { continue };
-            let registry = cx.state.truth.registry(cx.model, pull.image);
-            if let Some(ends) = node.images.change(cx.now, registry) {
-                let event = KubeletEvent::PullDone { node: id, epoch: node.images.epoch() };
-                cx.at(ends, Event::Kubelet(event));
-            }
-        }
-    }
-
-    /// A fault of the scenario begins or ends in the containers it concerns.
-    fn fault(&mut self, cx: &mut Cx<'_>, fault: FaultId, begins: bool) {
-        let FaultKind::ContainerFault { templates, container, share, .. } =
-            &cx.model.faults[fault].kind
-        else {
-            return;
-        };
-        let concerned = |pod: &&Pod| {
-            templates.contains(&pod.template)
-                && (!begins || (pod.stage == Stage::Active && pod.any_running()))
-        };
-        let pods = self.pods.iter().flatten().map(|pod| &**pod).filter(concerned);
-        let mut order: Vec<(u32, PodId)> =
-            pods.map(|pod| (cx.state.api.pods[pod.id].replica, pod.id)).collect();
-        order.sort_unstable();
-        if begins {
-            // As many as make up the share, rounded up.
-            let count = (order.len() as u64 * u64::from(share.0)).div_ceil(1000);
-            order.truncate(usize::try_from(count).unwrap_or(usize::MAX));
-        }
-        for (_, pod) in order {
-            self.with(cx, pod, |worker| {
-                let inits = worker.template().init_containers.len();
-                for index in worker.positions().skip(inits) {
-                    let place = u32::from(index) - u32::try_from(inits).unwrap_or(u32::MAX);
-                    if container.is_none_or(|only| only == place) {
-                        worker.fault(index, fault, begins);
-                    }
-                }
-            });
+            change_pull(cx, id, node);
         }
     }
 }
@@ -261,10 +231,20 @@ fn container_event(worker: &mut Worker<'_, '_>, event: KubeletEvent) {
 fn begin_pull(cx: &mut Cx<'_>, id: NodeId, node: &mut Node) {
     let Some(pull) = node.images.current() else { return };
     let size = cx.model.images[pull.image].size_bytes;
-    let registry = cx.state.truth.registry(cx.model, pull.image);
+    let registry = node.slowed_registry(cx.state.truth.registry(cx.model, pull.image));
     let Some(ends) = node.images.begin(cx.now, size, registry) else { return };
     let epoch = node.images.epoch();
     cx.at(ends, Event::Kubelet(KubeletEvent::PullDone { node: id, epoch }));
+}
+
+/// What the registry or the node gives to the pull under way has changed: it ends earlier or later.
+fn change_pull(cx: &mut Cx<'_>, id: NodeId, node: &mut Node) {
+    let Some(pull) = node.images.current() else { return };
+    let registry = node.slowed_registry(cx.state.truth.registry(cx.model, pull.image));
+    if let Some(ends) = node.images.change(cx.now, registry) {
+        let event = KubeletEvent::PullDone { node: id, epoch: node.images.epoch() };
+        cx.at(ends, Event::Kubelet(event));
+    }
 }
 
 #[cfg(test)]

@@ -1,7 +1,9 @@
 //! One node as its kubelet sees it: room, images, pods, and the rhythm of PLEG.
 
+use super::faults::Ailments;
 use super::images::Images;
 use super::pressure::Manager;
+use super::shutdown::Shutdown;
 use super::usage::Usage;
 use crate::base::time::{SimDuration, SimTime};
 use crate::model::{PodId, Resources};
@@ -32,6 +34,8 @@ pub(crate) struct Node {
     pub(crate) up: bool,
     /// Since when the container runtime has not answered.
     pub(crate) runtime_lost: Option<SimTime>,
+    /// The machine is about to shut down.
+    pub(crate) shutdown: Option<Shutdown>,
     /// When the kubelet started, unless it has been up since before time began.
     pub(crate) started_at: Option<SimTime>,
     /// Moves on when power is lost.
@@ -48,6 +52,8 @@ pub(crate) struct Node {
     relist_phase: SimDuration,
     /// What its containers use.
     pub(crate) usage: Usage,
+    /// What faults have made of it.
+    pub(crate) ailments: Ailments,
     /// Its eviction manager.
     pub(crate) manager: Manager,
     /// Every tick of every probe worker is an event.
@@ -61,6 +67,7 @@ impl Node {
         Self {
             up: true,
             runtime_lost: None,
+            shutdown: None,
             started_at: None,
             epoch: 0,
             images: Images::new(),
@@ -69,6 +76,7 @@ impl Node {
             used: Resources::default(),
             relist_phase,
             usage: Usage::default(),
+            ailments: Ailments::default(),
             manager: Manager::default(),
             #[cfg(test)]
             ticks_always: false,

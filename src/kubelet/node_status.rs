@@ -53,7 +53,7 @@ impl Kubelets {
         let (ready, before) = (object.ready, object.conditions);
         let conditions = node.manager.conditions(before);
         let lost = |since| cx.now.saturating_since(since) >= RELIST_THRESHOLD;
-        let (wanted, word) = if node.runtime_lost.is_some_and(lost) {
+        let (wanted, word) = if node.runtime_lost.is_some_and(lost) || node.shutdown.is_some() {
             (ConditionStatus::False, "NodeNotReady")
         } else {
             (ConditionStatus::True, "NodeReady")
@@ -68,6 +68,7 @@ impl Kubelets {
             (!is_so, word),
             (turned(NodeCondition::MemoryPressure), memory_word(conditions)),
             (turned(NodeCondition::DiskPressure), disk_word(conditions)),
+            (turned(NodeCondition::PidPressure), pid_word(conditions)),
         ];
         for (_, reason) in told.into_iter().filter(|(is_so, _)| *is_so) {
             cx.kube_event(Involved::Node(id), (false, reason, "kubelet"), |model, _| {
@@ -90,5 +91,12 @@ fn disk_word(conditions: NodeConditions) -> &'static str {
     match conditions.status(NodeCondition::DiskPressure) {
         ConditionStatus::True => "NodeHasDiskPressure",
         ConditionStatus::False | ConditionStatus::Unknown => "NodeHasNoDiskPressure",
+    }
+}
+
+fn pid_word(conditions: NodeConditions) -> &'static str {
+    match conditions.status(NodeCondition::PidPressure) {
+        ConditionStatus::True => "NodeHasInsufficientPID",
+        ConditionStatus::False | ConditionStatus::Unknown => "NodeHasSufficientPID",
     }
 }

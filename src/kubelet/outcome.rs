@@ -74,7 +74,7 @@ const fn row(mode: &'static str, sights: [Sight; 4], serves: bool, ignores_sigte
 ///
 /// Fidelity: Kubernetes' gRPC prober retries a refused connection until its time-out; here it
 /// fails at once. A leaking process answers in time until it is killed.
-const TABLE: [Row; 12] = {
+const TABLE: [Row; 13] = {
     use Sight::{AsOften, IfChecked, IfLate, NoAnswer, Passes, Refused};
     [
         row("starting", [Refused, Refused, Refused, Refused], false, false),
@@ -89,6 +89,7 @@ const TABLE: [Row; 12] = {
         row("leak", [Passes, IfLate, Passes, IfLate], true, false),
         row("starve", [IfLate, IfLate, Passes, IfLate], true, false),
         row("diskFill", [Passes, IfLate, Passes, IfLate], true, false),
+        row("processLeak", [Passes, IfLate, Passes, IfLate], true, false),
     ]
 };
 
@@ -120,6 +121,7 @@ impl Condition<'_> {
             Self::Failing(FailureMode::Leak { .. }) => 9,
             Self::Failing(FailureMode::Starve { .. }) => 10,
             Self::Failing(FailureMode::DiskFill { .. }) => 11,
+            Self::Failing(FailureMode::ProcessLeak { .. }) => 12,
         };
         let row = &TABLE[index];
         if let Self::Failing(mode) = self {
@@ -229,6 +231,7 @@ mod tests {
         AppBehaviour {
             memory_bytes: 0,
             ephemeral_bytes: 0,
+            processes: 1,
             startup_s: Distribution::Constant(1.0),
             shutdown_s: Distribution::Constant(1.0),
             latency: SimDuration::from_millis(100),
@@ -252,7 +255,8 @@ mod tests {
     #[test]
     fn each_handler_sees_what_the_table_says() {
         use FailureMode::{
-            Deadlock, DependencyLost, DiskFill, ErrorRate, Hang, Leak, Refuse, Slow, Starve,
+            Deadlock, DependencyLost, DiskFill, ErrorRate, Hang, Leak, ProcessLeak, Refuse, Slow,
+            Starve,
         };
         let (brief, long) = (SimDuration::from_millis(900), SimDuration::from_millis(1001));
         let cases = [
@@ -268,6 +272,7 @@ mod tests {
             (Condition::Failing(&DependencyLost), "SFSF"),
             (Condition::Failing(&Leak { to_oom: long, per_minute: 1 }), "SSSS"),
             (Condition::Failing(&DiskFill { per_minute: 1 }), "SSSS"),
+            (Condition::Failing(&ProcessLeak { per_minute: 1 }), "SSSS"),
             (Condition::Failing(&Starve { factor: 9.0 }), "SSSS"),
             (Condition::Failing(&Starve { factor: 11.0 }), "TTST"),
         ];

@@ -62,6 +62,10 @@ pub(crate) struct Pod {
     pub(crate) has_sandbox: bool,
     /// All init containers are done, or started if they are sidecars.
     pub(crate) initialized: bool,
+    /// Which readiness gates are open.
+    pub(crate) gates: Box<[bool]>,
+    /// The containers have been ready: when the gates open is settled.
+    pub(crate) gates_settled: bool,
     /// Truth: it serves its users.
     pub(crate) serving: bool,
     /// The API object is being deleted, or is gone.
@@ -117,6 +121,8 @@ impl Pod {
             sandboxes: 0,
             has_sandbox: false,
             initialized: false,
+            gates: vec![false; template.readiness_gates.len()].into(),
+            gates_settled: false,
             serving: false,
             deleting: false,
             forgotten: false,

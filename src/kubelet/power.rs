@@ -9,6 +9,7 @@ use super::worker::Worker;
 use crate::cx::Cx;
 use crate::model::{NodeId, RestartPolicy};
 use crate::record::ExitCause;
+use crate::state::PodReason;
 
 /// Exit code of a container that the runtime finds gone after a boot: nobody saw it exit.
 const UNKNOWN_EXIT_CODE: i32 = 255;
@@ -18,6 +19,7 @@ impl Kubelets {
     pub(super) fn power_lost(&mut self, cx: &mut Cx<'_>, id: NodeId) {
         let node = &mut self.nodes[id];
         node.up = false;
+        node.shutdown = None;
         node.epoch += 1;
         node.images.abort();
         for pod in node.pods.clone() {
@@ -86,6 +88,7 @@ impl Worker<'_, '_> {
         }
         self.find_dead();
         self.pod.stage = Stage::Active;
+        self.pod.rejected = PodReason::None;
         if self.is_past_deadline() {
             self.fail_at_deadline();
         } else if object.status.phase.is_terminal() || self.is_over() {

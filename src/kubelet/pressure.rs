@@ -5,9 +5,10 @@
 //! the pass that finds a threshold met is known beforehand.
 //!
 //! Fidelity: statistics are those of the instant, neither ten seconds old nor averaged; what the
-//! system uses besides containers is what the node keeps back from its pods. Inodes and process
-//! ids are not counted, images take no room, and container and image garbage collection frees
-//! none. Limits of local storage are not enforced.
+//! system uses besides containers is what the node keeps back from its pods, and none of the
+//! process ids; a node that has none left harms nobody. Inodes are not counted, images take no
+//! room, and container and image garbage collection frees none. Limits of local storage are not
+//! enforced.
 
 use super::eviction::{EvictionCandidate, Shortage, eviction_order, is_met, outlasts_grace};
 use super::node::Node;
@@ -21,7 +22,8 @@ use crate::base::time::{SimDuration, SimTime};
 use crate::cx::Cx;
 use crate::event::{Event, KubeletEvent};
 use crate::model::{
-    EvictionThreshold, KubeletConfig, Model, NodeId, PodId, PodTemplate, Signal, TaintEffect,
+    CRITICAL_PRIORITY, EvictionThreshold, KubeletConfig, Model, NodeId, PodId, PodTemplate, Signal,
+    TaintEffect, ThresholdValue,
 };
 use crate::record::{ExitCause, Fact, Involved};
 use crate::state::{ConditionStatus, NodeCondition, NodeConditions, PodReason};
@@ -33,8 +35,6 @@ const CLEAN_UP_POLL: SimDuration = SimDuration::from_secs(1);
 const CLEAN_UP_LIMIT: SimDuration = SimDuration::from_secs(30);
 /// Grace of a pod that a hard threshold evicts (`immediateEvictionGracePeriodSeconds`).
 const IMMEDIATE: SimDuration = SimDuration::from_secs(1);
-/// Priority from which a pod is critical.
-const CRITICAL_PRIORITY: i32 = 2_000_000_000;
 /// Priority of `system-node-critical`.
 const NODE_CRITICAL_PRIORITY: i32 = 2_000_001_000;
 
@@ -48,9 +48,9 @@ pub(crate) struct Manager {
     /// Since which pass each threshold has been met, by position.
     observed: Vec<Option<SimTime>>,
     /// At which pass a threshold of each resource was last met.
-    last_met: [Option<SimTime>; 2],
+    last_met: [Option<SimTime>; 3],
     /// Whether the resource is under pressure, as the node's conditions say.
-    under: [bool; 2],
+    under: [bool; 3],
     /// Pods evicted whose clean-up is awaited.
     awaited: Option<PodId>,
     /// The last pass found nobody to evict, and nothing has changed since.
@@ -96,7 +96,7 @@ impl Manager {
         others
             .with(NodeCondition::MemoryPressure, status(self.under[0]))
             .with(NodeCondition::DiskPressure, status(self.under[1]))
-            .with(NodeCondition::PidPressure, ConditionStatus::False)
+            .with(NodeCondition::PidPressure, status(self.under[2]))
     }
 }
 
@@ -105,6 +105,7 @@ fn resource(signal: Signal) -> Resource {
     match signal {
         Signal::Memory => Resource::Memory,
         Signal::Nodefs | Signal::Imagefs => Resource::Disk,
+        Signal::Pid => Resource::Pids,
     }
 }
 
@@ -113,14 +114,15 @@ fn config(model: &Model, id: NodeId) -> &KubeletConfig {
     &model.pools[model.nodes[id].pool].kubelet
 }
 
-/// Bytes that a node has for its containers, and that it has in all: the rest, but for what the
-/// hard threshold keeps free, is taken to be in use by the system.
+/// What a node has for its containers, and what it has in all: the rest, but for what the hard
+/// threshold keeps free, is taken to be in use by the system.
 fn room(model: &Model, id: NodeId, of: Resource) -> (i64, i64) {
     let node = &model.nodes[id];
     let capacity = of.of(node.capacity);
     let allocatable = match of {
         Resource::Memory => node.allocatable.memory_bytes,
         Resource::Disk => node.allocatable.ephemeral_bytes,
+        Resource::Pids => capacity,
     };
     let hard = config(model, id).thresholds.iter();
     let hard = hard.filter(|t| t.grace.is_none() && resource(t.signal) == of);
@@ -133,6 +135,21 @@ fn room(model: &Model, id: NodeId, of: Resource) -> (i64, i64) {
 fn available(model: &Model, id: NodeId, node: &Node, of: Resource, now: SimTime) -> (i64, i64) {
     let (room, capacity) = room(model, id, of);
     (capacity, (room - node.usage.at(of, now)).max(0))
+}
+
+/// Somebody outside fills the disk until so much of it is available; returns with how many bytes.
+pub(super) fn fill(cx: &mut Cx<'_>, id: NodeId, node: &mut Node, leaves: ThresholdValue) -> i64 {
+    let (capacity, left) = available(cx.model, id, node, Resource::Disk, cx.now);
+    let bytes = (left - leaves.of(capacity)).max(0);
+    free(cx, id, node, -bytes);
+    bytes
+}
+
+/// So many bytes of the disk that were in use outside of pods are free again.
+pub(super) fn free(cx: &mut Cx<'_>, id: NodeId, node: &mut Node, bytes: i64) {
+    node.usage.base[Resource::Disk as usize] -= bytes;
+    node.manager.stuck = false;
+    plan(cx, id, node);
 }
 
 /// Plans the next pass at which something changes, and the instant at which memory runs out.
@@ -183,8 +200,8 @@ fn next_pass(cx: &Cx<'_>, id: NodeId, node: &Node) -> Option<SimTime> {
         match manager.observed.get(place).copied().flatten() {
             // More than this in use, and less than the threshold is available.
             None => {
-                let bytes = room - threshold.below.of(capacity);
-                if let Some(time) = node.usage.exceeds(of, bytes, cx.now) {
+                let amount = room - threshold.below.of(capacity);
+                if let Some(time) = node.usage.exceeds(of, amount, cx.now) {
                     at(time);
                 }
             }
@@ -219,21 +236,21 @@ fn next_pass(cx: &Cx<'_>, id: NodeId, node: &Node) -> Option<SimTime> {
 }
 
 impl Worker<'_, '_> {
-    /// A container begins to use memory and disk.
+    /// A container begins to use what it uses.
     pub(super) fn usage_begins(&mut self, index: u8) {
         let behaviour = &self.spec(index).behaviour;
-        let base = &mut self.node.usage.base;
-        base[Resource::Memory as usize] += behaviour.memory_bytes;
-        base[Resource::Disk as usize] += behaviour.ephemeral_bytes;
+        for of in Resource::ALL {
+            self.node.usage.base[of as usize] += of.used_by(behaviour);
+        }
         self.usage_changed();
     }
 
     /// A container is gone, and so is what it used.
     pub(super) fn usage_ends(&mut self, index: u8) {
         let behaviour = &self.spec(index).behaviour;
-        let base = &mut self.node.usage.base;
-        base[Resource::Memory as usize] -= behaviour.memory_bytes;
-        base[Resource::Disk as usize] -= behaviour.ephemeral_bytes;
+        for of in Resource::ALL {
+            self.node.usage.base[of as usize] -= of.used_by(behaviour);
+        }
         let pod = self.pod.id;
         self.node.usage.growing.retain(|g| (g.pod, g.container) != (pod, index));
         self.usage_changed();
@@ -267,23 +284,15 @@ impl Worker<'_, '_> {
         self.node.manager.stuck = false;
         plan(self.cx, self.pod.node, self.node);
     }
-
-    /// The kubelet evicts the pod.
-    fn evict(&mut self, grace: SimDuration) {
-        self.pod.rejected = PodReason::Evicted;
-        self.begin_termination(grace);
-        self.check_stopped();
-        self.report();
-    }
 }
 
 /// Whether a kubelet under pressure takes a pod; the conditions that it does not take it for.
 pub(super) fn refuses(cx: &Cx<'_>, node: &Node, template: &PodTemplate) -> Option<String> {
-    let [memory, disk] = node.manager.under;
-    if !memory && !disk || template.priority >= CRITICAL_PRIORITY {
+    let [memory, disk, pids] = node.manager.under;
+    if !(memory || disk || pids) || template.priority >= CRITICAL_PRIORITY {
         return None;
     }
-    if memory && !disk {
+    if !disk && !pids {
         let key = cx.model.symbols.get("node.kubernetes.io/memory-pressure")?;
         let value = cx.model.symbols.get("")?;
         let taint = crate::model::Taint { key, value, effect: TaintEffect::NoSchedule };
@@ -292,7 +301,7 @@ pub(super) fn refuses(cx: &Cx<'_>, node: &Node, template: &PodTemplate) -> Optio
             return None;
         }
     }
-    let words = [(memory, "MemoryPressure"), (disk, "DiskPressure")];
+    let words = [(memory, "MemoryPressure"), (disk, "DiskPressure"), (pids, "PIDPressure")];
     let words: Vec<&str> = words.iter().filter(|(has, _)| *has).map(|(_, word)| *word).collect();
     Some(format!("The node had condition: [{}]. ", words.join(" ")))
 }
@@ -394,6 +403,7 @@ impl Kubelets {
         let word = match of {
             Resource::Memory => "memory",
             Resource::Disk => "ephemeral-storage",
+            Resource::Pids => "pids",
         };
         cx.kube_event(Involved::Node(id), (true, "EvictionThresholdMet", "kubelet"), |_, _| {
             format!("Attempting to reclaim {word}")
@@ -420,10 +430,10 @@ impl Kubelets {
                 Event::Kubelet(KubeletEvent::NodeOutOfMemory { node: id, epoch }),
             );
         }
-        self.with(cx, pod, |worker| worker.evict(grace));
+        self.with(cx, pod, |worker| worker.fail(PodReason::Evicted, grace));
     }
 
-    /// What a pod uses of a resource, bytes.
+    /// What a pod uses of a resource.
     fn used(&self, cx: &Cx<'_>, pod: &Pod, of: Resource) -> i64 {
         let template = &cx.model.templates[pod.template];
         let positions = 0..pod::count(template);
@@ -436,11 +446,7 @@ impl Kubelets {
         if container.process != container::Process::Running {
             return 0;
         }
-        let behaviour = &pod::spec(template, index).behaviour;
-        let base = match of {
-            Resource::Memory => behaviour.memory_bytes,
-            Resource::Disk => behaviour.ephemeral_bytes,
-        };
+        let base = of.used_by(&pod::spec(template, index).behaviour);
         base.saturating_add(self.nodes[pod.node].usage.grown(of, (pod.id, index), cx.now))
     }
 
@@ -449,6 +455,7 @@ impl Kubelets {
         let shortage = match of {
             Resource::Memory => Shortage::Memory,
             Resource::Disk => Shortage::Disk,
+            Resource::Pids => Shortage::Pids,
         };
         let active = self.nodes[id].pods.iter().filter_map(|&pod| self.pod(pod));
         let mut ranked: Vec<(EvictionCandidate, PodId)> = active
@@ -458,6 +465,7 @@ impl Kubelets {
                 let asked = match of {
                     Resource::Memory => template.requests.memory_bytes,
                     Resource::Disk => template.requests.ephemeral_bytes,
+                    Resource::Pids => 0,
                 };
                 let importance = template.priority;
                 let usage = Some(self.used(cx, pod, of));
@@ -480,13 +488,19 @@ impl Kubelets {
     ) -> String {
         let of = resource(threshold.signal);
         let (capacity, available) = available(cx.model, id, &self.nodes[id], of, cx.now);
-        let quantity = Quantity::from_bytes(threshold.below.of(capacity));
-        let available = Quantity::from_bytes(available);
+        let quantity = match threshold.below {
+            ThresholdValue::Amount(amount) => amount,
+            share @ ThresholdValue::Share(_) => Quantity::from_bytes(share.of(capacity)),
+        };
+        let available = match of {
+            Resource::Memory | Resource::Disk => Quantity::from_bytes(available),
+            Resource::Pids => Quantity::from_int(available),
+        };
         let mut message = format!(
             "The node was low on resource: {word}. Threshold quantity: {quantity}, available: \
              {available}. "
         );
-        let Some(pod) = self.pod(pod) else { return message };
+        let Some(pod) = self.pod(pod).filter(|_| of != Resource::Pids) else { return message };
         let template = &cx.model.templates[pod.template];
         for index in 0..pod::count(template) {
             let (spec, used) = (pod::spec(template, index), self.used_by(cx, pod, index, of));

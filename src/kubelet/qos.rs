@@ -1,12 +1,11 @@
 //! Quality of service of a pod, and what the kernel is told for the case that memory runs out.
 //! Pure.
-//!
-//! Fidelity: nothing in the simulation runs out of memory of the node yet.
 
 use std::collections::BTreeMap;
 
 use super::pod::Role;
 use crate::base::quantity::Quantity;
+use crate::model::CRITICAL_PRIORITY;
 
 /// Resources that quality of service goes by.
 const COUNTED: [&str; 2] = ["cpu", "memory"];
@@ -14,8 +13,6 @@ const COUNTED: [&str; 2] = ["cpu", "memory"];
 const GUARANTEED_ADJUST: i64 = -997;
 /// What BestEffort pods get.
 const BEST_EFFORT_ADJUST: i64 = 1000;
-/// Priority from which a pod is critical.
-const CRITICAL_PRIORITY: i32 = 2_000_000_000;
 /// Priority class of pods that are critical to their node.
 const NODE_CRITICAL: &str = "system-node-critical";
 

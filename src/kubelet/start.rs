@@ -27,6 +27,7 @@ impl Worker<'_, '_> {
         );
         self.pod.sandboxes += 1;
         let wait = self.cx.model.control_plane.sandbox_s.sample_duration(&mut stream);
+        let wait = self.node.slowed(wait);
         let (pod, epoch) = (self.pod.id, self.pod.epoch);
         self.cx.after(wait, Event::Kubelet(KubeletEvent::SandboxReady { pod, epoch }));
     }
@@ -85,6 +86,7 @@ impl Worker<'_, '_> {
             self.address(index).stream(self.cx.streams, StreamKind::ContainerStartup, count);
         stream.next_u64();
         let wait = self.cx.model.control_plane.container_start_s.sample_duration(&mut stream);
+        let wait = self.node.slowed(wait);
         let pod = self.pod.id;
         self.cx.after(
             wait,
@@ -103,6 +105,7 @@ impl Worker<'_, '_> {
         let mut stream =
             self.address(index).stream(self.cx.streams, StreamKind::ContainerStartup, count);
         let startup = self.spec(index).behaviour.startup_s.sample_duration(&mut stream);
+        let startup = self.node.slowed(startup);
         let container = self.container(index);
         container.process = Process::Running;
         container.instances += 1;

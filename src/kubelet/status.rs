@@ -1,7 +1,7 @@
 //! The status that a kubelet reports of a pod: phase, conditions, reason. Pure.
 
 use super::container::{Container, Process};
-use super::phase::{self, ContainerReport, ContainerState};
+use super::phase::{self, ContainerReport, ContainerState, PodCondition};
 use super::pod::{Pod, Role, Stage, restarts, role, spec};
 use crate::base::time::SimTime;
 use crate::model::PodTemplate;
@@ -16,6 +16,13 @@ pub(crate) fn status(pod: &Pod, template: &PodTemplate, now: SimTime) -> Kubelet
         && phase == Phase::Running
         && positions(pod, template)
             .all(|(role, container)| role == Role::Init || container.is_ready());
+    let gates: Vec<(&str, Option<ConditionStatus>)> = template
+        .readiness_gates
+        .iter()
+        .zip(&pod.gates)
+        .map(|(gate, open)| (gate.condition.as_str(), open.then_some(ConditionStatus::True)))
+        .collect();
+    let is_ready = phase::ready(PodCondition { holds: all_ready, ..Default::default() }, &gates);
     let initialized = pod.initialized || (finished && old.initialized.is_true());
     let condition = |holds| if holds { ConditionStatus::True } else { ConditionStatus::False };
     KubeletStatus {
@@ -23,7 +30,7 @@ pub(crate) fn status(pod: &Pod, template: &PodTemplate, now: SimTime) -> Kubelet
         reason: reason(pod, template, phase),
         initialized: old.initialized.turned(condition(initialized), now),
         containers_ready: old.containers_ready.turned(condition(all_ready), now),
-        ready: old.ready.turned(condition(all_ready), now),
+        ready: old.ready.turned(condition(is_ready.holds), now),
         start_time: old.start_time.or(Some(now.floor_to_second())),
         restarts: pod.containers.iter().map(Container::restarts).max().unwrap_or(0),
         has_ip: pod.has_sandbox || (old.has_ip && pod.stage != Stage::Active),

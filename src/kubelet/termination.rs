@@ -9,7 +9,7 @@ use crate::event::{Event, KubeletEvent};
 use crate::model::{Hook, ProbeKind};
 use crate::record::ExitCause;
 use crate::rng::StreamKind;
-use crate::state::{Client, Request};
+use crate::state::{Client, PodReason, Request};
 
 /// Shortest grace between SIGTERM and SIGKILL (`minimumGracePeriodInSeconds`).
 const LEAST_GRACE: SimDuration = SimDuration::from_secs(2);
@@ -71,6 +71,7 @@ impl Worker<'_, '_> {
         let count = self.container(index).instances;
         let mut stream = self.address(index).stream(self.cx.streams, StreamKind::Shutdown, count);
         let shutdown = self.spec(index).behaviour.shutdown_s.sample_duration(&mut stream);
+        let shutdown = self.node.slowed(shutdown);
         let pod = self.pod.id;
         let container = self.container(index);
         let Some(stopping) = &mut container.stopping else { return };
@@ -119,6 +120,16 @@ impl Worker<'_, '_> {
     pub(super) fn finish(&mut self) {
         self.stop_pod(self.template().termination_grace);
         self.check_stopped();
+    }
+
+    /// The kubelet ends the pod: stopped within `grace`, it has failed for this reason.
+    pub(super) fn fail(&mut self, reason: PodReason, grace: SimDuration) {
+        if self.pod.stage == Stage::Active {
+            self.pod.rejected = reason;
+        }
+        self.begin_termination(grace);
+        self.check_stopped();
+        self.report();
     }
 
     fn stop_pod(&mut self, grace: SimDuration) {
@@ -231,6 +242,10 @@ impl Worker<'_, '_> {
         }
         self.pod.stage = Stage::Stopped;
         self.node.release(&self.template().requests);
+        if self.node.shutdown.is_some() {
+            let (node, epoch) = (self.pod.node, self.node.epoch);
+            self.cx.at(self.cx.now, Event::Kubelet(KubeletEvent::ShutdownStep { node, epoch }));
+        }
         if self.pod.deleting {
             self.clean_up();
         }

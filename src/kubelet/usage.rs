@@ -1,9 +1,9 @@
-//! What the containers of a node use of its memory and its disk: a sum that changes when containers
+//! What the containers of a node use of its memory, its disk and its process ids: a sum that changes when containers
 //! start and end, and grows by a constant rate while something leaks or fills the disk. So the
 //! instant at which an amount is exceeded can be calculated.
 
 use crate::base::time::SimTime;
-use crate::model::{Capacity, FailureMode, PodId};
+use crate::model::{AppBehaviour, Capacity, FailureMode, PodId};
 
 /// Nanoseconds in a minute.
 const MINUTE_NS: i128 = 60_000_000_000;
@@ -15,17 +15,29 @@ pub(crate) enum Resource {
     Memory,
     /// Ephemeral storage, on the one disk of the node.
     Disk,
+    /// Process ids.
+    Pids,
 }
 
 impl Resource {
-    /// Both, in the order of the positions in lists.
-    pub(crate) const ALL: [Self; 2] = [Self::Memory, Self::Disk];
+    /// All of them, in the order of the positions in lists.
+    pub(crate) const ALL: [Self; 3] = [Self::Memory, Self::Disk, Self::Pids];
 
-    /// How much a node has of it, bytes.
+    /// How much a node has of it.
     pub(crate) fn of(self, capacity: Capacity) -> i64 {
         match self {
             Self::Memory => capacity.memory_bytes,
             Self::Disk => capacity.ephemeral_bytes,
+            Self::Pids => capacity.pids,
+        }
+    }
+
+    /// How much an application uses of it while all is well.
+    pub(crate) fn used_by(self, app: &AppBehaviour) -> i64 {
+        match self {
+            Self::Memory => app.memory_bytes,
+            Self::Disk => app.ephemeral_bytes,
+            Self::Pids => app.processes,
         }
     }
 
@@ -34,6 +46,7 @@ impl Resource {
         match *mode {
             FailureMode::Leak { per_minute, .. } => Some((Self::Memory, per_minute)),
             FailureMode::DiskFill { per_minute } => Some((Self::Disk, per_minute)),
+            FailureMode::ProcessLeak { per_minute } => Some((Self::Pids, per_minute)),
             FailureMode::Crash { .. }
             | FailureMode::Hang
             | FailureMode::Deadlock
@@ -58,12 +71,12 @@ pub(crate) struct Growth {
     pub(crate) resource: Resource,
     /// Since when.
     pub(crate) since: SimTime,
-    /// Bytes a minute.
+    /// Bytes or processes a minute.
     pub(crate) per_minute: i64,
 }
 
 impl Growth {
-    /// What has been added by `now`, in bytes times nanoseconds a minute.
+    /// What has been added by `now`, times nanoseconds a minute.
     fn amount(&self, now: SimTime) -> i128 {
         let elapsed = now.as_nanos().saturating_sub(self.since.as_nanos());
         i128::from(self.per_minute) * i128::from(elapsed)
@@ -74,20 +87,20 @@ impl Growth {
 #[derive(Debug, Default)]
 pub(crate) struct Usage {
     /// Without what has grown, by resource.
-    pub(crate) base: [i64; 2],
+    pub(crate) base: [i64; 3],
     /// What grows.
     pub(crate) growing: Vec<Growth>,
 }
 
 impl Usage {
-    /// Bytes in use.
+    /// How much is in use.
     pub(crate) fn at(&self, resource: Resource, now: SimTime) -> i64 {
         let grown: i128 = self.of(resource).map(|growth| growth.amount(now)).sum();
         let grown = i64::try_from(grown / MINUTE_NS).unwrap_or(i64::MAX);
         self.base[resource as usize].saturating_add(grown)
     }
 
-    /// What one container uses beyond what it uses while all is well, bytes.
+    /// What one container uses beyond what it uses while all is well.
     pub(crate) fn grown(
         &self,
         resource: Resource,
@@ -99,17 +112,22 @@ impl Usage {
         i64::try_from(grown / MINUTE_NS).unwrap_or(i64::MAX)
     }
 
-    /// The first instant, `from` at the earliest, at which more than `bytes` are in use if nothing
+    /// The first instant, `from` at the earliest, at which more than `amount` is in use if nothing
     /// else changes.
-    pub(crate) fn exceeds(&self, resource: Resource, bytes: i64, from: SimTime) -> Option<SimTime> {
-        if self.at(resource, from) > bytes {
+    pub(crate) fn exceeds(
+        &self,
+        resource: Resource,
+        amount: i64,
+        from: SimTime,
+    ) -> Option<SimTime> {
+        if self.at(resource, from) > amount {
             return Some(from);
         }
         let rate: i128 = self.of(resource).map(|g| i128::from(g.per_minute)).sum();
         if rate <= 0 {
             return None;
         }
-        let missing = i128::from(bytes) + 1 - i128::from(self.base[resource as usize]);
+        let missing = i128::from(amount) + 1 - i128::from(self.base[resource as usize]);
         let begun: i128 = self
             .of(resource)
             .map(|g| i128::from(g.per_minute) * i128::from(g.since.as_nanos()))
@@ -137,7 +155,7 @@ mod tests {
             since: SimTime::from_secs(since),
             per_minute,
         };
-        let mut usage = Usage { base: [100, 0], growing: vec![growth(10, 60), growth(40, 7)] };
+        let mut usage = Usage { base: [100, 0, 0], growing: vec![growth(10, 60), growth(40, 7)] };
         let now = SimTime::from_secs(40);
         assert_eq!(usage.at(Resource::Memory, now), 130);
         for bytes in [130, 131, 150, 1000, 123_456] {

@@ -303,6 +303,9 @@ impl<'c> Worker<'_, 'c> {
         }
         self.pod.status = status;
         self.send_status();
+        if status.containers_ready.is_true() {
+            self.settle_gates();
+        }
     }
 
     /// Sends the status to the API server, unless the object is gone.

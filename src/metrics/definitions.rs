@@ -404,6 +404,14 @@ pub const METRICS: &[MetricDef] = &[
         "The fewest ready endpoints that a Service had for any time.",
     ),
     def(
+        "service_misrouted_ratio",
+        &["service"],
+        "ratio",
+        Lower,
+        "Mean share of a Service's requests that a kube-proxy would have sent to a pod that did not \
+         serve, if requests came evenly from all nodes.",
+    ),
+    def(
         "stranded_cpu_ratio",
         &[],
         "ratio",

@@ -17,6 +17,7 @@ mod probes;
 mod reach;
 mod recovery;
 mod replay;
+mod routing;
 mod rows;
 mod series;
 mod stages;

@@ -398,7 +398,10 @@ impl Account {
 
 /// Whether which nodes a fault strikes is only known when it does.
 fn strikes_some(kind: &FaultKind) -> bool {
-    matches!(kind, FaultKind::NodeFailures(failures) if failures.burst.is_some())
+    let FaultKind::NodeFailures(failures) = kind else {
+        return matches!(kind, FaultKind::FailureTrace(_));
+    };
+    failures.burst.is_some()
 }
 
 fn struck_nodes(model: &Model, kind: &FaultKind) -> IdSet<NodeId> {
@@ -417,7 +420,7 @@ pub(super) fn target_name(model: &Model, fault: FaultId) -> &str {
     let fault = &model.faults[fault];
     match (&fault.kind, fault.kind.sphere()) {
         (FaultKind::ZoneOutage { zone }, _) => &model.zones[*zone].name,
-        (FaultKind::NodeFailures(_), _) => &fault.target,
+        (FaultKind::NodeFailures(_) | FaultKind::FailureTrace(_), _) => &fault.target,
         (kind, Sphere::Nodes) => match kind.nodes(model).as_slice() {
             [one] => &model.nodes[*one].name,
             _ => fault.target.trim_start_matches("nodes "),
@@ -427,11 +430,14 @@ pub(super) fn target_name(model: &Model, fault: FaultId) -> &str {
 }
 
 /// The value of the label `fault`: `zoneOutage/a`. The failures of all domains of one kind share
-/// theirs, `nodeFailures/zone`.
+/// theirs, `nodeFailures/zone`, and so do all nodes of a trace, `failureTrace/NAME`.
 pub(super) fn fault_label(model: &Model, fault: FaultId) -> String {
     let kind = model.faults[fault].kind.name();
     if let FaultKind::NodeFailures(failures) = &model.faults[fault].kind {
         return format!("{kind}/{}", failures.domain);
+    }
+    if let FaultKind::FailureTrace(trace) = &model.faults[fault].kind {
+        return format!("{kind}/{}", trace.name);
     }
     match target_name(model, fault) {
         "" => kind.to_owned(),

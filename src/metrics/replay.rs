@@ -14,6 +14,7 @@ use super::pods::{AppContainers, PodTrack, PodView};
 use super::probes::{self, Probes};
 use super::reach::Reach;
 use super::recovery::{Loss, LossKind, Recovery};
+use super::routing::Routing;
 use super::series::{Instant, SeriesSet};
 use super::stages::StageSet;
 use super::window::{Switch, Window};
@@ -85,6 +86,8 @@ pub(super) struct Replay<'m> {
     pub(super) node_loss: NodeLoss,
     /// What CPUs had to do.
     pub(super) overload: Overload,
+    /// Where requests went.
+    pub(super) routing: Routing,
     /// Fewest ready endpoints of each Service.
     pub(super) fewest: IdVec<ServiceId, Fewest>,
     /// Counts.
@@ -121,6 +124,7 @@ impl<'m> Replay<'m> {
             reach: Reach::new(model),
             node_loss: NodeLoss::new(model),
             overload: Overload::default(),
+            routing: Routing::new(model, window),
             fewest: IdVec::from_rows(vec![Fewest::default(); model.services.len()]),
             counts: Counts::default(),
             recovery: Recovery::new(model),
@@ -170,6 +174,7 @@ impl<'m> Replay<'m> {
         self.load.finish();
         self.reach.finish(end, window);
         self.overload.finish(end, window);
+        self.routing.finish();
         for fewest in self.fewest.values_mut() {
             fewest.finish(end, window);
         }
@@ -270,6 +275,11 @@ impl<'m> Replay<'m> {
                 self.services[service].set(now, ready > 0, self.window);
                 self.fewest[service].set(now, ready, self.window);
             }
+            Fact::ServiceRule { service, pod, present } => {
+                let serves = self.pod(pod).flags.serving;
+                self.routing.rule(now, (service, pod), present, serves);
+            }
+            Fact::ProxySyncs { node, syncs } => self.routing.syncs(now, node, syncs),
             Fact::QueueLength { queue, length } => {
                 if let Some(series) = &mut self.series {
                     series.queue_length(now, queue, length);
@@ -336,6 +346,10 @@ impl<'m> Replay<'m> {
                 track.probes.served();
             }
         });
+        if before.serving != serving {
+            let template = self.pod(pod).template;
+            self.routing.serving(now, (pod, template), serving);
+        }
         let wanted = after.placed.is_some();
         if before.serving && !serving && wanted {
             let ready = before.ready;

@@ -311,6 +311,8 @@ fn overload(sheet: &mut Sheet, replay: &Replay<'_>) {
         let name = format!("{namespace}/{}", service.name);
         let least = fewest.least().map(f64::from);
         sheet.put_some("service_endpoints_min", &[("service", &name)], least);
+        let misrouted = replay.routing.misrouted(id);
+        sheet.put_some("service_misrouted_ratio", &[("service", &name)], misrouted);
     }
     if replay.model.load.is_empty() {
         return;

@@ -79,6 +79,11 @@ pub enum FailureMode {
         /// Growth, bytes a minute.
         per_minute: i64,
     },
+    /// More and more processes run, until the container ends or the failure does.
+    ProcessLeak {
+        /// Growth, processes a minute.
+        per_minute: i64,
+    },
     /// A way of the scenario's own: a row that it adds to the table.
     Custom(Sights),
     /// CPU is short: everything takes `factor` times as long.
@@ -102,6 +107,7 @@ impl FailureMode {
             Self::DependencyLost => "dependencyLost",
             Self::Leak { .. } => "leak",
             Self::DiskFill { .. } => "diskFill",
+            Self::ProcessLeak { .. } => "processLeak",
             Self::Custom(_) => "custom",
             Self::Starve { .. } => "starve",
         }
@@ -152,6 +158,8 @@ pub struct AppBehaviour {
     pub memory_bytes: i64,
     /// Ephemeral storage in use while all is well, bytes.
     pub ephemeral_bytes: i64,
+    /// Processes while all is well.
+    pub processes: i64,
     /// The health endpoint checks dependencies (so `dependencyLost` fails it).
     pub checks_dependencies: bool,
     /// How long a postStart hook takes, where the scenario says so.

@@ -2,7 +2,7 @@
 
 use super::{
     ConfigKind, ConfigReference, FailureMode, ImageId, Model, NamespaceId, NodeId, TemplateId,
-    ZoneId,
+    ThresholdValue, ZoneId,
 };
 use crate::base::time::{SimDuration, SimTime};
 use crate::rng::Distribution;
@@ -40,6 +40,40 @@ pub struct Burst {
     pub within: SimDuration,
 }
 
+/// Failures recorded elsewhere, one after another.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FailureTrace {
+    /// What tables call the trace.
+    pub name: String,
+    /// The nodes that may fail, in order.
+    pub nodes: Vec<NodeId>,
+    /// The failures; at least one, and each lasts.
+    pub failures: Vec<TraceFailure>,
+    /// Whether they begin anew after the last.
+    pub repeat: bool,
+}
+
+/// One failure of a trace.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TraceFailure {
+    /// How long after the end of the failure before.
+    pub after: SimDuration,
+    /// How long it lasts.
+    pub lasts: SimDuration,
+    /// How many nodes fail, drawn by lot.
+    pub nodes: u32,
+}
+
+impl FailureTrace {
+    /// The failure of an occurrence, if the trace has so many.
+    #[must_use]
+    pub fn failure(&self, occurrence: u32) -> Option<TraceFailure> {
+        let place = occurrence as usize;
+        let place = if self.repeat { place % self.failures.len() } else { place };
+        self.failures.get(place).copied()
+    }
+}
+
 /// What a fault does.
 #[derive(Clone, Debug, PartialEq)]
 pub enum FaultKind {
@@ -70,6 +104,8 @@ pub enum FaultKind {
     CloudControllerManagerOutage,
     /// Nodes of one failure domain lose power; each boots again when it is repaired.
     NodeFailures(NodeFailures),
+    /// Nodes lose power as a trace says; each boots again when its failure is over.
+    FailureTrace(FailureTrace),
     /// Nodes cannot reach the API server, nor it them; their containers run on.
     NetworkPartition {
         /// The nodes.
@@ -84,6 +120,25 @@ pub enum FaultKind {
     RuntimeOutage {
         /// The nodes.
         nodes: Vec<NodeId>,
+    },
+    /// The kube-proxies of nodes are down: the rules of Services stay as they are.
+    KubeProxyOutage {
+        /// The nodes.
+        nodes: Vec<NodeId>,
+    },
+    /// Everything takes longer on nodes.
+    SlowNode {
+        /// The nodes.
+        nodes: Vec<NodeId>,
+        /// What that is to applications: [`FailureMode::Starve`].
+        mode: FailureMode,
+    },
+    /// Somebody outside of pods has filled the disks of nodes.
+    DiskFull {
+        /// The nodes.
+        nodes: Vec<NodeId>,
+        /// How much is still available, of all.
+        leaves: ThresholdValue,
     },
     /// The connections of nodes' kubelets to the API server hang without an error; new ones work.
     StaleConnections {
@@ -153,6 +208,8 @@ pub enum FaultKind {
         mode: FailureMode,
         /// Which share of the running pods, lowest replica ordinals first.
         share: Share,
+        /// Pods that start while it lasts are struck as well.
+        lasting: bool,
     },
 }
 
@@ -188,10 +245,14 @@ impl FaultKind {
             | Self::NodeReboot { nodes }
             | Self::SpotReclaim { nodes, .. }
             | Self::KubeletCrash { nodes }
+            | Self::KubeProxyOutage { nodes }
+            | Self::SlowNode { nodes, .. }
+            | Self::DiskFull { nodes, .. }
             | Self::RuntimeOutage { nodes }
             | Self::NetworkPartition { nodes }
             | Self::StaleConnections { nodes } => nodes.clone(),
             Self::NodeFailures(failures) => failures.nodes.clone(),
+            Self::FailureTrace(trace) => trace.nodes.clone(),
             Self::ApiServerOutage { .. }
             | Self::ApiServerSlow { .. }
             | Self::EtcdMembersLost { .. }
@@ -228,7 +289,11 @@ impl FaultKind {
             | Self::NodeReboot { .. }
             | Self::SpotReclaim { .. }
             | Self::NodeFailures(_)
+            | Self::FailureTrace(_)
             | Self::KubeletCrash { .. }
+            | Self::KubeProxyOutage { .. }
+            | Self::SlowNode { .. }
+            | Self::DiskFull { .. }
             | Self::RuntimeOutage { .. }
             | Self::NetworkPartition { .. }
             | Self::StaleConnections { .. } => Sphere::Nodes,
@@ -256,7 +321,11 @@ impl FaultKind {
             Self::SpotReclaim { .. } => "spotReclaim",
             Self::CloudControllerManagerOutage => "cloudControllerManagerOutage",
             Self::NodeFailures(_) => "nodeFailures",
+            Self::FailureTrace(_) => "failureTrace",
             Self::KubeletCrash { .. } => "kubeletCrash",
+            Self::KubeProxyOutage { .. } => "kubeProxyOutage",
+            Self::SlowNode { .. } => "slowNode",
+            Self::DiskFull { .. } => "diskFull",
             Self::RuntimeOutage { .. } => "runtimeOutage",
             Self::NetworkPartition { .. } => "networkPartition",
             Self::StaleConnections { .. } => "staleConnections",

@@ -188,6 +188,7 @@ fn template(workload: WorkloadId, namespace: NamespaceId, symbols: &Interner) ->
         restart_policy: RestartPolicy::Always,
         termination_grace: SimDuration::from_secs(30),
         active_deadline: None,
+        readiness_gates: Vec::new(),
         configs: Vec::new(),
         init_containers: Vec::new(),
         containers: Vec::new(),

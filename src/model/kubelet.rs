@@ -83,11 +83,13 @@ pub enum Signal {
     Nodefs,
     /// `imagefs.available`; images lie on the same disk as everything else.
     Imagefs,
+    /// `pid.available`.
+    Pid,
 }
 
 impl Signal {
     /// All of them, in the order in which the kubelet acts.
-    pub const ALL: [Self; 3] = [Self::Memory, Self::Nodefs, Self::Imagefs];
+    pub const ALL: [Self; 4] = [Self::Memory, Self::Nodefs, Self::Imagefs, Self::Pid];
 
     /// Kubernetes' word.
     #[must_use]
@@ -96,6 +98,7 @@ impl Signal {
             Self::Memory => "memory.available",
             Self::Nodefs => "nodefs.available",
             Self::Imagefs => "imagefs.available",
+            Self::Pid => "pid.available",
         }
     }
 }
@@ -122,6 +125,20 @@ pub struct KubeletConfig {
     pub pressure_transition: SimDuration,
     /// `evictionMaxPodGracePeriod`.
     pub max_pod_grace: SimDuration,
+    /// Steps of a graceful shutdown, by priority; none where a node shuts down at once.
+    pub shutdown: Vec<ShutdownStep>,
+}
+
+/// Priority from which a pod is critical (that of `system-cluster-critical`).
+pub const CRITICAL_PRIORITY: i32 = 2_000_000_000;
+
+/// A step of a graceful shutdown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ShutdownStep {
+    /// The pods of this priority and above, up to that of the next step.
+    pub priority: i32,
+    /// How long they have.
+    pub grace: SimDuration,
 }
 
 impl Default for KubeletConfig {
@@ -137,15 +154,19 @@ impl Default for KubeletConfig {
             ],
             pressure_transition: SimDuration::from_secs(300),
             max_pod_grace: SimDuration::ZERO,
+            shutdown: Vec::new(),
         }
     }
 }
 
-/// `status.capacity` of a node, as far as it can run short; zero where nothing is said.
+/// What a node has that can run short, by `status.capacity` and its pool; zero where nothing is
+/// said.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Capacity {
     /// Memory, bytes.
     pub memory_bytes: i64,
     /// Ephemeral storage, bytes.
     pub ephemeral_bytes: i64,
+    /// Process ids (`kernel.pid_max`).
+    pub pids: i64,
 }

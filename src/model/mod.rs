@@ -23,10 +23,12 @@ mod workloads;
 
 pub use app::{AppBehaviour, FailureMode, FailureProcess, Onset, Recovers, Sight, Sights};
 pub use budgets::{Budget, DisruptionLimit};
-pub use faults::{Burst, Fault, FaultKind, FaultTiming, NodeFailures, Share, Sphere};
+pub use faults::{
+    Burst, FailureTrace, Fault, FaultKind, FaultTiming, NodeFailures, Share, Sphere, TraceFailure,
+};
 pub use kubelet::{
-    Capacity, EvictionThreshold, KubeletConfig, Signal, Threshold, ThresholdValue, min_reclaim,
-    threshold,
+    CRITICAL_PRIORITY, Capacity, EvictionThreshold, KubeletConfig, ShutdownStep, Signal, Threshold,
+    ThresholdValue, min_reclaim, threshold,
 };
 pub use labels::{LabelSelector, Labels, Operator, Requirement};
 pub use load::{Load, Overload, is_weekend, until_next_day_s};
@@ -34,8 +36,8 @@ pub use nodes::{NodeSpec, Pool, Taint, TaintEffect, Zone};
 pub use pods::{
     AffinityTerm, ConfigKind, ConfigReference, ConfigUse, ContainerSpec, Hook, HostPort, Image,
     InclusionPolicy, NodeSelectorTerm, PodAffinity, PodTemplate, PodTemplateFlags, ProbeHandler,
-    ProbeKind, ProbeSpec, Protocol, PullPolicy, RestartPolicy, SpreadConstraint, Toleration,
-    TolerationOperator, Weighted,
+    ProbeKind, ProbeSpec, Protocol, PullPolicy, ReadinessGate, RestartPolicy, SpreadConstraint,
+    Toleration, TolerationOperator, Weighted,
 };
 pub use policy::{
     BackoffCurve, ControlPlane, Expression, FitStrategy, LeaderElection, PluginArgs, Profile,

@@ -9,6 +9,7 @@ use super::{
 use crate::base::map::Symbol;
 use crate::base::quantity::Quantity;
 use crate::base::time::SimDuration;
+use crate::rng::Distribution;
 
 /// A container image.
 #[derive(Clone, Debug)]
@@ -329,6 +330,16 @@ pub struct PodTemplateFlags {
     pub gated: bool,
 }
 
+/// A readiness gate: a condition of the pod that somebody outside sets.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ReadinessGate {
+    /// `conditionType`.
+    pub condition: String,
+    /// When it is set, seconds after the pod's containers are ready for the first time; never where
+    /// absent.
+    pub opens_s: Option<Distribution>,
+}
+
 /// A pod class: everything that pods of one template revision share.
 #[derive(Clone, Debug)]
 pub struct PodTemplate {
@@ -394,6 +405,8 @@ pub struct PodTemplate {
     pub termination_grace: SimDuration,
     /// `activeDeadlineSeconds`.
     pub active_deadline: Option<SimDuration>,
+    /// Readiness gates, in the pod's order.
+    pub readiness_gates: Vec<ReadinessGate>,
     /// ConfigMaps and Secrets that the pod cannot do without.
     pub configs: Vec<ConfigReference>,
     /// Init containers, sidecars among them, in order.

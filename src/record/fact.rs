@@ -277,6 +277,22 @@ pub enum Fact {
         /// Ready endpoints.
         ready: u32,
     },
+    /// A pod is in the rules that kube-proxies have for a Service, or no longer.
+    ServiceRule {
+        /// Service.
+        service: ServiceId,
+        /// Pod.
+        pod: PodId,
+        /// It is.
+        present: bool,
+    },
+    /// The kube-proxy of a node takes up changes, or keeps its rules as they are.
+    ProxySyncs {
+        /// Node.
+        node: NodeId,
+        /// It does.
+        syncs: bool,
+    },
     /// The number of pods in one of the scheduler's queues.
     QueueLength {
         /// Queue.

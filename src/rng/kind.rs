@@ -95,6 +95,10 @@ stream_kinds! {
     PostStart = 51, Exogenous;
     /// When a pod worker looks again after a sync that failed.
     SyncRetry = 52, Exogenous;
+    /// When a readiness gate of a pod is opened.
+    ReadinessGate = 53, Exogenous;
+    /// How long a kube-proxy that is back takes to list everything.
+    ProxyList = 54, Exogenous;
     /// Phase of a kubelet's eviction manager.
     EvictionPhase = 60, Exogenous;
     /// Which nodes of a failure domain a failure strikes, when, and for how long.
@@ -149,6 +153,8 @@ mod tests {
         50 PullRetry Exogenous
         51 PostStart Exogenous
         52 SyncRetry Exogenous
+        53 ReadinessGate Exogenous
+        54 ProxyList Exogenous
         60 EvictionPhase Exogenous
         70 NodeLot Exogenous
         ");

@@ -10,7 +10,9 @@ mod policies;
 mod skipped;
 #[cfg(test)]
 mod tests;
+mod traces;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use crate::base::diag::{Diagnostic, Diagnostics, FileId, SourceMap, Span, codes, suggest};
@@ -27,6 +29,7 @@ use crate::scenario::spec::{API_VERSION, Policy, Scenario, SchedulerConfig, Work
 use meant::{Meant, meant};
 
 pub use policies::{LoadedPolicy, read_scheduler_config};
+pub use traces::LoadedTrace;
 
 /// A scenario with everything it names.
 #[derive(Clone, Debug)]
@@ -39,6 +42,8 @@ pub struct LoadedScenario {
     pub nodes: ManifestSet,
     /// The policies of `spec.policies` in order, or those asked for instead.
     pub policies: Vec<LoadedPolicy>,
+    /// The failure traces that faults replay, by the fault's position.
+    pub traces: BTreeMap<usize, LoadedTrace>,
     /// The file.
     pub file: FileId,
 }
@@ -224,9 +229,10 @@ impl<'a> FileReader<'a> {
             check::nodes(&scenario, &nodes, &mut self.found);
             let workloads = self.objects(&scenario.spec.workloads, at);
             check::workloads(&workloads, &mut self.found);
+            let traces = self.traces(&scenario, &folder);
             let policies = self.chosen_policies(&scenario, &own, asked, &folder);
             let file = parsed.file;
-            Some(LoadedScenario { scenario, workloads, nodes, policies, file })
+            Some(LoadedScenario { scenario, workloads, nodes, policies, traces, file })
         });
         self.open.pop();
         loaded

@@ -14,3 +14,4 @@ pub mod read;
 pub mod selectors;
 pub mod source;
 pub mod spec;
+pub mod trace;

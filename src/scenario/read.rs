@@ -296,6 +296,19 @@ impl Read for u32 {
     }
 }
 
+impl Read for i32 {
+    fn read(node: &Node, path: &str, found: &mut Diagnostics) -> Option<Self> {
+        if let Value::Int(value, _) = &node.value
+            && let Ok(value) = Self::try_from(*value)
+        {
+            return Some(value);
+        }
+        let help = format!("write a whole number from {} to {}", Self::MIN, Self::MAX);
+        found.push(wrong_type(node, path, "a whole number").help(help));
+        None
+    }
+}
+
 impl Read for u64 {
     fn read(node: &Node, path: &str, found: &mut Diagnostics) -> Option<Self> {
         integer(node, path, i64::MAX, found).and_then(|value| value.try_into().ok())

@@ -18,16 +18,17 @@ mod scheduler_config;
 
 use std::collections::BTreeMap;
 
-pub use behaviour::{Behaviour, Failure, FailureMode, Occurrence, RecoveryRule};
+pub use behaviour::{Behaviour, Failure, FailureMode, GateRule, Occurrence, RecoveryRule};
 pub use cluster::{Cluster, NodePool, NodeTemplate, Objects, Price, Selector, Workload};
 pub(in crate::scenario) use cluster::{NODES_MAX, check_pools};
 pub use control_plane::{ControlPlane, ControllerManagerTiming, SchedulerTiming};
 pub use distribution::RandomDuration;
 pub use expect::{Comparison, Expectation, Over, parse_expectation};
 pub use fault::{
-    ApiServerOutage, ApiServerSlow, Burst, ComponentCrash, ConfigMissing, ContainerFault,
-    DnsOutage, EtcdMembersLost, Fault, FaultKind, NetworkPartition, NodeFailures, NodeFault,
-    NodeReboot, RegistryOutage, RegistrySlow, Side, SpotReclaim, Target, WebhookOutage, ZoneOutage,
+    ApiServerOutage, ApiServerSlow, Burst, ComponentCrash, ConfigMissing, ContainerFault, DiskFull,
+    DnsOutage, EtcdMembersLost, FailureTrace, Fault, FaultKind, NetworkPartition, NodeFailures,
+    NodeFault, NodeReboot, RegistryOutage, RegistrySlow, Side, SlowNode, SpotReclaim, Target,
+    WebhookOutage, ZoneOutage,
 };
 pub use kubelet::{Kubelet, Settings};
 pub use load::{Load, Overload};

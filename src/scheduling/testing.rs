@@ -130,6 +130,7 @@ impl ModelBuilder {
             restart_policy: RestartPolicy::Always,
             termination_grace: SimDuration::from_secs(30),
             active_deadline: None,
+            readiness_gates: Vec::new(),
             configs: Vec::new(),
             init_containers: Vec::new(),
             containers: Vec::new(),
@@ -404,6 +405,7 @@ pub(crate) fn container(image: ImageId) -> ContainerSpec {
         behaviour: AppBehaviour {
             memory_bytes: 0,
             ephemeral_bytes: 0,
+            processes: 0,
             startup_s: Distribution::Constant(0.0),
             shutdown_s: Distribution::Constant(0.0),
             latency: SimDuration::ZERO,

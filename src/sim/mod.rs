@@ -12,7 +12,7 @@ use crate::base::time::SimTime;
 use crate::engine::{EventHash, EventKey, Guard, LimitReached, RunLimits, TraceDigest};
 use crate::event::Event;
 use crate::invariants;
-use crate::model::{Model, NodeId};
+use crate::model::{Fault, FaultKind, Model, NodeId};
 use crate::record::{Detail, Fact, KubeEvent};
 use crate::scheduler::Inquiry;
 
@@ -126,10 +126,15 @@ fn verify(world: &World<'_>, key: EventKey, violations: &mut Vec<String>) {
 
 /// A digest of what the storm did: it must not depend on the policy.
 ///
-/// The power of nodes that crash when their CPU does not suffice follows from what a policy does
-/// too, and is left out.
+/// The power of nodes that crash when their CPU does not suffice, or that wait for their pods before
+/// they go down, follows from what a policy does too, and is left out.
 fn storm_digest(model: &Model, facts: &[(SimTime, Fact)]) -> String {
-    let bears = |node: NodeId| model.pools[model.nodes[node].pool].overload.is_none();
+    let reboots = |fault: &Fault| matches!(fault.kind, FaultKind::NodeReboot { .. });
+    let reboots = model.faults.values().any(reboots);
+    let bears = |node: NodeId| {
+        let pool = &model.pools[model.nodes[node].pool];
+        pool.overload.is_none() && (!reboots || pool.kubelet.shutdown.is_empty())
+    };
     let mut hasher = blake3::Hasher::new();
     for (time, fact) in facts {
         #[expect(clippy::wildcard_enum_match_arm, reason = "the rest is not the storm's doing")]

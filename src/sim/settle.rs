@@ -4,6 +4,8 @@
 //! after another by priority and declaration, its images are present and it is ready. What does
 //! not fit is pending, as it would be.
 
+use std::collections::BTreeSet;
+
 use super::world::Components;
 use crate::base::id::IdVec;
 use crate::base::time::SimTime;
@@ -11,7 +13,7 @@ use crate::controllers::settled_budgets;
 use crate::cx::Cx;
 use crate::model::{PodId, WorkloadId, WorkloadKind};
 use crate::record::Fact;
-use crate::state::{ReplicaSetId, ReplicaSetStatus};
+use crate::state::{PodObject, ReplicaSetId, ReplicaSetStatus};
 use crate::workload::deployment_object;
 
 /// Builds the settled state and starts the control plane on it.
@@ -111,27 +113,26 @@ fn report(cx: &mut Cx<'_>) {
     }
 }
 
-/// Writes the EndpointSlices that the ready pods make.
+/// Writes the EndpointSlices that the ready pods make; kube-proxies have long taken them up.
 fn count_endpoints(cx: &mut Cx<'_>) {
-    // Ready pods, and pods with an address, of each template.
-    let mut pods_of = IdVec::from_rows(vec![[0_u32; 2]; cx.model.templates.len()]);
-    for pod in cx.state.api.pods.values() {
-        let [ready, addressed] = &mut pods_of[pod.template];
-        *ready += u32::from(pod.is_ready());
-        *addressed += u32::from(pod.is_ready() || pod.status.has_ip);
-    }
-    let mut counts = Vec::new();
     for (service, spec) in cx.model.services.iter() {
-        let selected = cx.model.templates.iter().filter(|(_, template)| {
+        let selected = cx.model.templates.iter().map(|(_, template)| {
             template.namespace == spec.namespace
                 && !spec.selector.is_empty()
                 && spec.selector.matches(&template.labels, &cx.model.symbols)
         });
-        let which = usize::from(spec.publish_not_ready_addresses);
-        counts.push((service, selected.map(|(id, _)| pods_of[id][which]).sum()));
-    }
-    for (service, ready) in counts {
-        cx.state.api.endpoints[service] = ready;
+        let selected: Vec<bool> = selected.collect();
+        let is_endpoint = |pod: &PodObject| {
+            let published = spec.publish_not_ready_addresses && pod.status.has_ip;
+            selected[pod.template.index()] && (pod.is_ready() || published)
+        };
+        let pods = cx.state.api.pods.iter().filter(|(_, pod)| is_endpoint(pod));
+        let members: BTreeSet<PodId> = pods.map(|(id, _)| id).collect();
+        let ready = u32::try_from(members.len()).expect("pods are numbered by 32 bits");
         cx.fact(Fact::Endpoints { service, ready });
+        for &pod in &members {
+            cx.fact(Fact::ServiceRule { service, pod, present: true });
+        }
+        cx.state.api.endpoints[service] = members;
     }
 }

@@ -8,6 +8,7 @@ use crate::cx::Cx;
 use crate::engine::{EventKey, EventQueue};
 use crate::event::{ControllerEvent, Event, Resource, SchedulerEvent, WatchEvent, Watcher};
 use crate::faults::Faults;
+use crate::kube_proxy::KubeProxies;
 use crate::kubelet::Kubelets;
 use crate::model::{Model, Start};
 use crate::record::{Fact, KubeEvent, Recorder};
@@ -35,6 +36,7 @@ pub(super) struct Components {
     pub(super) controllers: Controllers,
     pub(super) kubelets: Kubelets,
     pub(super) faults: Faults,
+    pub(super) proxies: KubeProxies,
 }
 
 impl<'a> World<'a> {
@@ -55,6 +57,7 @@ impl<'a> World<'a> {
             controllers: Controllers::new(model),
             kubelets: Kubelets::new(model, &streams),
             faults: Faults::new(model, &streams),
+            proxies: KubeProxies::default(),
         };
         let record = Recorder::new(options.detail);
         Self { model, streams, queue: EventQueue::new(), state, record, components }
@@ -127,6 +130,7 @@ impl<'a> World<'a> {
             Event::Kubelet(event) => components.kubelets.handle(&mut cx, event),
             Event::Api(event) => components.api.handle(&mut cx, event),
             Event::Watch(event) => deliver(components, &mut cx, event),
+            Event::Proxy(event) => components.proxies.handle(&mut cx, event),
             Event::Controller(event) => {
                 let leads = matches!(event, ControllerEvent::Lead { .. });
                 if leads || cx.state.is_watching(Watcher::ControllerManager) {

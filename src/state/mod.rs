@@ -40,7 +40,9 @@ pub struct Api {
     /// Deployments, by workload; absent for workloads of other kinds.
     pub deployments: IdVec<WorkloadId, Option<DeploymentObject>>,
     /// Ready endpoints of each Service, as its EndpointSlices list them.
-    pub endpoints: IdVec<ServiceId, u32>,
+    pub endpoints: IdVec<ServiceId, BTreeSet<PodId>>,
+    /// Endpoints that came or went, in order, until kube-proxies have taken them up.
+    pub endpoint_log: Vec<(ServiceId, PodId, bool)>,
     /// Statuses of the PodDisruptionBudgets.
     pub budgets: IdVec<BudgetId, BudgetStatus>,
     /// Changes to pods, for watchers.
@@ -92,7 +94,7 @@ impl State {
         }
         let mut endpoints = IdVec::new();
         for _ in model.services.ids() {
-            endpoints.push(0);
+            endpoints.push(BTreeSet::new());
         }
         let mut nodes = IdVec::new();
         for (_, spec) in model.nodes.iter() {
@@ -105,6 +107,7 @@ impl State {
                 replica_sets: IdVec::new(),
                 deployments,
                 endpoints,
+                endpoint_log: Vec::new(),
                 budgets: model.budgets.ids().map(|_| BudgetStatus::default()).collect(),
                 pod_log: WatchLog::new(),
                 node_log: WatchLog::new(),

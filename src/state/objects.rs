@@ -129,6 +129,10 @@ pub enum PodReason {
     ImagePullBackOff,
     /// Evicted under node pressure (`DisruptionTarget`, `TerminationByKubelet`), or not taken.
     Evicted,
+    /// Stopped because its node is about to shut down.
+    Terminated,
+    /// Not taken because its node is about to shut down.
+    NodeShutdown,
 }
 
 impl PodReason {
@@ -150,6 +154,8 @@ impl PodReason {
             Self::ErrImagePull => "ErrImagePull",
             Self::ImagePullBackOff => "ImagePullBackOff",
             Self::Evicted => "Evicted",
+            Self::Terminated => "Terminated",
+            Self::NodeShutdown => "NodeShutdown",
         }
     }
 }

@@ -199,8 +199,8 @@ pub enum Request {
     Endpoints {
         /// Service.
         service: ServiceId,
-        /// Ready endpoints.
-        ready: u32,
+        /// Ready endpoints that have come or gone, by pod.
+        changes: Vec<(PodId, bool)>,
     },
     /// Report a PodDisruptionBudget's status.
     BudgetStatus {

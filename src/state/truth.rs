@@ -40,10 +40,16 @@ pub struct NodeTruth {
     pub connected: bool,
     /// The cloud has taken the machine back.
     pub reclaimed: bool,
+    /// It is to reboot as soon as its kubelet lets it.
+    pub shutting_down: bool,
     /// How many causes keep its kubelet's process down.
     pub kubelet_stops: u32,
     /// How many causes keep its container runtime down.
     pub runtime_stops: u32,
+    /// How many causes keep its kube-proxy down, or from the API server.
+    pub proxy_stops: u32,
+    /// Moves on with each of them.
+    pub proxy_epoch: u32,
     /// Moves on whenever the connection is lost: plans to connect of an earlier epoch are stale.
     pub link_epoch: u32,
 }
@@ -170,8 +176,11 @@ impl Truth {
                 cuts: 0,
                 connected: true,
                 reclaimed: false,
+                shutting_down: false,
                 kubelet_stops: 0,
                 runtime_stops: 0,
+                proxy_stops: 0,
+                proxy_epoch: 0,
                 link_epoch: 0,
             });
         }

@@ -78,6 +78,115 @@ fn a_rebooted_node_keeps_its_pods() {
     assert_eq!(run.times("NodeNotReady", "status is now"), [0.0; 0], "back within the grace");
 }
 
+/// The two nodes as before, but that they stop their pods before they go down.
+fn graceful_cluster(kubelet: &str) -> String {
+    let settings = format!("boot: 10s, kubelet: {{{kubelet}}}");
+    let spec = cluster(&[("a", 1), ("b", 1)]).replace("boot: 10s", &settings);
+    assert!(spec.contains(kubelet));
+    spec
+}
+
+fn graceful(kubelet: &str, more: &str, events: &str) -> Run {
+    let spec = graceful_cluster(kubelet) + &deployment(4, WEB, more) + events;
+    Run::of(&scenario("30m", &spec, ""))
+}
+
+const REBOOT: &str = "  faults:\n    - {at: 300s, nodeReboot: {node: a-0}}\n";
+
+#[test]
+fn a_graceful_reboot_fails_its_pods_and_goes_down_when_they_have_stopped() {
+    let slow = "  behaviour:\n    - {selector: {}, shutdown: 12s}\n".to_owned() + REBOOT;
+    let run = graceful("shutdownGracePeriod: 30s, shutdownGracePeriodCriticalPods: 10s", "", &slow);
+    let told = run.events("Shutdown", "");
+    assert!(told.len() == 1 && same(told[0].0, 300.0), "{told:?}");
+    assert_eq!(told[0].1, "Shutdown manager detected shutdown event");
+    let not_ready = run.times("NodeNotReady", "Node a-0 status is now: NodeNotReady");
+    assert!(not_ready.len() == 1 && same(not_ready[0], 300.0), "told at once: {not_ready:?}");
+    let pods = run.table("pods.csv");
+    let failed: Vec<&Row> = pods.iter().filter(|pod| pod["phase"] == "Failed").collect();
+    assert_eq!(failed.len(), 2);
+    assert!(failed.iter().all(|pod| pod["node"] == "a-0" && pod["reason"] == "Terminated"));
+    // Replaced as soon as they have failed, by pods on the other node.
+    assert!(pods.len() == 6 && pods[4..].iter().all(|pod| pod["node"] == "b-0"), "{pods:?}");
+    let created = column(&pods, "created_seconds");
+    assert!(created[4..].iter().all(|at| (312.0..314.1).contains(at)), "{created:?}");
+    // Down at 312 s and a little, and back ten seconds later.
+    let back = run.times("NodeReady", "a-0");
+    assert!(back.len() == 1 && (322.0..324.5).contains(&back[0]), "{back:?}");
+}
+
+#[test]
+fn a_shutdown_waits_no_longer_than_its_time_and_for_critical_pods_last() {
+    // Deaf to SIGTERM: killed as the machine goes down, when the time of all but critical pods is over.
+    let deaf = "  behaviour:\n    - {selector: {}, shutdown: 10m}\n".to_owned() + REBOOT;
+    let run = graceful("shutdownGracePeriod: 25s, shutdownGracePeriodCriticalPods: 5s", "", &deaf);
+    let back = run.times("NodeReady", "a-0");
+    assert!(back.len() == 1 && same(back[0], 330.0), "{back:?}");
+    let pods = run.table("pods.csv");
+    let restarted = pods.iter().filter(|pod| pod["restarts"] == "1" && pod["phase"] == "Running");
+    assert_eq!((pods.len(), restarted.count()), (4, 2), "they died unseen, and run again");
+    let own = graceful("shutdownGracePeriod: 50m", "terminationGracePeriodSeconds: 7, ", &deaf);
+    let created = column(&own.table("pods.csv"), "created_seconds");
+    assert!(created.len() == 6 && created[4..].iter().all(|at| (307.0..309.1).contains(at)));
+    // Critical pods are asked once the others have stopped, or their time is over.
+    let mixed = |kubelet: &str, shutdown: &str| {
+        let critical = "        - {apiVersion: v1, kind: Pod, metadata: {name: crit, labels: {app: crit}}, \
+                        spec: {nodeSelector: {kubernetes.io/hostname: a-0}, priorityClassName: system-cluster-critical, containers: \
+                        [{name: c, image: 'c:1'}]}}\n";
+        let behaviour = format!(
+            "  behaviour:\n    - {{selector: {{}}, shutdown: {shutdown}}}\n    - {{selector: {{matchLabels: \
+             {{app: crit}}}}, shutdown: 2s}}\n{REBOOT}"
+        );
+        let run = graceful(kubelet, "", &(critical.to_owned() + &behaviour));
+        let stopped = run.times("Killing", "Stopping container c");
+        assert_eq!(stopped.len(), 1, "{stopped:?}");
+        (stopped[0], run.times("NodeReady", "a-0")[0])
+    };
+    let kubelet = "shutdownGracePeriod: 30s, shutdownGracePeriodCriticalPods: 10s";
+    let (asked, back) = mixed(kubelet, "5s");
+    assert!((305.0..306.1).contains(&asked) && (asked + 12.0..asked + 13.1).contains(&back));
+    let (asked, _) = mixed(kubelet, "10m");
+    assert!((320.0..321.1).contains(&asked), "{asked}");
+    let by_priority = "shutdownGracePeriodByPodPriority: [{priority: 2000000000, \
+                       shutdownGracePeriodSeconds: 10}, {priority: 0, shutdownGracePeriodSeconds: 8}]";
+    let (asked, _) = mixed(by_priority, "10m");
+    assert!((308.0..309.1).contains(&asked), "{asked}");
+}
+
+#[test]
+fn a_pod_that_outlived_the_shutdown_is_not_failed_for_it_later() {
+    let events = "  behaviour:\n    - {selector: {}, shutdown: 10m}\n".to_owned()
+        + REBOOT
+        + "  operations:\n    - {at: 10m, deletePod: {workload: default/web, replica: 0}}\n    - {at: 10m, \
+           deletePod: {workload: default/web, replica: 1}}\n    - {at: 10m, deletePod: {workload: \
+           default/web, replica: 2}}\n    - {at: 10m, deletePod: {workload: default/web, replica: 3}}\n";
+    let run = graceful("shutdownGracePeriod: 25s", "", &events);
+    let pods = run.table("pods.csv");
+    let told = |pod: &Row| (pod["phase"].clone(), pod["reason"].clone());
+    assert_eq!(pods.len(), 8);
+    assert!(pods[..4].iter().all(|pod| told(pod) == told(&pods[0])), "{pods:?}");
+    assert!(pods.iter().all(|pod| pod["reason"] != "Terminated"));
+}
+
+#[test]
+fn a_node_that_shuts_down_takes_no_pod_and_a_second_reboot_changes_nothing() {
+    let events = "  behaviour:\n    - {selector: {}, shutdown: 20s}\n  faults:\n    - {at: 300s, \
+                  nodeReboot: {node: a-0}}\n    - {at: 310s, nodeReboot: {node: a-0}}\n";
+    let run = graceful("shutdownGracePeriod: 60s", "", events);
+    assert_eq!(run.times("Shutdown", "").len(), 1);
+    assert_eq!(run.times("NodeReady", "a-0").len(), 1);
+    // Bound before the scheduler knew of the shutdown: the kubelet has the last word.
+    let late = "  operations:\n    - {at: 290s, taintNode: {node: b-0, key: full, effect: NoSchedule}}\n    \
+                - {at: 299.4s, scale: {workload: default/web, replicas: 6}}\n";
+    let spec =
+        graceful_cluster("shutdownGracePeriod: 60s") + &deployment(4, WEB, "") + events + late;
+    let scenario = scenario("30m", &spec, "").replace("watchLatency: 0s", "watchLatency: 200ms");
+    let run = Run::of(&scenario);
+    let refused = run.events("NodeShutdown", "");
+    assert!(!refused.is_empty(), "nobody came in time");
+    assert_eq!(refused[0].1, "Pod was rejected as the node is shutting down.");
+}
+
 #[test]
 fn pods_of_a_machine_that_is_gone_are_collected_and_with_a_handler_moved_before() {
     let reclaim = "  faults:\n    - {at: 300s, spotReclaim: {node: a-0, notice: 2m, for: 10m}}\n";

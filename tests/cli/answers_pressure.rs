@@ -1,6 +1,6 @@
 //! Known answers of nodes under pressure, through the command line.
 
-use super::answers_run::{Run, number, scenario};
+use super::answers_run::{Run, deployment, number, scenario};
 use super::{root, wavetank};
 
 /// The pods of the reference's worked eviction: name, priority, request and use in MiB.
@@ -125,6 +125,76 @@ fn a_soft_threshold_waits_for_its_grace_period() {
     assert!((1305.6..=1325.7).contains(&evicted[0]), "{evicted:?}");
     let under = run.times("NodeHasInsufficientMemory", "")[0];
     assert!((1185.6..=1205.7).contains(&under), "{under}");
+}
+
+#[test]
+fn a_threshold_of_process_ids_needs_their_number() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("s.yaml");
+    std::fs::write(&path, worked("evictionHard: {pid.available: 10%}")).unwrap();
+    let output = wavetank(dir.path(), &[], &["validate", "s.yaml"]);
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{told}");
+    assert!(
+        told.contains("warning[N003]: the pool does not say how many process ids its nodes have")
+    );
+    assert!(told.contains("help: write pidMax: 32768 beside kubelet"), "{told}");
+}
+
+/// A node of 1000 process ids: 20 are in use, and from ten minutes on 60 a minute more.
+#[test]
+fn who_has_most_processes_goes_when_process_ids_run_short() {
+    let pod = |name: &str, priority: &str| {
+        format!(
+            "        - {{apiVersion: v1, kind: Pod, metadata: {{name: {name}, labels: {{app: {name}}}}}, \
+             spec: {{{priority}containers: [{{name: c, image: 'c:1', resources: {{requests: {{memory: \
+             64Mi}}, limits: {{memory: 64Mi}}}}}}]}}}}\n"
+        )
+    };
+    let spec = format!(
+        "  cluster:\n    nodePools:\n      - {{name: n, count: 1, pidMax: 1000, template: {{status: \
+         {{allocatable: {{cpu: \"4\", memory: 4Gi}}}}}}, kubelet: {{evictionHard: {{pid.available: \
+         10%}}}}}}\n  workloads:\n    - objects:\n        - {{apiVersion: scheduling.k8s.io/v1, kind: \
+         PriorityClass, metadata: {{name: low}}, value: -1}}\n{}{}{}  behaviour:\n    - {{selector: \
+         {{}}, processes: 5}}\n    - {{selector: {{matchLabels: {{app: forks}}}}, processes: 10, \
+         failures: [{{processLeak: {{perMinute: 60, at: 10m}}}}]}}\n  operations:\n    - {{at: 25m, \
+         scale: {{workload: default/web, replicas: 1}}}}\n    - {{at: 35m, scale: {{workload: \
+         default/web, replicas: 2}}}}\n",
+        pod("forks", ""),
+        pod("other", "priorityClassName: low, "),
+        deployment(0, "{name: web, image: 'web:1'}", "").replacen(
+            "  workloads:\n    - objects:\n",
+            "",
+            1
+        ),
+    );
+    let run = Run::of(&scenario("40m", &spec, ""));
+    // 900 in use, and one more, at 60 a minute from 15 on: 886 s. Priority comes before use.
+    let evicted = run.events("Evicted", "");
+    let order: Vec<&str> = run
+        .table("events.csv")
+        .iter()
+        .filter(|event| event["reason"] == "Evicted")
+        .map(|event| if event["name"].contains("other") { "other" } else { "forks" })
+        .collect();
+    assert_eq!(order, ["other", "forks"], "{evicted:?}");
+    assert!((1486.0..=1496.0).contains(&evicted[0].0), "{evicted:?}");
+    assert_eq!(
+        evicted[1].1.split(", available").next(),
+        Some("The node was low on resource: pids. Threshold quantity: 100")
+    );
+    let under = run.times("NodeHasInsufficientPID", "")[0];
+    assert!((evicted[0].0..=evicted[0].0 + 10.0).contains(&under), "{under}");
+    let free = run.times("NodeHasSufficientPID", "")[0];
+    assert!((290.0..=330.0).contains(&(free - under)), "{under} {free}");
+    // Nobody is placed there until the taint is gone.
+    let pods = run.table("pods.csv");
+    let web: Vec<f64> = pods
+        .iter()
+        .filter(|pod| pod["name"].starts_with("web"))
+        .map(|pod| number(&pod["scheduled_seconds"]))
+        .collect();
+    assert!((free..free + 15.0).contains(&web[0]) && web[1] < 2101.0, "{free} {web:?}");
 }
 
 #[test]

@@ -18,7 +18,15 @@ pub(super) type Row = BTreeMap<String, String>;
 impl Run {
     /// Runs a scenario of this name under its only policy, with all checks of the whole world.
     pub(super) fn of(scenario: &str) -> Self {
+        Self::with(scenario, &[])
+    }
+
+    /// The same with further files beside it.
+    pub(super) fn with(scenario: &str, files: &[(&str, &[u8])]) -> Self {
         let dir = tempfile::tempdir().unwrap();
+        for (name, bytes) in files {
+            std::fs::write(dir.path().join(name), bytes).unwrap();
+        }
         std::fs::write(dir.path().join("s.yaml"), scenario).unwrap();
         let output = wavetank(dir.path(), &[], &["run", "s.yaml", "--verify"]);
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));

@@ -199,6 +199,21 @@ const BREAKS: &[(&str, &str)] = &[
     ("zones: [a]", "zones: [a], kubelet: {evictionHard: {memory.availabel: 100Mi}}"),
     ("zones: [a]", "zones: [a], kubelet: {evictionHard: {memory.available: lots}}"),
     ("zones: [a]", "zones: [a], kubelet: {evictionSoft: {memory.available: 500Mi}}"),
+    ("zones: [a]", "zones: [a], pidMax: 100"),
+    ("zones: [a]", "zones: [a], kubelet: {shutdownGracePeriod: 500ms}"),
+    ("zones: [a]", "zones: [a], kubelet: {shutdownGracePeriodCriticalPods: 10s}"),
+    (
+        "zones: [a]",
+        "zones: [a], kubelet: {shutdownGracePeriod: 10s, shutdownGracePeriodByPodPriority: \
+         [{priority: 0, shutdownGracePeriodSeconds: 5}, {priority: 0, shutdownGracePeriodSeconds: 6}]}",
+    ),
+    (
+        "zones: [a]",
+        "zones: [a], kubelet: {shutdownGracePeriodByPodPriority: [{priority: high, \
+         shutdownGracePeriodSeconds: 5}]}",
+    ),
+    (CRASH, "failureTrace: {file: nowhere.csv}"),
+    (CRASH, "failureTrace: {repeat: often}"),
     (CRASH, "nodeFailures: {domain: rack, for: 5m}"),
     (CRASH, "nodeFailures: {nodeSelector: {rack: r1}, for: 5m}"),
     (CRASH, "nodeFailures: {burst: {nodes: 2, within: 1m}}"),

@@ -78,6 +78,26 @@ fn a_week_of_failures_is_the_same_for_every_policy_and_costs_less_with_fast_fail
 }
 
 #[test]
+fn a_reboot_that_waits_for_its_pods_costs_less() {
+    holds("node-reboot.yaml", "5");
+}
+
+#[test]
+fn ill_nodes_are_not_given_up() {
+    holds("ailing-nodes.yaml", "5");
+}
+
+#[test]
+fn a_rollout_waits_for_its_gate() {
+    holds("readiness-gate.yaml", "3");
+}
+
+#[test]
+fn a_day_of_recorded_failures_is_the_same_for_every_policy() {
+    holds("failure-trace.yaml", "4");
+}
+
+#[test]
 fn nodes_of_a_dead_zone_are_given_up_one_after_another() {
     holds("zone-outage.yaml", "5");
 }

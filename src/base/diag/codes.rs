@@ -55,6 +55,7 @@ codes! {
     STUCK_ROLLOUT = "E050", "A rolling update that may neither add nor remove a pod.";
     BAD_TOPOLOGY = "E051", "A topology spread constraint with an impossible value.";
     BAD_EXPRESSION = "E052", "An expression that cannot be read, or that has no answer.";
+    BAD_TRACE = "E053", "A failure trace that cannot be read.";
     SKIPPED_KIND = "N001", "A kind that the simulation does not read; the object is skipped.";
     OLD_API_VERSION = "N002", "An old apiVersion, read as its successor of the same shape.";
     NO_EFFECT = "N003", "A setting that has no effect in a simulation.";

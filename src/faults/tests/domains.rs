@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use super::{at, fault, storm};
 use crate::base::math;
 use crate::base::time::{SimDuration, SimTime};
-use crate::model::{Burst, FaultKind, FaultTiming, Model, NodeFailures, NodeId, fixture};
+use crate::model::{
+    Burst, FailureTrace, FaultKind, FaultTiming, Model, NodeFailures, NodeId, TraceFailure, fixture,
+};
 use crate::record::Fact;
 use crate::rng::Distribution;
 
@@ -172,4 +174,59 @@ fn what_a_policy_does_changes_nothing_of_it() {
     });
     assert_eq!(calm, busy.0);
     assert!(struck(&calm).len() > 40);
+}
+
+/// What a trace of three failures does with ten nodes within 5,000 s.
+fn replayed(repeat: bool) -> Vec<(SimTime, Fact)> {
+    let mut model = fixture::model(&[10, 2]);
+    model.duration = SimDuration::from_secs(5000);
+    let failure = |after, lasts, nodes| TraceFailure {
+        after: SimDuration::from_secs(after),
+        lasts: SimDuration::from_secs(lasts),
+        nodes,
+    };
+    let failures = vec![failure(100, 200, 3), failure(400, 1000, 10), failure(0, 50, 1)];
+    let nodes = (0..10).map(NodeId::from_raw).collect();
+    let trace = FailureTrace { name: "t".to_owned(), nodes, failures, repeat };
+    let timing = FaultTiming::At(at(100));
+    model.faults.push(fault(FaultKind::FailureTrace(trace), timing, None));
+    storm(&model, |_, _| {}).0
+}
+
+#[test]
+fn failures_of_a_trace_follow_each_other_and_strike_as_many_nodes_as_recorded() {
+    let facts = replayed(false);
+    let times = |wanted: fn(&Fact) -> bool| -> Vec<SimTime> {
+        facts.iter().filter(|(_, fact)| wanted(fact)).map(|(time, _)| *time).collect()
+    };
+    assert_eq!(times(|fact| matches!(fact, Fact::FaultBegan { .. })), [at(100), at(700), at(1700)]);
+    let ended = times(|fact| matches!(fact, Fact::FaultEnded { .. }));
+    assert_eq!(ended, [at(300), at(1700), at(1750)]);
+    let mut per_time: BTreeMap<SimTime, Vec<NodeId>> = BTreeMap::new();
+    for (time, node) in struck(&facts) {
+        per_time.entry(time).or_default().push(node);
+    }
+    let counts: Vec<(SimTime, usize)> = per_time.iter().map(|(t, n)| (*t, n.len())).collect();
+    assert_eq!(counts, [(at(100), 3), (at(700), 10), (at(1700), 1)]);
+    assert!(per_time.values().flatten().all(|node| node.index() < 10));
+    // Nodes boot for 30 s; the one that fails again at the same instant is up 50 s later.
+    let again = per_time[&at(1700)][0];
+    let ups = facts.iter().filter(|(_, fact)| *fact == Fact::NodeUp { node: again, up: true });
+    assert_eq!(ups.map(|(time, _)| *time).next_back(), Some(at(1780)));
+}
+
+#[test]
+fn a_trace_that_repeats_begins_anew_after_its_last_failure() {
+    let facts = replayed(true);
+    let began: Vec<(SimTime, u32)> = facts
+        .iter()
+        .filter_map(|(time, fact)| match fact {
+            Fact::FaultBegan { occurrence, .. } => Some((*time, *occurrence)),
+            _ => None,
+        })
+        .collect();
+    let expected = [100, 700, 1700, 1850, 2450, 3450, 3600, 4200];
+    let expected: Vec<(SimTime, u32)> = expected.into_iter().map(at).zip(0..).collect();
+    assert_eq!(began, expected);
+    assert_eq!(replayed(false)[..20], facts[..20], "the same lots");
 }

@@ -42,6 +42,7 @@ pub(super) fn behaviour(startup_s: f64) -> AppBehaviour {
     AppBehaviour {
         memory_bytes: 0,
         ephemeral_bytes: 0,
+        processes: 1,
         startup_s: constant(startup_s),
         shutdown_s: constant(0.5),
         latency: SimDuration::from_millis(10),
@@ -102,6 +103,7 @@ pub(super) fn template(containers: Vec<ContainerSpec>) -> PodTemplate {
         restart_policy: RestartPolicy::Always,
         termination_grace: secs(30),
         active_deadline: None,
+        readiness_gates: Vec::new(),
         configs: Vec::new(),
         init_containers: Vec::new(),
         containers,

@@ -15,6 +15,7 @@ fn faulty(only: ContainerSpec, modes: Vec<FailureMode>) -> Model {
             container: None,
             mode,
             share: Share(1000),
+            lasting: false,
         },
         target: "app".into(),
         timing: FaultTiming::At(crate::base::time::SimTime::ZERO),

@@ -61,6 +61,7 @@ fn template(workload: WorkloadId, requests: Resources) -> PodTemplate {
         restart_policy: RestartPolicy::Always,
         termination_grace: SimDuration::from_secs(30),
         active_deadline: None,
+        readiness_gates: Vec::new(),
         configs: Vec::new(),
         init_containers: vec![],
         containers: vec![],

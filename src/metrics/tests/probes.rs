@@ -32,6 +32,7 @@ pub(super) fn probed(run_s: u64) -> Model {
         post_start_fails: 0.0,
         memory_bytes: 0,
         ephemeral_bytes: 0,
+        processes: 1,
         failures: Vec::new(),
     };
     let container = ContainerSpec {

@@ -16,6 +16,7 @@ fn hang(template: u32) -> (FaultKind, &'static str) {
         container: None,
         mode: FailureMode::Hang,
         share: Share(1000),
+        lasting: false,
     };
     (kind, "shop/web")
 }

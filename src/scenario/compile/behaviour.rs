@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use k8s_openapi::api::core::v1::PodSpec;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
+use super::gates;
 use super::overlay;
 use super::pods::Surroundings;
 use super::refuse;
@@ -12,10 +13,13 @@ use super::symbols::Symbols;
 use super::workloads::Collected;
 use crate::base::diag::{Diagnostic, Diagnostics, Severity, codes};
 use crate::base::time::{SimDuration, SimTime};
-use crate::model::{AppBehaviour, FailureMode, FailureProcess, Onset, Recovers};
+use crate::model::{
+    AppBehaviour, CRITICAL_PRIORITY, FailureMode, FailureProcess, Onset, ReadinessGate, Recovers,
+};
 use crate::rng::Distribution;
 use crate::scenario::file::{LoadedPolicy, LoadedScenario};
 use crate::scenario::manifest::{Manifest, Object, selector_matches};
+use crate::scenario::node::short;
 use crate::scenario::spec::{self, Behaviour, Occurrence, Recovery, RecoveryRule};
 
 /// Start-up of an application of which nothing is said, seconds.
@@ -47,7 +51,7 @@ impl<'a> Surround<'a> {
             behaviour: &loaded.scenario.spec.behaviour,
             namespaces: BTreeMap::new(),
             classes: BTreeMap::from([
-                ("system-cluster-critical", (2_000_000_000, false)),
+                ("system-cluster-critical", (CRITICAL_PRIORITY, false)),
                 ("system-node-critical", (2_000_001_000, false)),
             ]),
             default_class: (0, false),
@@ -101,8 +105,39 @@ impl<'a> Surround<'a> {
         }
     }
 
+    /// Gates that an entry opens must be gates of the pods that it chooses.
+    fn check_gates(&self, objects: &[Manifest], found: &mut Diagnostics) {
+        for (index, entry) in self.behaviour.iter().enumerate() {
+            for (gate, rule) in entry.readiness_gates.iter().flatten() {
+                let has = |manifest: &Manifest| {
+                    let (Some(metadata), Some(spec)) =
+                        (pod_metadata(&manifest.object), manifest.object.pod_spec())
+                    else {
+                        return false;
+                    };
+                    let mut of = self.of_pods(metadata, manifest.object.namespace());
+                    of.any(|other| std::ptr::eq(other, entry))
+                        && spec.readiness_gates.iter().flatten().any(|g| g.condition_type == *gate)
+                };
+                if !objects.iter().any(has) {
+                    let message = format!(
+                        "no pod that the entry chooses has the readiness gate \"{}\"",
+                        short(gate)
+                    );
+                    let (severity, code) = (Severity::Warning, codes::NO_EFFECT);
+                    found.push(
+                        Diagnostic::new(severity, code, Some(rule.span), message)
+                            .at(format!("spec.behaviour[{index}].readinessGates"))
+                            .help("name a conditionType under readinessGates of the pods' spec"),
+                    );
+                }
+            }
+        }
+    }
+
     /// An entry of `behaviour:` that chooses no container is a slip more often than not.
     pub(super) fn check_used(&self, objects: &[Manifest], found: &mut Diagnostics) {
+        self.check_gates(objects, found);
         for (index, entry) in self.behaviour.iter().enumerate() {
             let mut has_hook = false;
             let chosen = objects.iter().filter_map(|m| Some((m, pod_metadata(&m.object)?))).fold(
@@ -148,33 +183,34 @@ impl<'a> Surround<'a> {
         }
     }
 
-    fn selects(&self, selector: &LabelSelector, place: (&ObjectMeta, &str)) -> bool {
-        let (metadata, _) = place;
-        let labels = metadata.labels.clone().unwrap_or_default();
-        selector_matches(selector, &labels)
-    }
-
-    fn entries(
+    fn entries<'b>(
         &self,
         metadata: &ObjectMeta,
         namespace: &str,
-        container: &str,
-    ) -> impl Iterator<Item = &'a Behaviour> {
+        container: &'b str,
+    ) -> impl Iterator<Item = &'a Behaviour> + use<'a, 'b> {
+        self.of_pods(metadata, namespace).filter(move |entry| {
+            entry.container.as_ref().is_none_or(|name| name.value == container)
+        })
+    }
+
+    /// The entries that choose a pod, whichever container they are about.
+    fn of_pods(
+        &self,
+        metadata: &ObjectMeta,
+        namespace: &str,
+    ) -> impl Iterator<Item = &'a Behaviour> + use<'a> {
         let of_namespace = self.namespaces.get(namespace).cloned().unwrap_or_default();
-        let chosen: Vec<&'a Behaviour> = self
-            .behaviour
-            .iter()
-            .filter(|entry| {
-                entry.namespace.as_ref().is_none_or(|name| name.value == namespace)
-                    && entry
-                        .namespace_selector
-                        .as_ref()
-                        .is_none_or(|s| selector_matches(&s.0, &of_namespace))
-                    && entry.container.as_ref().is_none_or(|name| name.value == container)
-                    && self.selects(&entry.selector.0, (metadata, namespace))
-            })
-            .collect();
-        chosen.into_iter()
+        let labels = metadata.labels.clone().unwrap_or_default();
+        let namespace = namespace.to_owned();
+        self.behaviour.iter().filter(move |entry| {
+            entry.namespace.as_ref().is_none_or(|name| name.value == namespace)
+                && entry
+                    .namespace_selector
+                    .as_ref()
+                    .is_none_or(|s| selector_matches(&s.0, &of_namespace))
+                && selector_matches(&entry.selector.0, &labels)
+        })
     }
 }
 
@@ -224,6 +260,9 @@ impl Surroundings for Surround<'_> {
             if let Some(bytes) = &entry.ephemeral_storage {
                 out.ephemeral_bytes = bytes.value.value();
             }
+            if let Some(count) = &entry.processes {
+                out.processes = i64::from(count.value);
+            }
             if !entry.failures.is_empty() {
                 failures = &entry.failures;
             }
@@ -243,6 +282,16 @@ impl Surroundings for Surround<'_> {
         out
     }
 
+    fn readiness_gates(
+        &self,
+        metadata: &ObjectMeta,
+        namespace: &str,
+        spec: &PodSpec,
+    ) -> Vec<ReadinessGate> {
+        let entries: Vec<_> = self.of_pods(metadata, namespace).collect();
+        gates::compile(&entries, spec)
+    }
+
     fn replicas(&self, metadata: &ObjectMeta) -> Option<u32> {
         overlay::replicas(self.recovery?, metadata)
     }
@@ -257,6 +306,7 @@ pub(super) fn unstated() -> AppBehaviour {
     AppBehaviour {
         memory_bytes: DEFAULT_MEMORY_BYTES,
         ephemeral_bytes: 0,
+        processes: 1,
         startup_s: Distribution::Constant(DEFAULT_STARTUP_S),
         shutdown_s: Distribution::Constant(DEFAULT_SHUTDOWN_S),
         latency: DEFAULT_LATENCY,
@@ -310,6 +360,9 @@ pub(super) fn mode(mode: &spec::FailureMode, used: i64, limit: Option<i64>) -> F
         }
         spec::FailureMode::DiskFill { per_minute } => {
             FailureMode::DiskFill { per_minute: per_minute.value() }
+        }
+        spec::FailureMode::ProcessLeak { per_minute } => {
+            FailureMode::ProcessLeak { per_minute: per_minute.value() }
         }
     }
 }

@@ -9,13 +9,16 @@ use super::domains;
 use super::nodes::Machines;
 use super::registry;
 use super::symbols::Symbols;
+use super::traces::Replay;
 use super::workloads::Collected;
 use crate::base::diag::{Diagnostic, Diagnostics, Span, codes, suggest};
 use crate::base::id::IdVec;
+use crate::base::quantity::Quantity;
 use crate::base::time::{SimDuration, SimTime};
 use crate::model::{
-    ControlPlane, Fault, FaultId, FaultKind, FaultTiming, NodeId, Operation, OperationKind, Share,
-    Taint, TaintEffect, TemplateId, WorkloadId, WorkloadKind, ZoneId,
+    ControlPlane, FailureMode, Fault, FaultId, FaultKind, FaultTiming, NodeId, Operation,
+    OperationKind, Share, Taint, TaintEffect, TemplateId, ThresholdValue, WorkloadId, WorkloadKind,
+    ZoneId,
 };
 use crate::rng::Distribution;
 use crate::scenario::file::LoadedScenario;
@@ -35,7 +38,8 @@ pub(super) fn compile(
     found: &mut Diagnostics,
 ) -> IdVec<FaultId, Fault> {
     let mut out = IdVec::new();
-    for fault in &loaded.scenario.spec.faults {
+    let ends = SimTime::ZERO.saturating_add(loaded.scenario.spec.duration.value);
+    for (place, fault) in loaded.scenario.spec.faults.iter().enumerate() {
         let timing = match &fault.when {
             Occurrence::At(at) => FaultTiming::At(SimTime::ZERO.saturating_add(at.value)),
             Occurrence::Every(gap) => FaultTiming::Every(gap.0.clone()),
@@ -47,12 +51,27 @@ pub(super) fn compile(
             }
             continue;
         }
+        if let (spec::FaultKind::FailureTrace(trace), FaultTiming::At(begins)) =
+            (&fault.kind, &timing)
+        {
+            // One that cannot be read was reported when it was.
+            let Some(loaded) = loaded.traces.get(&place) else { continue };
+            let replay = Replay { fault: trace, trace: &loaded.trace, begins: *begins, ends };
+            let all = || (machines.nodes.ids().collect(), "all nodes".to_owned());
+            let chosen = trace.node_selector.clone().map(Target::Labels);
+            let chosen = chosen.map_or_else(all, |target| nodes(machines, symbols, &target, found));
+            for (kind, target, timing) in replay.compile(machines, chosen, found) {
+                out.push(Fault { kind, target, timing, lasts_s: None });
+            }
+            continue;
+        }
         let compiled = match of_nodes(&fault.kind) {
             Some((struck, kind)) => {
                 let (nodes, target) = nodes(machines, symbols, &struck.target, found);
                 Some((kind(nodes), target, lasts(struck.lasts.as_ref())))
             }
-            None => of_the_rest(fault, (machines, plane), collected, symbols, found),
+            None => of_machines(&fault.kind, machines, symbols, found)
+                .or_else(|| of_the_rest(fault, (machines, plane), collected, symbols, found)),
         };
         // A zone that does not exist was reported when the file was read.
         let Some((kind, target, lasts_s)) = compiled else { continue };
@@ -78,8 +97,41 @@ fn of_nodes(kind: &spec::FaultKind) -> Option<(&spec::NodeFault, OfNodes)> {
         spec::FaultKind::KubeletCrash(fault) => {
             Some((fault, |nodes| FaultKind::KubeletCrash { nodes }))
         }
+        spec::FaultKind::KubeProxyOutage(fault) => {
+            Some((fault, |nodes| FaultKind::KubeProxyOutage { nodes }))
+        }
         spec::FaultKind::RuntimeOutage(fault) => {
             Some((fault, |nodes| FaultKind::RuntimeOutage { nodes }))
+        }
+        _ => None,
+    }
+}
+
+/// Compiles a fault that strikes nodes and says more of them.
+#[expect(clippy::wildcard_enum_match_arm, reason = "all others are compiled elsewhere")]
+fn of_machines(
+    kind: &spec::FaultKind,
+    machines: &Machines,
+    symbols: &mut Symbols,
+    found: &mut Diagnostics,
+) -> Option<Compiled> {
+    match kind {
+        spec::FaultKind::SlowNode(slow) => {
+            let (nodes, target) = nodes(machines, symbols, &slow.target, found);
+            let mode = FailureMode::Starve { factor: slow.factor };
+            Some((FaultKind::SlowNode { nodes, mode }, target, lasts(slow.lasts.as_ref())))
+        }
+        spec::FaultKind::DiskFull(full) => Some(disk_full(full, machines, symbols, found)),
+        spec::FaultKind::NodeReboot(reboot) => {
+            let (nodes, target) = nodes(machines, symbols, &reboot.target, found);
+            let at_once = Some(Distribution::Constant(0.0));
+            Some((FaultKind::NodeReboot { nodes }, target, at_once))
+        }
+        spec::FaultKind::SpotReclaim(reclaim) => {
+            let (nodes, target) = nodes(machines, symbols, &reclaim.target, found);
+            let notice = reclaim.notice.as_ref().map_or(SPOT_NOTICE, |notice| notice.value);
+            let kind = FaultKind::SpotReclaim { nodes, notice };
+            Some((kind, target, lasts(reclaim.lasts.as_ref())))
         }
         _ => None,
     }
@@ -98,18 +150,13 @@ fn of_the_rest(
         | spec::FaultKind::StaleConnections(_)
         | spec::FaultKind::KubeletCrash(_)
         | spec::FaultKind::RuntimeOutage(_)
-        | spec::FaultKind::NodeFailures(_) => None,
-        spec::FaultKind::NodeReboot(reboot) => {
-            let (nodes, target) = nodes(machines, symbols, &reboot.target, found);
-            let at_once = Some(Distribution::Constant(0.0));
-            Some((FaultKind::NodeReboot { nodes }, target, at_once))
-        }
-        spec::FaultKind::SpotReclaim(reclaim) => {
-            let (nodes, target) = nodes(machines, symbols, &reclaim.target, found);
-            let notice = reclaim.notice.as_ref().map_or(SPOT_NOTICE, |notice| notice.value);
-            let kind = FaultKind::SpotReclaim { nodes, notice };
-            Some((kind, target, lasts(reclaim.lasts.as_ref())))
-        }
+        | spec::FaultKind::KubeProxyOutage(_)
+        | spec::FaultKind::NodeReboot(_)
+        | spec::FaultKind::SpotReclaim(_)
+        | spec::FaultKind::SlowNode(_)
+        | spec::FaultKind::DiskFull(_)
+        | spec::FaultKind::NodeFailures(_)
+        | spec::FaultKind::FailureTrace(_) => None,
         spec::FaultKind::CloudControllerManagerOutage(outage) => {
             let target = "cloud-controller-manager".to_owned();
             let kind = FaultKind::CloudControllerManagerOutage;
@@ -232,6 +279,28 @@ fn nodes(
     }
 }
 
+/// A disk of which nothing is said cannot be full.
+fn disk_full(
+    full: &spec::DiskFull,
+    machines: &Machines,
+    symbols: &mut Symbols,
+    found: &mut Diagnostics,
+) -> (FaultKind, String, Option<Distribution>) {
+    let (nodes, target) = nodes(machines, symbols, &full.target, found);
+    if let Some(&node) = nodes.iter().find(|&&id| machines.nodes[id].capacity.ephemeral_bytes == 0)
+    {
+        let name = &machines.nodes[node].name;
+        let message = format!("node {name} does not say how large its disk is");
+        found.push(
+            Diagnostic::error(codes::MISSING_FIELD, full.span, message)
+                .help("write ephemeral-storage: 100Gi under status.allocatable of its template"),
+        );
+    }
+    let nothing = ThresholdValue::Amount(Quantity::ZERO);
+    let leaves = full.leaves.map_or(nothing, |leaves| leaves.0);
+    (FaultKind::DiskFull { nodes, leaves }, target, lasts(full.lasts.as_ref()))
+}
+
 /// Without names every application that needs them has lost what it depends on.
 fn dns(
     (outage, span): (&spec::DnsOutage, Span),
@@ -248,7 +317,10 @@ fn dns(
         mode: spec::FailureMode::DependencyLost { probed: None },
         lasts: outage.lasts.clone(),
     };
-    let (kind, _) = container_fault(("dnsOutage", &fault, span), collected, symbols, found);
+    let (mut kind, _) = container_fault(("dnsOutage", &fault, span), collected, symbols, found);
+    if let FaultKind::ContainerFault { lasting, .. } = &mut kind {
+        *lasting = true;
+    }
     (kind, "CoreDNS".to_owned(), lasts(outage.lasts.as_ref()))
 }
 
@@ -298,7 +370,8 @@ fn container_fault(
     )]
     let share = Share((fault.share.unwrap_or(1.0) * 1000.0).round() as u32);
     let mode = behaviour::mode(&fault.mode, limit.unwrap_or(0) / 2, limit);
-    (FaultKind::ContainerFault { templates, container, mode, share }, target)
+    let lasting = false;
+    (FaultKind::ContainerFault { templates, container, mode, share, lasting }, target)
 }
 
 fn check_replicas(replicas: &Located<u32>, found: &mut Diagnostics) {

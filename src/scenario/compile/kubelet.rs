@@ -1,7 +1,11 @@
 //! Settings of kubelets, Kubernetes' defaults where nothing is said.
 
 use crate::base::time::SimDuration;
-use crate::model::{EvictionThreshold, KubeletConfig, Signal, Threshold, ThresholdValue};
+use crate::model::{
+    CRITICAL_PRIORITY, EvictionThreshold, KubeletConfig, ShutdownStep, Signal, Threshold,
+    ThresholdValue,
+};
+use crate::scenario::read::Located;
 use crate::scenario::spec::{Kubelet, Settings};
 
 /// The settings of a pool.
@@ -26,7 +30,28 @@ pub(super) fn compile(spec: Option<&Kubelet>) -> KubeletConfig {
     if let Some(seconds) = &spec.eviction_max_pod_grace_period {
         config.max_pod_grace = SimDuration::from_secs(u64::from(seconds.value));
     }
+    config.shutdown = shutdown(spec);
     config
+}
+
+/// The steps of a shutdown: as told by priority, or those of all pods and of critical ones.
+fn shutdown(spec: &Kubelet) -> Vec<ShutdownStep> {
+    let by_priority = spec.shutdown_grace_period_by_pod_priority.iter().map(|entry| {
+        let seconds = u64::from(entry.shutdown_grace_period_seconds.value);
+        ShutdownStep { priority: entry.priority.value, grace: SimDuration::from_secs(seconds) }
+    });
+    let mut steps: Vec<ShutdownStep> = by_priority.collect();
+    steps.sort_by_key(|step| step.priority);
+    // The kubelet counts whole seconds.
+    let zero = SimDuration::ZERO;
+    let seconds = |of: &Located<SimDuration>| SimDuration::from_secs(of.value.as_secs());
+    let whole = spec.shutdown_grace_period.as_ref().map_or(zero, seconds);
+    if whole > zero {
+        let critical = spec.shutdown_grace_period_critical_pods.as_ref().map_or(zero, seconds);
+        steps.push(ShutdownStep { priority: 0, grace: whole.saturating_sub(critical) });
+        steps.push(ShutdownStep { priority: CRITICAL_PRIORITY, grace: critical });
+    }
+    steps
 }
 
 fn value<T>(settings: Option<&Settings<T>>, signal: Signal) -> Option<&T> {

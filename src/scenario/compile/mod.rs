@@ -10,6 +10,7 @@ mod control_plane;
 mod domains;
 mod expressions;
 mod faults;
+mod gates;
 mod kubelet;
 mod load;
 mod nodes;
@@ -22,6 +23,7 @@ mod requests;
 mod scheduler;
 mod storage;
 mod symbols;
+mod traces;
 mod workloads;
 
 use std::collections::BTreeMap;
@@ -303,7 +305,8 @@ fn machines(
                 zone: zone.map(|zone| zone.value.as_str()),
                 region: pool.region.as_ref().map(|region| region.value.as_str()),
             };
-            machines.add(symbols, &pool.template.value.0, place);
+            let node = machines.add(symbols, &pool.template.value.0, place);
+            machines.nodes[node].capacity.pids = pool.pid_max.map_or(0, |max| i64::from(max.0));
         }
     }
     if !loaded.nodes.objects.is_empty() {

@@ -36,7 +36,12 @@ pub(super) struct Place<'a> {
 
 impl Machines {
     /// Adds one node.
-    pub(super) fn add(&mut self, symbols: &mut Symbols, template: &KubeNode, place: Place<'_>) {
+    pub(super) fn add(
+        &mut self,
+        symbols: &mut Symbols,
+        template: &KubeNode,
+        place: Place<'_>,
+    ) -> NodeId {
         let mut labels = symbols.labels(template.metadata.labels.as_ref());
         let mut set = |symbols: &mut Symbols, key: &str, value: &str| {
             labels.set(symbols.intern(key), symbols.intern(value));
@@ -61,7 +66,7 @@ impl Machines {
             allocatable.pods = MAX_PODS;
         }
         let node = self.describe(symbols, template, place, (labels, allocatable));
-        self.nodes.push(node);
+        self.nodes.push(node)
     }
 
     /// Adds a node that exists already: nothing is filled in.
@@ -139,6 +144,7 @@ fn capacity(symbols: &mut Symbols, node: &KubeNode) -> Capacity {
     Capacity {
         memory_bytes: either(all.memory_bytes, allowed.memory_bytes),
         ephemeral_bytes: either(all.ephemeral_bytes, allowed.ephemeral_bytes),
+        pids: 0,
     }
 }
 

@@ -28,8 +28,8 @@ use crate::base::map::LookupMap;
 use crate::base::time::{SimDuration, SimTime};
 use crate::model::{
     AppBehaviour, Budget, BudgetId, ClaimId, KubeletConfig, LabelSelector, Labels, Model,
-    NamespaceId, NodeId, NodeSpec, Pool, PoolId, SchedulerConfig, Service, ServiceId, Start,
-    TemplateId,
+    NamespaceId, NodeId, NodeSpec, Pool, PoolId, ReadinessGate, SchedulerConfig, Service,
+    ServiceId, Start, TemplateId,
 };
 use crate::rng::Distribution;
 use crate::scenario::spec;
@@ -64,6 +64,10 @@ impl Surroundings for AsItIs<'_> {
 
     fn behaviour(&self, _: &ObjectMeta, _: &str, _: &Container) -> AppBehaviour {
         behaviour::unstated()
+    }
+
+    fn readiness_gates(&self, _: &ObjectMeta, _: &str, _: &PodSpec) -> Vec<ReadinessGate> {
+        Vec::new()
     }
 
     fn status(&self) -> Option<&PodStatus> {

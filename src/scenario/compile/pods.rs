@@ -18,8 +18,8 @@ use crate::base::time::SimDuration;
 use crate::model::{
     AffinityTerm, AppBehaviour, ContainerSpec, Hook, HostPort, ImageId, InclusionPolicy,
     NamespaceId, Operator, PodAffinity, PodTemplate, PodTemplateFlags, PodVolume, ProbeHandler,
-    ProbeSpec, Protocol, PullPolicy, Requirement, RestartPolicy, SpreadConstraint, Taint,
-    TaintEffect, Toleration, TolerationOperator, Weighted, WorkloadId,
+    ProbeSpec, Protocol, PullPolicy, ReadinessGate, Requirement, RestartPolicy, SpreadConstraint,
+    Taint, TaintEffect, Toleration, TolerationOperator, Weighted, WorkloadId,
 };
 
 /// A hundred years, beyond which seconds of the API need not be told apart.
@@ -49,6 +49,13 @@ pub(super) trait Surroundings {
         namespace: &str,
         container: &Container,
     ) -> AppBehaviour;
+    /// Readiness gates, and when they are opened.
+    fn readiness_gates(
+        &self,
+        metadata: &ObjectMeta,
+        namespace: &str,
+        spec: &PodSpec,
+    ) -> Vec<ReadinessGate>;
     /// The status of the pod, where a pod is compiled that exists already.
     fn status(&self) -> Option<&PodStatus> {
         None
@@ -92,7 +99,6 @@ pub(super) fn compile(
     let requests = requests(symbols, spec, around.status());
     let affinity = spec.affinity.as_ref();
     let (node_affinity, node_affinity_preferred) = node_affinity(symbols, affinity);
-    let grace = seconds(spec.termination_grace_period_seconds.unwrap_or(30));
     PodTemplate {
         workload: identity.workload,
         revision: identity.revision,
@@ -137,8 +143,9 @@ pub(super) fn compile(
         image_volumes: image_volumes(symbols, spec),
         volumes: volumes(symbols, identity, metadata, spec, around.admission()),
         restart_policy: restart_policy(spec),
-        termination_grace: grace,
+        termination_grace: seconds(spec.termination_grace_period_seconds.unwrap_or(30)),
         active_deadline: spec.active_deadline_seconds.map(seconds),
+        readiness_gates: around.readiness_gates(metadata, &namespace, spec),
         configs: super::configs::references(spec),
         init_containers,
         containers,

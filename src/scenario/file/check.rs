@@ -71,6 +71,13 @@ pub(super) fn scenario(scenario: &Scenario, root: &Node, found: &mut Diagnostics
         found.push(finding.at("spec.cluster").help(help));
     }
     for fault in &spec.faults {
+        if let (Occurrence::Every(_), FaultKind::FailureTrace(trace)) = (&fault.when, &fault.kind) {
+            let message = "a trace says itself when its failures come";
+            found.push(
+                Diagnostic::error(codes::CONFLICT, trace.span, message)
+                    .help("write at: 0s, or when the trace begins, in the place of every"),
+            );
+        }
         if let Occurrence::At(at) = &fault.when
             && at.value >= spec.duration.value
             && spec.duration.value > SimDuration::ZERO
@@ -161,11 +168,15 @@ fn named(kind: &FaultKind) -> (Option<&Located<String>>, Option<&Located<String>
         FaultKind::NodeCrash(fault)
         | FaultKind::KubeletCrash(fault)
         | FaultKind::RuntimeOutage(fault)
+        | FaultKind::KubeProxyOutage(fault)
         | FaultKind::StaleConnections(fault) => &fault.target,
+        FaultKind::SlowNode(slow) => &slow.target,
+        FaultKind::DiskFull(full) => &full.target,
         FaultKind::NodeReboot(reboot) => &reboot.target,
         FaultKind::SpotReclaim(reclaim) => &reclaim.target,
         FaultKind::CloudControllerManagerOutage(_)
         | FaultKind::NodeFailures(_)
+        | FaultKind::FailureTrace(_)
         | FaultKind::ConfigMissing(_)
         | FaultKind::WebhookOutage(_)
         | FaultKind::DnsOutage(_)

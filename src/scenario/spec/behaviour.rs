@@ -1,5 +1,7 @@
 //! What manifests cannot say about an application: how it starts, stops and fails.
 
+use std::collections::BTreeMap;
+
 use super::{RandomDuration, Selector};
 use crate::base::diag::{Diagnostics, Span, codes};
 use crate::base::quantity::Quantity;
@@ -25,6 +27,8 @@ record! {
         pub shutdown: Option<RandomDuration> = optional "shutdown",
         /// The postStart hook.
         pub post_start: Option<PostStart> = optional "postStart",
+        /// When readiness gates are opened, by the type of their condition.
+        pub readiness_gates: Option<BTreeMap<String, Located<GateRule>>> = optional "readinessGates",
         /// Response time while all is well.
         pub latency: Option<Located<SimDuration>> = optional "latency",
         /// Size of the image.
@@ -33,6 +37,8 @@ record! {
         pub memory: Option<Located<Quantity>> = optional "memory",
         /// Ephemeral storage used while all is well.
         pub ephemeral_storage: Option<Located<Quantity>> = optional "ephemeralStorage",
+        /// Processes while all is well.
+        pub processes: Option<Located<u32>> = optional "processes",
         /// What goes wrong.
         pub failures: Vec<Failure> = defaulted "failures",
     }
@@ -45,6 +51,28 @@ record! {
         pub takes: Option<Located<SimDuration>> = optional "takes",
         /// The share of its runs that fail; none when absent.
         pub fails: Option<Portion> = optional "fails",
+    }
+}
+
+/// When a readiness gate is opened.
+#[derive(Clone, Debug, PartialEq)]
+pub enum GateRule {
+    /// Never.
+    Never,
+    /// So long after the pod's containers are ready for the first time.
+    After(RandomDuration),
+}
+
+impl Read for GateRule {
+    fn read(node: &Node, path: &str, found: &mut Diagnostics) -> Option<Self> {
+        let is_word = |text: &str| text.starts_with(|c: char| !c.is_ascii_digit());
+        if let Value::Str { text, .. } = &node.value
+            && is_word(text)
+        {
+            let never = ("time to open a gate", &[("never", ())] as &[_]);
+            return word(node, path, never, found).map(|()| Self::Never);
+        }
+        RandomDuration::read(node, path, found).map(Self::After)
     }
 }
 
@@ -113,6 +141,11 @@ pub enum FailureMode {
         /// Growth per minute.
         per_minute: Quantity,
     },
+    /// More and more processes run.
+    ProcessLeak {
+        /// Growth per minute.
+        per_minute: Quantity,
+    },
     /// CPU is short.
     Starve {
         /// How many times as long everything takes; more than 1.
@@ -137,6 +170,7 @@ pub(super) const MODES: &[&str] = &[
     "errorRate",
     "leak",
     "diskFill",
+    "processLeak",
     "starve",
     "dependencyLost",
     "custom",
@@ -188,6 +222,7 @@ pub(super) fn read_mode(key: &str, fields: &mut Fields<'_>) -> Option<FailureMod
         "errorRate" => FailureMode::ErrorRate { rate: share("rate", fields)?? },
         "leak" => FailureMode::Leak { per_minute: fields.required("perMinute")? },
         "diskFill" => FailureMode::DiskFill { per_minute: fields.required("perMinute")? },
+        "processLeak" => FailureMode::ProcessLeak { per_minute: fields.required("perMinute")? },
         "custom" => FailureMode::Custom(sights(fields)?),
         "starve" => FailureMode::Starve { factor: factor(fields)? },
         _ => FailureMode::DependencyLost { probed: fields.optional("probed")? },
@@ -242,7 +277,7 @@ fn exit_code(fields: &mut Fields<'_>) -> Option<Option<u32>> {
 }
 
 /// A required factor above 1.
-fn factor(fields: &mut Fields<'_>) -> Option<f64> {
+pub(super) fn factor(fields: &mut Fields<'_>) -> Option<f64> {
     let factor: Located<f64> = fields.required("factor")?;
     if factor.value > 1.0 {
         return Some(factor.value);

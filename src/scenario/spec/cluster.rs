@@ -37,12 +37,31 @@ record! {
         pub template: Located<NodeTemplate> = required "template",
         /// Time from power to the first heartbeat.
         pub boot: Option<RandomDuration> = optional "boot",
+        /// Process ids of a node (`kernel.pid_max`); they do not run short when absent.
+        pub pid_max: Option<PidMax> = optional "pidMax",
         /// Settings of the kubelets.
         pub kubelet: Option<Kubelet> = optional "kubelet",
         /// What becomes of a node that is short of CPU.
         pub overload: Option<Overload> = optional "overload",
         /// Pins the address of the pool's randomness across edits.
         pub uid: Option<String> = optional "uid",
+    }
+}
+
+/// Process ids of a node, as many as Linux allows to be set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PidMax(pub u32);
+
+impl Read for PidMax {
+    fn read(node: &Node, path: &str, found: &mut Diagnostics) -> Option<Self> {
+        let pids = u32::read(node, path, found)?;
+        if (301..=4_194_304).contains(&pids) {
+            return Some(Self(pids));
+        }
+        let message = format!("{pids} is not a number of process ids that Linux can be set to");
+        let help = "write 301 to 4194304, for example 32768";
+        found.push(wrong(codes::OUT_OF_RANGE, node, path, message).help(help));
+        None
     }
 }
 
@@ -184,6 +203,9 @@ pub(in crate::scenario) fn check_pools(
         if let Some(kubelet) = &pool.kubelet {
             let path = format!("{path}[{index}].kubelet");
             super::kubelet::check(kubelet, &path, found);
+            if pool.pid_max.is_none() {
+                super::kubelet::check_unlimited(kubelet, &path, found);
+            }
         }
         names.push((&pool.name, pool.name.span));
         let before = nodes;

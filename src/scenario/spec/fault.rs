@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use super::behaviour::{MODES, check_share, read_mode, read_occurrence};
+use super::behaviour::{MODES, check_share, factor, read_mode, read_occurrence};
 use super::{FailureMode, Occurrence, RandomDuration, Selector};
 use crate::base::diag::{Diagnostics, Span, codes};
 use crate::base::quantity::Quantity;
 use crate::base::time::SimDuration;
-use crate::model::ConfigKind;
+use crate::model::{ConfigKind, ThresholdValue};
 use crate::scenario::node::Node;
 use crate::scenario::read::{Fields, Located, Read, record, wrong};
 
@@ -41,8 +41,16 @@ pub enum FaultKind {
     KubeletCrash(NodeFault),
     /// Container runtimes are down; containers run on.
     RuntimeOutage(NodeFault),
+    /// The kube-proxies of nodes are down.
+    KubeProxyOutage(NodeFault),
+    /// Everything takes longer on nodes.
+    SlowNode(SlowNode),
+    /// Somebody outside of pods has filled the disks of nodes.
+    DiskFull(DiskFull),
     /// A ConfigMap or Secret is not there.
     ConfigMissing(ConfigMissing),
+    /// Nodes fail as a trace says.
+    FailureTrace(FailureTrace),
     /// Nodes cannot reach the API server, nor it them.
     NetworkPartition(NetworkPartition),
     /// Connections of kubelets to the API server hang.
@@ -102,6 +110,18 @@ record! {
 }
 
 record! {
+    /// Failures recorded elsewhere.
+    pub struct FailureTrace {
+        /// Where they stand: CSV or Parquet.
+        pub file: Located<String> = required "file",
+        /// Of which nodes shares fail, by their labels; all when absent.
+        pub node_selector: Option<Located<BTreeMap<String, String>>> = optional "nodeSelector",
+        /// Whether the trace begins anew at its end.
+        pub repeat: Option<Located<bool>> = optional "repeat",
+    }
+}
+
+record! {
     /// How a failure spreads within its domain.
     pub struct Burst {
         /// How many nodes it strikes.
@@ -130,6 +150,34 @@ pub struct NodeFault {
     /// For how long; until the end when absent.
     pub lasts: Option<RandomDuration>,
 }
+
+/// Slow nodes.
+#[derive(Clone, Debug)]
+pub struct SlowNode {
+    /// Which nodes.
+    pub target: Target,
+    /// How many times as long everything takes; more than 1.
+    pub factor: f64,
+    /// For how long; until the end when absent.
+    pub lasts: Option<RandomDuration>,
+}
+
+/// Nodes with a full disk.
+#[derive(Clone, Debug)]
+pub struct DiskFull {
+    /// Which nodes.
+    pub target: Target,
+    /// How much of the disk is still available; nothing when absent.
+    pub leaves: Option<Leaves>,
+    /// For how long; until the end when absent.
+    pub lasts: Option<RandomDuration>,
+    /// Where it stands.
+    pub span: Span,
+}
+
+/// An amount or a percentage of a disk.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Leaves(pub ThresholdValue);
 
 /// Nodes that are restarted.
 #[derive(Clone, Debug)]
@@ -292,7 +340,11 @@ const KINDS: &[&str] = &[
     "spotReclaim",
     "cloudControllerManagerOutage",
     "nodeFailures",
+    "failureTrace",
     "kubeletCrash",
+    "kubeProxyOutage",
+    "slowNode",
+    "diskFull",
     "runtimeOutage",
     "configMissing",
     "networkPartition",
@@ -339,6 +391,12 @@ fn read_kind(key: &str, node: &Node, path: &str, found: &mut Diagnostics) -> Opt
             crash(node, path, found).map(FaultKind::CloudControllerManagerOutage)
         }
         "nodeFailures" => Read::read(node, path, found).map(FaultKind::NodeFailures),
+        "failureTrace" => Read::read(node, path, found).map(FaultKind::FailureTrace),
+        "kubeProxyOutage" => {
+            NodeFault::read_as(key, node, path, found).map(FaultKind::KubeProxyOutage)
+        }
+        "slowNode" => Read::read(node, path, found).map(FaultKind::SlowNode),
+        "diskFull" => Read::read(node, path, found).map(FaultKind::DiskFull),
         "kubeletCrash" => NodeFault::read_as(key, node, path, found).map(FaultKind::KubeletCrash),
         "runtimeOutage" => NodeFault::read_as(key, node, path, found).map(FaultKind::RuntimeOutage),
         "configMissing" => Read::read(node, path, found).map(FaultKind::ConfigMissing),
@@ -433,6 +491,45 @@ impl Read for NodeReboot {
         let target = read_targets("nodeReboot", &mut fields);
         fields.finish();
         Some(Self { target: target? })
+    }
+}
+
+impl Read for SlowNode {
+    fn read(node: &Node, path: &str, found: &mut Diagnostics) -> Option<Self> {
+        let mut fields = Fields::open(node, path, found)?;
+        let factor = factor(&mut fields);
+        let lasts = fields.optional("for");
+        let target = read_targets("slowNode", &mut fields);
+        fields.finish();
+        Some(Self { target: target?, factor: factor?, lasts: lasts? })
+    }
+}
+
+impl Read for DiskFull {
+    fn read(node: &Node, path: &str, found: &mut Diagnostics) -> Option<Self> {
+        let mut fields = Fields::open(node, path, found)?;
+        let leaves = fields.optional("leaves");
+        let lasts = fields.optional("for");
+        let target = read_targets("diskFull", &mut fields);
+        fields.finish();
+        Some(Self { target: target?, leaves: leaves?, lasts: lasts?, span: node.span })
+    }
+}
+
+impl Read for Leaves {
+    fn read(node: &Node, path: &str, found: &mut Diagnostics) -> Option<Self> {
+        let text = node.scalar_text().unwrap_or_default();
+        let sound = |value: &ThresholdValue| match value {
+            ThresholdValue::Amount(amount) => !amount.is_negative(),
+            ThresholdValue::Share(share) => (0.0..=1.0).contains(share),
+        };
+        let value = ThresholdValue::parse(text).filter(|_| !text.is_empty()).filter(sound);
+        if value.is_none() {
+            let message = format!("{} is no part of a disk", node.describe());
+            let help = "write an amount or a percentage, for example 2Gi or 5%";
+            found.push(wrong(codes::OUT_OF_RANGE, node, path, message).help(help));
+        }
+        value.map(Self)
     }
 }
 
