@@ -239,6 +239,14 @@ pub const METRICS: &[MetricDef] = &[
         "Pod-seconds in which a pod went on serving on a node that did not reach the API server, although it was being deleted or gone there: its replacement may have served beside it.",
     ),
     def(
+        "pods_bound_to_returned_total",
+        &[],
+        "count",
+        Neither,
+        "Pods bound to a node that had lost power and was back, while no node was without power: \
+         nothing moves to such a node by itself.",
+    ),
+    def(
         "pods_created_total",
         &[],
         "count",
@@ -453,6 +461,14 @@ pub const METRICS: &[MetricDef] = &[
         "ratio",
         Higher,
         "Replica availability of one workload; see availability_ratio.",
+    ),
+    def(
+        "workload_colocated_max",
+        &["workload"],
+        "count",
+        Lower,
+        "The most placed pods (bound, not terminating, not finished) of the workload that one node \
+         had for any time.",
     ),
     def(
         "workload_serving_ratio",

@@ -55,6 +55,8 @@ pub(super) struct Counts {
     pub(super) evictions_refused: u64,
     /// Pods that a webhook kept from being created.
     pub(super) creations_refused: u64,
+    /// Pods bound to nodes that had been down, while no node was.
+    pub(super) bound_to_returned: u64,
     /// Image pulls that failed.
     pub(super) pulls_failed: u64,
 }
@@ -76,6 +78,8 @@ pub(super) struct Replay<'m> {
     pub(super) nodes_ready: IdVec<NodeId, Switch>,
     nodes_not_ready: CountedSet,
     nodes_down: CountedSet,
+    /// Nodes that have been down.
+    returned: IdSet<NodeId>,
     /// Services with at least one ready endpoint.
     pub(super) services: IdVec<ServiceId, Switch>,
     /// Components without a leader, by [`crate::event::Watcher::index`].
@@ -119,6 +123,7 @@ impl<'m> Replay<'m> {
             nodes_ready: IdVec::from_rows(vec![Switch::new(true); model.nodes.len()]),
             nodes_not_ready: CountedSet::default(),
             nodes_down: CountedSet::default(),
+            returned: IdSet::with_capacity(model.nodes.len()),
             services: IdVec::from_rows(vec![Switch::new(false); model.services.len()]),
             leaderless: [Switch::new(false); 2],
             reach: Reach::new(model),
@@ -262,6 +267,7 @@ impl<'m> Replay<'m> {
             }
             Fact::NodeUp { node, up } => {
                 self.nodes_down.set(node, !up);
+                self.returned.insert(node);
                 self.node_loss.lacks(now, node, Lack::Power, !up);
             }
             // Begun before everything else of the instant.
@@ -419,6 +425,9 @@ impl<'m> Replay<'m> {
         self.change(now, pod, |track| track.bound = Some((now, node)));
         let track = self.pod(pod);
         let (workload, created) = (track.workload, track.created);
+        if self.nodes_down.count == 0 && self.returned.contains(node) {
+            self.counts.bound_to_returned += u64::from(self.window.contains(now));
+        }
         if self.workloads[workload].whole_since().is_none() {
             self.recovery.bound(now, workload, created);
         }
@@ -548,7 +557,7 @@ impl<'m> Replay<'m> {
                 *pods += if missed { by } else { 0 };
             }
             if let Some(node) = view.placed {
-                track.place(self.model.nodes[node].zone, by);
+                track.place((node, self.model.nodes[node].zone), by);
             }
         }
         self.lost = self.lost + u32::from(after.lost) - u32::from(before.lost);

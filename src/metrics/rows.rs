@@ -163,6 +163,8 @@ fn pods(sheet: &mut Sheet, replay: &Replay<'_>) {
     for (name, q) in [("0.5", 0.5), ("0.95", 0.95), ("0.99", 0.99)] {
         sheet.put("pod_pending_seconds", &[("quantile", name)], quantile_or_zero(&waits, q));
     }
+    let returned = replay.counts.bound_to_returned;
+    sheet.count("pods_bound_to_returned_total", &[], returned);
     sheet.count("pods_created_total", &[], created.len() as u64);
     sheet.count("pods_deleted_total", &[], replay.counts.deleted);
     sheet.count("pods_evicted_total", &[], replay.counts.evicted);
@@ -291,6 +293,11 @@ fn allocation(sheet: &mut Sheet, replay: &Replay<'_>) {
 }
 
 fn spread(sheet: &mut Sheet, replay: &Replay<'_>) {
+    for (id, track) in replay.workloads.iter() {
+        let name = replay.model.workload_name(id);
+        let most = track.colocated_max as f64;
+        sheet.put("workload_colocated_max", &[("workload", &name)], most);
+    }
     if replay.model.zones.len() < 2 {
         return;
     }

@@ -1,9 +1,12 @@
-//! Replicas of one workload over time: desired, ready, serving, and how they spread over zones.
+//! Replicas of one workload over time: desired, ready, serving, and how they spread over zones and
+//! nodes.
+
+use std::collections::BTreeMap;
 
 use super::probes::Verdicts;
 use super::window::{Window, held};
 use crate::base::time::SimTime;
-use crate::model::ZoneId;
+use crate::model::{NodeId, ZoneId};
 
 /// Exact integrals over the window, in replicas × nanoseconds (or nanoseconds alone).
 #[derive(Clone, Copy, Debug, Default)]
@@ -45,6 +48,7 @@ pub(super) struct WorkloadTrack {
     /// Pods placed and wanted: bound, not terminating, not finished.
     pub(super) placed: i64,
     zones: Vec<i64>,
+    nodes: Crowd,
     whole_since: Option<SimTime>,
     /// It has had all its desired replicas for any time.
     pub(super) was_whole: bool,
@@ -52,6 +56,45 @@ pub(super) struct WorkloadTrack {
     pub(super) sums: WorkloadSums,
     /// Largest skew that lasted at all within the window.
     pub(super) skew_max: i64,
+    /// Most pods on one node likewise.
+    pub(super) colocated_max: usize,
+}
+
+/// Pods by node, and how many the fullest node has.
+#[derive(Clone, Debug)]
+struct Crowd {
+    pods: BTreeMap<NodeId, usize>,
+    /// How many nodes have so many pods, by that number.
+    nodes_with: Vec<usize>,
+    most: usize,
+}
+
+impl Crowd {
+    fn new() -> Self {
+        Self { pods: BTreeMap::new(), nodes_with: vec![0], most: 0 }
+    }
+
+    /// One pod more or less on a node.
+    fn change(&mut self, node: NodeId, more: bool) {
+        let pods = self.pods.entry(node).or_default();
+        let before = *pods;
+        *pods = if more { before + 1 } else { before - 1 };
+        let after = *pods;
+        if after == 0 {
+            self.pods.remove(&node);
+        }
+        if self.nodes_with.len() <= after {
+            self.nodes_with.resize(after + 1, 0);
+        }
+        if before > 0 {
+            self.nodes_with[before] -= 1;
+        }
+        self.nodes_with[after] += usize::from(after > 0);
+        self.most = self.most.max(after);
+        while self.most > 0 && self.nodes_with[self.most] == 0 {
+            self.most -= 1;
+        }
+    }
 }
 
 impl WorkloadTrack {
@@ -68,10 +111,12 @@ impl WorkloadTrack {
             verdicts: Verdicts::default(),
             placed: 0,
             zones: vec![0; zones],
+            nodes: Crowd::new(),
             whole_since: None,
             was_whole: false,
             sums: WorkloadSums::default(),
             skew_max: 0,
+            colocated_max: 0,
         }
     }
 
@@ -101,6 +146,7 @@ impl WorkloadTrack {
                 *sum += held(pods, ns);
             }
             self.skew_max = self.skew_max.max(skew);
+            self.colocated_max = self.colocated_max.max(self.nodes.most);
         }
         self.since = now;
     }
@@ -111,10 +157,11 @@ impl WorkloadTrack {
         self.whole_since
     }
 
-    /// A pod is placed in a zone (`by` = 1) or no longer (−1).
-    pub(super) fn place(&mut self, zone: ZoneId, by: i64) {
+    /// A pod is placed on a node of a zone (`by` = 1) or no longer (−1).
+    pub(super) fn place(&mut self, (node, zone): (NodeId, ZoneId), by: i64) {
         self.placed += by;
         self.zones[zone.index()] += by;
+        self.nodes.change(node, by > 0);
     }
 
     /// Most minus fewest placed pods of any zone.

@@ -224,12 +224,17 @@ fn pods_that_stand_in_one_zone_are_skewed() {
         &metrics,
         &[
             ("workload_zone_skew", SHOP_WEB, (40.0 + 20.0) / 100.0),
+            ("workload_colocated_max", SHOP_WEB, 3.0),
             ("workload_zone_skew_max", &[], 2.0),
         ],
     );
     // What does not last is not there.
     story.create(95, 4).bind(95, 4, N0).delete(95, 4);
-    check(&story.digest(&model(100)), &[("workload_zone_skew_max", &[], 2.0)]);
+    let metrics = story.digest(&model(100));
+    check(
+        &metrics,
+        &[("workload_zone_skew_max", &[], 2.0), ("workload_colocated_max", SHOP_WEB, 3.0)],
+    );
 }
 
 #[test]
