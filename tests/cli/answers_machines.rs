@@ -163,6 +163,19 @@ fn a_stopped_proxy_keeps_dead_backends_in_its_rules() {
 }
 
 #[test]
+fn a_proxy_without_services_is_worth_a_warning() {
+    let spec = cluster(&[("a", 1)])
+        + &deployment(1, WEB, "")
+        + "  faults:\n    - {at: 300s, kubeProxyOutage: {node: a-0}}\n";
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("s.yaml"), scenario("20m", &spec, "")).unwrap();
+    let output = super::wavetank(dir.path(), &[], &["validate", "s.yaml"]);
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() && told.contains("s.yaml:"), "{told}");
+    assert!(told.contains("there is no Service whose rules a kube-proxy could keep"), "{told}");
+}
+
+#[test]
 fn without_an_api_server_dead_pods_stay_in_rotation() {
     let hang = "    - {at: 305s, containerFault: {selector: {matchLabels: {app: web}}, share: 0.25, hang: {}, \
                 for: 500s}}\n";

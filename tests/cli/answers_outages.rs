@@ -108,6 +108,28 @@ fn without_a_registry_only_cached_images_start() {
     assert!(!run.times("BackOff", "Back-off pulling image \"web:1\"").is_empty());
 }
 
+/// §3.21, bad image in rollout, as far as kubelets and ReplicaSets go.
+#[test]
+fn a_rollout_to_an_image_that_cannot_be_pulled_stops_at_its_bound_and_old_pods_serve_on() {
+    let asks = WEB.replace("'web:1'", "'web:1', imagePullPolicy: Always");
+    let events = "  faults:\n    - {at: 290s, registryOutage: {}}\n  operations:\n    - {at: 300s, \
+                  rolloutRestart: {workload: default/web}}\n";
+    let spec = cluster(&[("a", 1), ("b", 1)]) + &deployment(4, &asks, "") + events;
+    let run = Run::of(&scenario("30m", &spec, ""));
+    let pods = run.table("pods.csv");
+    // A quarter of four more, a quarter of four fewer: two new ones, three old ones.
+    let (old, new) = pods.split_at(4);
+    assert_eq!(
+        (new.len(), old.iter().filter(|pod| pod["deleted_seconds"].is_empty()).count()),
+        (2, 3)
+    );
+    assert!(new.iter().all(|pod| pod["reason"] == "ImagePullBackOff" && pod["phase"] == "Pending"));
+    let ready = run.series("workload_replicas_ready", "workload=\"default/web\"");
+    let late = ready.iter().filter(|(at, _)| *at > 320.0).map(|(_, count)| *count);
+    assert!(late.clone().count() > 5 && late.clone().all(|count| same(count, 3.0)));
+    assert!(same(run.metric("rollouts_complete_total", ""), 0.0));
+}
+
 #[test]
 fn a_container_waits_for_its_secret_and_a_pod_for_its_volumes() {
     let containers = "containers: [{name: a, image: 'a:1', envFrom: [{secretRef: {name: keys}}]}, \

@@ -195,6 +195,21 @@ fn named(kind: &FaultKind) -> (Option<&Located<String>>, Option<&Located<String>
     }
 }
 
+/// Without Services a kube-proxy has nothing to do.
+pub(super) fn proxies(scenario: &Scenario, set: &ManifestSet, found: &mut Diagnostics) {
+    if set.objects.iter().any(|manifest| matches!(manifest.object, Object::Service(_))) {
+        return;
+    }
+    for fault in &scenario.spec.faults {
+        if let FaultKind::KubeProxyOutage(_) = fault.kind {
+            let message = "there is no Service whose rules a kube-proxy could keep";
+            let (severity, code) = (Severity::Warning, codes::NO_EFFECT);
+            let finding = Diagnostic::new(severity, code, Some(fault.span), message);
+            found.push(finding.help("add a Service to the workloads, or remove the fault"));
+        }
+    }
+}
+
 /// Nodes are no workload: `spec.cluster.nodes` names them.
 pub(super) fn workloads(set: &ManifestSet, found: &mut Diagnostics) {
     for manifest in set.objects.iter().filter(|m| matches!(m.object, Object::Node(_))) {
