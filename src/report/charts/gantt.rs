@@ -53,6 +53,9 @@ struct Life<'a> {
 pub(super) fn draw(run: &RunView<'_>) -> Result<Chart, ReportError> {
     let (from, to) = window(run);
     let mut lives = lives(run, from, to);
+    let found = lives.len();
+    lives.retain(|life| STAGES.iter().any(|(stage, ..)| life.shows(stage, from, to)));
+    let brief = found - lives.len();
     if lives.is_empty() {
         let why = "no pod stopped being ready";
         return Chart::empty(NAME, TITLE, run.subtitle, why);
@@ -79,7 +82,8 @@ pub(super) fn draw(run: &RunView<'_>) -> Result<Chart, ReportError> {
         })
         .chain((!faults.is_empty()).then_some((Key::Band, "the fault lasts")))
         .collect();
-    let foot = if all > lives.len() { 74.0 } else { 54.0 };
+    let text = left_out((from, to), all - lives.len(), brief);
+    let foot = if text.is_empty() { 54.0 } else { 74.0 };
     let (mut scene, top) = frame::open(body, TITLE, run.subtitle);
     let top = legend(&mut scene, top, &keys) + fault_label_height(&faults) + 4.0;
     scene.set_height(top + body + foot);
@@ -90,16 +94,28 @@ pub(super) fn draw(run: &RunView<'_>) -> Result<Chart, ReportError> {
     rows(&mut scene, area, &lives, row, &x);
     fault_edges(&mut scene, area, &x, &faults);
     fault_labels(&mut scene, area, &x, &faults);
-    if all > lives.len() {
-        let text = format!(
-            "The {MAX_PODS} pods that were not ready for longest between {} and {}; {} more are in stages.csv",
-            time_label(from.round()),
-            time_label(to.round()),
-            all - lives.len()
-        );
+    if !text.is_empty() {
         note(&mut scene, &text);
     }
     Chart::new(NAME, TITLE, run.subtitle, scene)
+}
+
+/// What is said of pods that have no row: too many, or gone too soon.
+fn left_out((from, to): (f64, f64), more: usize, brief: usize) -> String {
+    let mut parts = Vec::new();
+    if more > 0 {
+        let (from, to) = (time_label(from.round()), time_label(to.round()));
+        parts.push(format!(
+            "The {MAX_PODS} pods that were not ready for longest between {from} and {to}; {more} more are \
+             in stages.csv"
+        ));
+    }
+    match brief {
+        0 => {}
+        1 => parts.push("1 pod came and went too soon to be drawn".to_owned()),
+        _ => parts.push(format!("{brief} pods came and went too soon to be drawn")),
+    }
+    parts.join("; ")
 }
 
 /// Few pods get high rows.

@@ -4,6 +4,7 @@
 use super::scene::{Shape, text_width};
 use super::*;
 use crate::report::fixtures::{self, Comparison, Run};
+use crate::tables::StageRow;
 
 fn caption() -> Caption {
     Caption { end_seconds: Some(7200.0), ..Caption::run("zone-outage", "default", Some((1, 0))) }
@@ -208,6 +209,18 @@ fn what_does_not_fit_is_counted() {
     let timeline = say(&crowd, "pod-timeline");
     assert!(timeline.contains("The 60 pods that were not ready for longest between "));
     assert!(timeline.contains(" more are in stages.csv"));
+    let mut brief = fixtures::run(1, 12);
+    let turn = brief.stages.iter().find(|row| row.stage == "terminating").unwrap().clone();
+    let row = |pod: &str| StageRow {
+        workload: "a/refused".to_owned(),
+        pod: pod.to_owned(),
+        end_seconds: Some(turn.start_seconds + 0.01),
+        ..turn.clone()
+    };
+    brief.stages.splice(0..0, [row("x"), row("y")]);
+    let timeline = say(&brief, "pod-timeline");
+    assert!(timeline.contains("2 pods came and went too soon to be drawn"), "{timeline}");
+    assert!(!timeline.contains("a/refused"));
     assert!(say(&crowd, "node-heatmap").contains("150 nodes, averaged into "));
     // Large clusters have no series per node.
     let mut large = fixtures::run(4, 300);
