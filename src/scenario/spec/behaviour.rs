@@ -7,7 +7,7 @@ use crate::base::diag::{Diagnostics, Span, codes};
 use crate::base::quantity::Quantity;
 use crate::base::time::SimDuration;
 use crate::model::{Sight, Sights};
-use crate::scenario::node::{Node, Value};
+use crate::scenario::node::{Node, Value, short};
 use crate::scenario::read::{Fields, Located, Read, record, word, wrong};
 
 record! {
@@ -65,12 +65,16 @@ pub enum GateRule {
 
 impl Read for GateRule {
     fn read(node: &Node, path: &str, found: &mut Diagnostics) -> Option<Self> {
-        let is_word = |text: &str| text.starts_with(|c: char| !c.is_ascii_digit());
         if let Value::Str { text, .. } = &node.value
-            && is_word(text)
+            && !text.starts_with(|c: char| c.is_ascii_digit())
         {
-            let never = ("time to open a gate", &[("never", ())] as &[_]);
-            return word(node, path, never, found).map(|()| Self::Never);
+            if &**text == "never" {
+                return Some(Self::Never);
+            }
+            let message = format!("unknown time to open a gate \"{}\"", short(text));
+            let help = "write never, a duration such as 30s or a distribution";
+            found.push(wrong(codes::UNKNOWN_WORD, node, path, message).help(help));
+            return None;
         }
         RandomDuration::read(node, path, found).map(Self::After)
     }
