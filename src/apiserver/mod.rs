@@ -43,6 +43,7 @@ pub struct ApiServer {
     ordinals: IdVec<WorkloadId, Ordinals>,
     kubelet_deliveries: u64,
     endpoint_deliveries: u64,
+    endpoint_due: SimTime,
     held: Held,
 }
 
@@ -54,7 +55,13 @@ impl ApiServer {
         for _ in model.workloads.ids() {
             ordinals.push(Ordinals::default());
         }
-        Self { ordinals, kubelet_deliveries: 0, endpoint_deliveries: 0, held: Held::default() }
+        Self {
+            ordinals,
+            kubelet_deliveries: 0,
+            endpoint_deliveries: 0,
+            endpoint_due: SimTime::ZERO,
+            held: Held::default(),
+        }
     }
 
     /// Applies the request that reaches etcd now, or what was held back.
@@ -185,7 +192,8 @@ impl ApiServer {
         let (before, logged) = (api.endpoints[service].len(), api.endpoint_log.len());
         for &(pod, present) in changes {
             let members = &mut api.endpoints[service];
-            if if present { members.insert(pod) } else { members.remove(&pod) } {
+            let changed = if present { members.insert(pod) } else { members.remove(&pod) };
+            if changed {
                 api.endpoint_log.push((service, pod, present));
             }
         }
@@ -195,7 +203,9 @@ impl ApiServer {
             cx.fact(Fact::Endpoints { service, ready });
         }
         self.endpoint_deliveries += 1;
-        let due = watch_time(cx, PROXY_STREAM, self.endpoint_deliveries);
+        // A watch delivers in order.
+        let due = watch_time(cx, PROXY_STREAM, self.endpoint_deliveries).max(self.endpoint_due);
+        self.endpoint_due = due;
         let changes = u32::try_from(changed).expect("pods are numbered by 32 bits");
         cx.at(due, Event::Proxy(ProxyEvent::Changed { changes }));
     }

@@ -138,7 +138,7 @@ pub enum Target {
     Node(Located<String>),
     /// Every node with these labels.
     Labels(Located<BTreeMap<String, String>>),
-    /// This many nodes, drawn by lot.
+    /// The first so many nodes, in order of declaration.
     Count(Located<u32>),
 }
 
