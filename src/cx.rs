@@ -63,7 +63,7 @@ impl Cx<'_> {
     /// cannot be reached or cannot write by then.
     pub fn request(&mut self, client: Client, request: Request) -> SimTime {
         let leaves = self.state.clients.take(client, self.now);
-        let epoch = client.process().map_or(0, |of| self.state.truth.process(of).epoch);
+        let epoch = self.state.truth.epoch_of(client);
         self.send(Sent { client, epoch, request }, leaves)
     }
 

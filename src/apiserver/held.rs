@@ -29,6 +29,9 @@ impl Held {
         if reaches(cx, sent.client) {
             return Some(sent.request);
         }
+        if !is_alive(cx, &sent) {
+            return None;
+        }
         if let Some(pod) = reported_pod(&sent.request) {
             // Only the newest status of a pod is of interest.
             self.waiting.retain(|other| reported_pod(&other.request) != Some(pod));
@@ -42,6 +45,7 @@ impl Held {
         let of_node = |client| node.is_none_or(|node| client == Client::Kubelet(node));
         let (going, staying) = std::mem::take(&mut self.waiting)
             .into_iter()
+            .filter(|sent| is_alive(cx, sent))
             .partition(|sent| of_node(sent.client) && reaches(cx, sent.client));
         self.waiting = staying;
         let going: Vec<Sent> = going;
@@ -49,6 +53,11 @@ impl Held {
             cx.send(sent, cx.now);
         }
     }
+}
+
+/// Whether who asked can still try again: a kubelet cannot once its machine has lost power.
+fn is_alive(cx: &Cx<'_>, sent: &Sent) -> bool {
+    !matches!(sent.client, Client::Kubelet(_)) || cx.state.truth.epoch_of(sent.client) == sent.epoch
 }
 
 /// Whether a client's requests can be applied now.

@@ -14,7 +14,7 @@ use crate::cx::Cx;
 use crate::model::{NodeId, PodId, ProbeKind};
 use crate::record::{Fact, Involved};
 use crate::rng::StreamKind;
-use crate::state::{Client, ConditionStatus, KubeletStatus, Phase, PodReason, Request};
+use crate::state::{Client, ConditionStatus, Phase, PodReason, Request};
 
 impl Kubelets {
     /// The watch tells of a change to a pod that is bound.
@@ -171,16 +171,7 @@ impl Kubelets {
         }
         status.start_time = Some(cx.now.floor_to_second());
         status.has_ip = true;
-        adopted.status = KubeletStatus {
-            phase: status.phase,
-            reason: status.reason,
-            initialized: status.initialized,
-            containers_ready: status.containers_ready,
-            ready: status.ready,
-            start_time: status.start_time,
-            restarts: 0,
-            has_ip: true,
-        };
+        adopted.status = status.known_to_kubelets();
         self.insert(adopted);
         deadline::plan(cx, pod, template, cx.now.floor_to_second());
         cx.fact(Fact::PodPhase { pod, phase: Phase::Running });

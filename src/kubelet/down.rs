@@ -11,6 +11,7 @@
 use super::Kubelets;
 use super::backoff::Backoff;
 use super::container::{Activity, Probe, Process};
+use super::node_status::RELIST_THRESHOLD;
 use super::pod::{Stage, Work};
 use super::pressure;
 use super::probe::ProbeWorker;
@@ -41,18 +42,18 @@ impl Kubelets {
     /// The container runtime does not answer.
     pub(super) fn runtime_lost(&mut self, cx: &mut Cx<'_>, id: NodeId) {
         let node = &mut self.nodes[id];
-        node.runtime_lost = Some(cx.now);
+        node.runtime_missed = Some(cx.now.saturating_add(RELIST_THRESHOLD));
         node.images.abort();
         for pod in node.pods.clone() {
             self.with(cx, pod, |worker| worker.lose_runtime());
         }
-        self.plan_not_ready(cx, id);
+        self.plan_status(cx, id, cx.now.saturating_add(RELIST_THRESHOLD));
     }
 
     /// The container runtime answers again.
     pub(super) fn runtime_back(&mut self, cx: &mut Cx<'_>, id: NodeId) {
         let node = &mut self.nodes[id];
-        node.runtime_lost = None;
+        node.runtime_missed = None;
         if !node.up {
             return;
         }
@@ -73,7 +74,7 @@ impl Kubelets {
 impl Worker<'_, '_> {
     /// Whether the kubelet can tell the runtime what to do.
     pub(super) fn reaches_runtime(&self) -> bool {
-        self.node.up && self.node.runtime_lost.is_none()
+        self.node.up && self.node.runtime_missed.is_none()
     }
 
     fn lose_kubelet(&mut self) {

@@ -9,7 +9,7 @@ use super::pod::{Pod, Stage};
 use super::{Kubelets, change_pull, pressure};
 use crate::base::time::SimDuration;
 use crate::cx::Cx;
-use crate::model::{FailureMode, FaultId, FaultKind, NodeId, PodId, TemplateId};
+use crate::model::{FailureMode, FaultId, FaultKind, NodeId, PodId, TemplateId, ThresholdValue};
 use crate::state::Registry;
 
 /// What faults have made of a node.
@@ -17,8 +17,10 @@ use crate::state::Registry;
 pub(crate) struct Ailments {
     /// Faults that make it slow, and how many times as long everything takes by each.
     slow: Vec<(FaultId, f64)>,
-    /// Faults that fill its disk, and with how many bytes each.
-    filled: Vec<(FaultId, i64)>,
+    /// Faults that fill its disk, and how much each leaves.
+    full: Vec<(FaultId, ThresholdValue)>,
+    /// With how many bytes they have filled it.
+    filled: i64,
 }
 
 impl Node {
@@ -70,11 +72,10 @@ impl Kubelets {
             }
             FaultKind::DiskFull { nodes, leaves } => {
                 for &node in nodes {
-                    self.recover_disk(cx, node, |of| of == fault);
-                    if begins {
-                        let bytes = pressure::fill(cx, node, &mut self.nodes[node], *leaves);
-                        self.nodes[node].ailments.filled.push((fault, bytes));
-                    }
+                    let full = &mut self.nodes[node].ailments.full;
+                    full.retain(|(other, _)| *other != fault);
+                    full.extend(begins.then_some((fault, *leaves)));
+                    self.fill_disk(cx, node);
                 }
             }
             _ => {}
@@ -163,19 +164,25 @@ impl Kubelets {
         }
     }
 
-    /// What has filled a node's disk is gone.
-    fn recover_disk(&mut self, cx: &mut Cx<'_>, id: NodeId, gone: impl Fn(FaultId) -> bool) {
-        let filled = std::mem::take(&mut self.nodes[id].ailments.filled);
-        let (over, left): (Vec<_>, Vec<_>) = filled.into_iter().partition(|(of, _)| gone(*of));
-        self.nodes[id].ailments.filled = left;
-        for (_, bytes) in over {
-            pressure::free(cx, id, &mut self.nodes[id], bytes);
-        }
+    /// Fills a node's disk as far as the worst of its faults wants.
+    fn fill_disk(&mut self, cx: &mut Cx<'_>, id: NodeId) {
+        let node = &mut self.nodes[id];
+        let before = std::mem::take(&mut node.ailments.filled);
+        pressure::take_disk(node, -before);
+        let wanted = node.ailments.full.iter().map(|(_, leaves)| *leaves);
+        let most = wanted.map(|leaves| pressure::beyond(cx, id, node, leaves)).max();
+        node.ailments.filled = most.unwrap_or(0);
+        let filled = node.ailments.filled;
+        pressure::take_disk(node, filled);
+        pressure::plan(cx, id, node);
     }
 
-    /// Another machine with an empty disk is in the node's place.
+    /// Another machine, sound and with an empty disk, is in the node's place.
     pub(super) fn replaced(&mut self, cx: &mut Cx<'_>, id: NodeId) {
-        self.nodes[id].images = super::images::Images::new();
-        self.recover_disk(cx, id, |_| true);
+        let node = &mut self.nodes[id];
+        node.images = super::images::Images::new();
+        node.ailments.slow.clear();
+        node.ailments.full.clear();
+        self.fill_disk(cx, id);
     }
 }

@@ -32,8 +32,8 @@ pub(crate) struct Shortage {
 pub(crate) struct Node {
     /// The kubelet is up.
     pub(crate) up: bool,
-    /// Since when the container runtime has not answered.
-    pub(crate) runtime_lost: Option<SimTime>,
+    /// The container runtime does not answer: from when on the node is not Ready for it.
+    pub(crate) runtime_missed: Option<SimTime>,
     /// The machine is about to shut down.
     pub(crate) shutdown: Option<Shutdown>,
     /// When the kubelet started, unless it has been up since before time began.
@@ -66,7 +66,7 @@ impl Node {
     pub(crate) fn new(relist_phase: SimDuration) -> Self {
         Self {
             up: true,
-            runtime_lost: None,
+            runtime_missed: None,
             shutdown: None,
             started_at: None,
             epoch: 0,

@@ -15,7 +15,7 @@ use crate::state::{Client, ConditionStatus, NodeCondition, NodeConditions, Reque
 const UPDATE_PERIOD: SimDuration = SimDuration::from_secs(10);
 
 /// A node whose containers PLEG has not listed for this long is not Ready (`relistThreshold`).
-const RELIST_THRESHOLD: SimDuration = SimDuration::from_secs(180);
+pub(crate) const RELIST_THRESHOLD: SimDuration = SimDuration::from_secs(180);
 
 impl Kubelets {
     /// Somebody says that the node is not Ready, or it has come under pressure or out of it: the
@@ -27,7 +27,7 @@ impl Kubelets {
     }
 
     /// The first round at or after an instant.
-    fn plan_status(&self, cx: &mut Cx<'_>, id: NodeId, from: SimTime) {
+    pub(super) fn plan_status(&self, cx: &mut Cx<'_>, id: NodeId, from: SimTime) {
         let node = &self.nodes[id];
         if !node.up {
             return;
@@ -40,11 +40,6 @@ impl Kubelets {
         cx.at(due, Event::Kubelet(KubeletEvent::NodeStatus { node: id, epoch }));
     }
 
-    /// PLEG cannot list containers: the round at which that has lasted too long will tell.
-    pub(super) fn plan_not_ready(&self, cx: &mut Cx<'_>, id: NodeId) {
-        self.plan_status(cx, id, cx.now.saturating_add(RELIST_THRESHOLD));
-    }
-
     /// A round of the kubelet: its node is Ready and under pressure or not, and if the API server
     /// does not have it so, it is told.
     pub(super) fn node_status(&mut self, cx: &mut Cx<'_>, id: NodeId, epoch: u32) {
@@ -52,8 +47,8 @@ impl Kubelets {
         let object = &cx.state.api.nodes[id];
         let (ready, before) = (object.ready, object.conditions);
         let conditions = node.manager.conditions(before);
-        let lost = |since| cx.now.saturating_since(since) >= RELIST_THRESHOLD;
-        let (wanted, word) = if node.runtime_lost.is_some_and(lost) || node.shutdown.is_some() {
+        let missed = node.runtime_missed.is_some_and(|missed| missed <= cx.now);
+        let (wanted, word) = if missed || node.shutdown.is_some() {
             (ConditionStatus::False, "NodeNotReady")
         } else {
             (ConditionStatus::True, "NodeReady")

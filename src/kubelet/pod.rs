@@ -97,23 +97,13 @@ impl Pod {
         let containers =
             (0..count(template)).map(|index| Container::new(spec(template, index), now)).collect();
         let workload = model.workloads[template.workload].address;
-        let status = &object.status;
         Self {
             id,
             node,
             template: object.template,
             address: pod_address(workload, object.replica, object.incarnation),
             containers,
-            status: KubeletStatus {
-                phase: status.phase,
-                reason: status.reason,
-                initialized: status.initialized,
-                containers_ready: status.containers_ready,
-                ready: status.ready,
-                start_time: status.start_time,
-                restarts: status.restarts,
-                has_ip: status.has_ip,
-            },
+            status: object.status.known_to_kubelets(),
             rejected: PodReason::None,
             stage: Stage::Active,
             work: Work::Idle,

@@ -36,10 +36,9 @@ impl Kubelets {
         // Passes of another boot are stale.
         let epoch = self.nodes[id].manager.epoch() + 1;
         self.nodes[id].manager = Manager::new(cx.now).at_epoch(epoch);
-        if let Some(since) = &mut self.nodes[id].runtime_lost {
-            // It waits for the runtime's first answer as for any other.
-            *since = cx.now;
-            self.plan_not_ready(cx, id);
+        if let Some(missed) = &mut self.nodes[id].runtime_missed {
+            // PLEG has yet to list anything.
+            *missed = cx.now;
         }
         self.node_status(cx, id, self.nodes[id].epoch);
         for pod in self.nodes[id].pods.clone() {
@@ -84,7 +83,12 @@ impl Worker<'_, '_> {
             return;
         }
         if !held_room {
-            return;
+            if object.status.phase.is_terminal() {
+                return;
+            }
+            // Nobody has heard of its end: to the kubelet that starts now it is a pod to run.
+            self.pod.status = object.status.known_to_kubelets();
+            self.node.reserve(&self.template().requests);
         }
         self.find_dead();
         self.pod.stage = Stage::Active;

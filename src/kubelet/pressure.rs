@@ -137,19 +137,16 @@ fn available(model: &Model, id: NodeId, node: &Node, of: Resource, now: SimTime)
     (capacity, (room - node.usage.at(of, now)).max(0))
 }
 
-/// Somebody outside fills the disk until so much of it is available; returns with how many bytes.
-pub(super) fn fill(cx: &mut Cx<'_>, id: NodeId, node: &mut Node, leaves: ThresholdValue) -> i64 {
+/// How many bytes of the disk are available beyond those that are to be left.
+pub(super) fn beyond(cx: &Cx<'_>, id: NodeId, node: &Node, leaves: ThresholdValue) -> i64 {
     let (capacity, left) = available(cx.model, id, node, Resource::Disk, cx.now);
-    let bytes = (left - leaves.of(capacity)).max(0);
-    free(cx, id, node, -bytes);
-    bytes
+    (left - leaves.of(capacity)).max(0)
 }
 
-/// So many bytes of the disk that were in use outside of pods are free again.
-pub(super) fn free(cx: &mut Cx<'_>, id: NodeId, node: &mut Node, bytes: i64) {
-    node.usage.base[Resource::Disk as usize] -= bytes;
+/// Somebody outside of pods uses so many bytes more of the disk, or fewer.
+pub(super) fn take_disk(node: &mut Node, bytes: i64) {
+    node.usage.base[Resource::Disk as usize] += bytes;
     node.manager.stuck = false;
-    plan(cx, id, node);
 }
 
 /// Plans the next pass at which something changes, and the instant at which memory runs out.

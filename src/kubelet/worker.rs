@@ -108,7 +108,7 @@ impl<'c> Worker<'_, 'c> {
         if self.pod.sync_at == Some(self.cx.now) {
             self.pod.sync_at = None;
         }
-        if self.node.runtime_lost.is_some() {
+        if self.node.runtime_missed.is_some() {
             return;
         }
         if self.node.relists(self.cx.now) {
@@ -144,7 +144,7 @@ impl<'c> Worker<'_, 'c> {
     /// Takes steps until one takes time.
     pub(crate) fn advance(&mut self) {
         let idle = self.pod.stage == Stage::Active && self.pod.work == Work::Idle;
-        if !idle || !self.node.up || self.node.runtime_lost.is_some() {
+        if !idle || !self.node.up || self.node.runtime_missed.is_some() {
             return;
         }
         if !self.pod.has_sandbox {

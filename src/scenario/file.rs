@@ -230,6 +230,7 @@ impl<'a> FileReader<'a> {
             let workloads = self.objects(&scenario.spec.workloads, at);
             check::workloads(&workloads, &mut self.found);
             check::proxies(&scenario, &workloads, &mut self.found);
+            check::leaks(&scenario, &mut self.found);
             let traces = self.traces(&scenario, &folder);
             let policies = self.chosen_policies(&scenario, &own, asked, &folder);
             let file = parsed.file;

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use super::NodeConditions;
+use super::requests::KubeletStatus;
 use crate::base::id::define_id;
 use crate::base::time::{SimDuration, SimTime};
 use crate::model::{NodeId, NodeSpec, PodId, Taint, TemplateId, WorkloadId};
@@ -214,6 +215,21 @@ pub struct PodStatus {
 }
 
 impl PodStatus {
+    /// As far as a kubelet writes it.
+    #[must_use]
+    pub fn known_to_kubelets(&self) -> KubeletStatus {
+        KubeletStatus {
+            phase: self.phase,
+            reason: self.reason,
+            initialized: self.initialized,
+            containers_ready: self.containers_ready,
+            ready: self.ready,
+            start_time: self.start_time,
+            restarts: self.restarts,
+            has_ip: self.has_ip,
+        }
+    }
+
     /// Status of a pod just created.
     #[must_use]
     pub fn created(now: SimTime) -> Self {

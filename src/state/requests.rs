@@ -237,7 +237,8 @@ pub enum Request {
 pub struct Sent {
     /// Who asks.
     pub client: Client,
-    /// Process epoch of the asking component when it asked; 0 for others.
+    /// Process epoch of the asking component when it asked, or the power epoch of a kubelet's node;
+    /// 0 for others.
     pub epoch: u32,
     /// What is asked.
     pub request: Request,

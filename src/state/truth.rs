@@ -1,5 +1,6 @@
 //! What is so, whoever knows it: power, heartbeats, processes of the control plane.
 
+use super::clients::Client;
 use crate::base::id::IdVec;
 use crate::base::time::{SimDuration, SimTime};
 use crate::event::Watcher;
@@ -263,6 +264,16 @@ impl Truth {
     #[must_use]
     pub fn is_connected(&self, node: NodeId) -> bool {
         self.nodes[node].connected
+    }
+
+    /// Which life of its process a client is in: what one life could not send dies with it.
+    #[must_use]
+    pub fn epoch_of(&self, client: Client) -> u32 {
+        match (client, client.process()) {
+            (Client::Kubelet(node), _) => self.nodes[node].epoch,
+            (_, Some(process)) => self.process(process).epoch,
+            (_, None) => 0,
+        }
     }
 
     /// The component behind a watcher.

@@ -283,3 +283,23 @@ fn a_machine_that_is_replaced_at_once_comes_back() {
     let late = pods.iter().filter(|pod| number(&pod["created_seconds"]) > 599.0);
     assert!(late.filter(|pod| pod["node"] == "a-0").count() >= 3, "the new machine takes pods");
 }
+
+/// What a kubelet could not send is in its memory alone.
+#[test]
+fn what_a_kubelet_could_not_say_is_forgotten_with_the_reboot_of_its_machine() {
+    for outage in ["networkPartition: {node: a-0, for: 3m}", "apiServerOutage: {for: 3m}"] {
+        let faults = format!(
+            "  faults:\n    - {{at: 300s, {outage}}}\n    - {{at: 360s, nodeReboot: {{node: a-0}}}}\n"
+        );
+        let run = graceful("shutdownGracePeriod: 30s", "", &faults);
+        let pods = run.table("pods.csv");
+        let again = pods.iter().filter(|pod| pod["node"] == "a-0" && pod["restarts"] == "1");
+        assert_eq!((pods.len(), again.count()), (4, 2), "{outage}: in place");
+        assert!(pods.iter().all(|pod| pod["phase"] == "Running"), "{outage}");
+        let not_ready = run.series("nodes", "state=\"not_ready\"");
+        let back = run.times("NodeReady", "a-0");
+        let last = not_ready[not_ready.len() - 1];
+        assert!(last.0 < 495.0 && same(last.1, 0.0), "{outage}: {not_ready:?}");
+        assert!(back.len() <= 1, "{outage}: {back:?}");
+    }
+}

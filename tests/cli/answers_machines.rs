@@ -78,6 +78,34 @@ fn a_disk_that_somebody_else_fills_costs_every_pod_of_its_node() {
     assert_eq!(nothing.len(), 2, "nothing is left where nothing is said");
 }
 
+#[test]
+fn two_reasons_for_a_full_disk_last_as_long_as_the_last_of_them() {
+    for (first, second, free) in [
+        ("leaves: 0, for: 5m", "leaves: 0, for: 20m", 1620.0),
+        ("leaves: 1Gi, for: 20m", "leaves: 0, for: 5m", 1500.0),
+    ] {
+        let faults = format!(
+            "  faults:\n    - {{at: 300s, diskFull: {{node: a-0, {first}}}}}\n    - {{at: 420s, diskFull: \
+             {{node: a-0, {second}}}}}\n"
+        );
+        let run = run(WEB, "", &faults);
+        assert_eq!(run.times("NodeHasDiskPressure", "").len(), 1);
+        let told = run.times("NodeHasNoDiskPressure", "a-0");
+        assert!(told.len() == 1 && (free + 290.0..=free + 321.0).contains(&told[0]), "{told:?}");
+    }
+}
+
+#[test]
+fn another_machine_in_the_place_of_a_slow_one_is_not_slow() {
+    let rest = "  faults:\n    - {at: 300s, slowNode: {node: a-0, factor: 50}}\n    - {at: 400s, spotReclaim: \
+                {node: a-0, notice: 0s, for: 60s}}\n  operations:\n    - {at: 1000s, scale: {workload: \
+                default/web, replicas: 8}}\n";
+    let pods = run(WEB, "", rest).table("pods.csv");
+    let ready = column(&pods, "a-0", "ready_seconds");
+    let late: Vec<f64> = ready.into_iter().filter(|at| *at > 900.0).collect();
+    assert!(!late.is_empty() && late.iter().all(|at| *at < 1030.0), "{late:?}");
+}
+
 const GATED: &str = "readinessGates: [{conditionType: example.com/lb}], ";
 const ROLLOUT: &str = "  operations:\n    - {at: 300s, rolloutRestart: {workload: default/web}}\n";
 
@@ -163,16 +191,18 @@ fn a_stopped_proxy_keeps_dead_backends_in_its_rules() {
 }
 
 #[test]
-fn a_proxy_without_services_is_worth_a_warning() {
+fn what_can_have_no_effect_is_worth_a_warning() {
     let spec = cluster(&[("a", 1)])
         + &deployment(1, WEB, "")
-        + "  faults:\n    - {at: 300s, kubeProxyOutage: {node: a-0}}\n";
+        + "  faults:\n    - {at: 300s, kubeProxyOutage: {node: a-0}}\n    - {at: 300s, containerFault: \
+           {selector: {}, processLeak: {perMinute: 9}}}\n";
     let dir = tempfile::tempdir().unwrap();
     std::fs::write(dir.path().join("s.yaml"), scenario("20m", &spec, "")).unwrap();
     let output = super::wavetank(dir.path(), &[], &["validate", "s.yaml"]);
     let told = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success() && told.contains("s.yaml:"), "{told}");
     assert!(told.contains("there is no Service whose rules a kube-proxy could keep"), "{told}");
+    assert!(told.contains("no node pool says how many process ids its nodes have"), "{told}");
 }
 
 #[test]

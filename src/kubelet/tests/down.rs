@@ -215,7 +215,7 @@ fn without_a_runtime_commands_have_no_result_and_a_hung_container_is_killed_late
 }
 
 #[test]
-fn a_kubelet_that_starts_without_a_runtime_gives_it_three_minutes() {
+fn a_kubelet_that_starts_without_a_runtime_is_not_ready_from_the_start() {
     let model = probed(0.0);
     let mut cluster = Cluster::new(&model);
     cluster.adopt();
@@ -223,11 +223,10 @@ fn a_kubelet_that_starts_without_a_runtime_gives_it_three_minutes() {
     cluster.send(KubeletEvent::RuntimeLost { node: node() });
     cluster.run_to(at(60.0));
     cluster.send(KubeletEvent::Stopped { node: node() });
-    cluster.run_to(at(70.0));
-    cluster.send(KubeletEvent::Started { node: node() });
     let told = |cluster: &Cluster<'_>| cluster.events().contains("NodeNotReady");
-    cluster.run_to(at(249.0));
-    assert!(!told(&cluster));
-    cluster.run_to(at(261.0));
+    cluster.run_to(at(69.0));
+    assert!(!told(&cluster), "it has three minutes while the kubelet runs");
+    cluster.send(KubeletEvent::Started { node: node() });
+    cluster.run_to(at(70.0));
     assert!(told(&cluster), "{}", cluster.events());
 }

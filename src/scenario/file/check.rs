@@ -12,8 +12,8 @@ use crate::scenario::node::{Node, Step, short};
 use crate::scenario::read::Located;
 use crate::scenario::source::Rules;
 use crate::scenario::spec::{
-    ControlPlane, FaultKind, Occurrence, Policy, Recovery, Scenario, Side, Start, Target,
-    WorkloadOverride, check_pools,
+    ControlPlane, FailureMode, FaultKind, Occurrence, Policy, Recovery, Scenario, Side, Start,
+    Target, WorkloadOverride, check_pools,
 };
 
 /// Replications that a comparison may have.
@@ -192,6 +192,26 @@ fn named(kind: &FaultKind) -> (Option<&Located<String>>, Option<&Located<String>
     match target {
         Target::Node(name) => (None, Some(name)),
         Target::Labels(_) | Target::Count(_) => (None, None),
+    }
+}
+
+/// Where nothing is said of process ids, none can run short.
+pub(super) fn leaks(scenario: &Scenario, found: &mut Diagnostics) {
+    let spec = &scenario.spec;
+    if spec.cluster.node_pools.iter().any(|pool| pool.pid_max.is_some()) {
+        return;
+    }
+    let leaks = |mode: &FailureMode| matches!(mode, FailureMode::ProcessLeak { .. });
+    let own = spec.behaviour.iter().flat_map(|entry| &entry.failures);
+    let own = own.filter(|failure| leaks(&failure.mode)).map(|failure| failure.span);
+    let injected = spec.faults.iter().filter_map(|fault| {
+        let FaultKind::ContainerFault(container) = &fault.kind else { return None };
+        leaks(&container.mode).then_some(fault.span)
+    });
+    for span in own.chain(injected) {
+        let message = "no node pool says how many process ids its nodes have";
+        let finding = Diagnostic::new(Severity::Warning, codes::NO_EFFECT, Some(span), message);
+        found.push(finding.help("write pidMax: 32768 in a node pool, or remove the leak"));
     }
 }
 

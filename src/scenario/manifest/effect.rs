@@ -120,6 +120,7 @@ const POD: &[&str] = &[
     "preemptionPolicy",
     "priority",
     "priorityClassName",
+    "readinessGates",
     "resources",
     "restartPolicy",
     "schedulerName",

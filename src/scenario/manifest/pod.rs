@@ -9,6 +9,7 @@ use k8s_openapi::api::core::v1::{
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
 use super::validate::{check_labels, check_quantity, check_requirement, check_word};
+use super::words::is_label_key;
 use super::{Cursor, check_label_key, check_label_selector, check_name};
 use crate::base::diag::{Diagnostics, codes, did_you_mean, suggest};
 use crate::scenario::node::short;
@@ -51,6 +52,18 @@ pub fn check_pod_template(
 }
 
 /// Checks a pod's specification.
+fn check_gates(spec: &PodSpec, at: &Cursor<'_>, rules: Rules, found: &mut Diagnostics) {
+    for (index, gate) in spec.readiness_gates.iter().flatten().enumerate() {
+        if !is_label_key(&gate.condition_type) {
+            let at = at.key("readinessGates").index(index).key("conditionType");
+            let message =
+                format!("\"{}\" is not the type of a condition", short(&gate.condition_type));
+            let help = "write [prefix/]name, for example example.com/registered";
+            found.push(at.finding(rules, codes::BAD_NAME, message).help(help));
+        }
+    }
+}
+
 pub(super) fn check_pod_spec(
     spec: &PodSpec,
     at: &Cursor<'_>,
@@ -62,6 +75,7 @@ pub(super) fn check_pod_spec(
         found
             .push(at.finding(rules, codes::MISSING_FIELD, message).help("write containers: [...]"));
     }
+    check_gates(spec, at, rules, found);
     let mut names: BTreeMap<&str, Cursor<'_>> = BTreeMap::new();
     let inits = spec.init_containers.iter().flatten();
     let all = (spec.containers.iter().enumerate().map(|(i, c)| ("containers", i, c)))
