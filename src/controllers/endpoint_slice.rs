@@ -26,17 +26,8 @@ pub(super) struct EndpointSliceController {
 
 impl EndpointSliceController {
     pub(super) fn new(model: &Model) -> Self {
-        let mut selecting = IdVec::new();
-        for (_, template) in model.templates.iter() {
-            let services = model.services.iter().filter(|(_, service)| {
-                service.namespace == template.namespace
-                    && !service.selector.is_empty()
-                    && service.selector.matches(&template.labels, &model.symbols)
-            });
-            selecting.push(services.map(|(id, _)| id).collect());
-        }
         let pending = model.services.ids().map(|_| BTreeMap::new()).collect();
-        Self { selecting, pending, compared: false }
+        Self { selecting: model.services_by_template(), pending, compared: false }
     }
 
     pub(super) fn on_pod(

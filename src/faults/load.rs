@@ -120,10 +120,7 @@ fn given(cx: &Cx<'_>) -> IdVec<NodeId, u64> {
         let offered = load.cpu_milli[weekend] * 1000;
         let is_endpoint = |pod: &&PodObject| {
             let template = &cx.model.templates[pod.template];
-            pod.is_ready()
-                && pod.is_active()
-                && template.namespace == service.namespace
-                && service.selector.matches(&template.labels, &cx.model.symbols)
+            pod.is_ready() && pod.is_active() && service.selects(cx.model, template)
         };
         let endpoints: Vec<NodeId> =
             cx.state.api.pods.values().filter(is_endpoint).filter_map(|pod| pod.node).collect();

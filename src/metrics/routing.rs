@@ -61,18 +61,10 @@ pub(super) struct Routing {
 impl Routing {
     /// Proxies without rules.
     pub(super) fn new(model: &Model, window: Window) -> Self {
-        let selecting = model.templates.iter().map(|(_, template)| {
-            let services = model.services.iter().filter(|(_, service)| {
-                service.namespace == template.namespace
-                    && !service.selector.is_empty()
-                    && service.selector.matches(&template.labels, &model.symbols)
-            });
-            services.map(|(id, _)| id).collect()
-        });
         let services = model.services.len();
         Self {
             window,
-            selecting: selecting.collect(),
+            selecting: model.services_by_template(),
             nodes: model.nodes.len(),
             current: IdVec::from_rows(vec![Rules::default(); services]),
             stopped: Vec::new(),

@@ -1,6 +1,10 @@
 //! Declared objects above pods: namespaces, workloads, services, and what operators do to them.
 
-use super::{LabelSelector, Labels, NamespaceId, NodeId, Taint, TemplateId, WorkloadId};
+use super::{
+    LabelSelector, Labels, Model, NamespaceId, NodeId, PodTemplate, ServiceId, Taint, TemplateId,
+    WorkloadId,
+};
+use crate::base::id::IdVec;
 use crate::base::map::Symbol;
 use crate::base::time::{SimDuration, SimTime};
 
@@ -127,6 +131,29 @@ pub struct Service {
     pub selector: LabelSelector,
     /// `spec.publishNotReadyAddresses`.
     pub publish_not_ready_addresses: bool,
+}
+
+impl Service {
+    /// Whether pods of a template stand behind it.
+    #[must_use]
+    pub fn selects(&self, model: &Model, template: &PodTemplate) -> bool {
+        self.namespace == template.namespace
+            && !self.selector.is_empty()
+            && self.selector.matches(&template.labels, &model.symbols)
+    }
+}
+
+impl Model {
+    /// The Services that select the pods of each template.
+    #[must_use]
+    pub fn services_by_template(&self) -> IdVec<TemplateId, Vec<ServiceId>> {
+        let of = |template: &PodTemplate| {
+            let services = self.services.iter();
+            let chosen = services.filter(|(_, service)| service.selects(self, template));
+            chosen.map(|(id, _)| id).collect()
+        };
+        self.templates.values().map(of).collect()
+    }
 }
 
 /// What an operator does.

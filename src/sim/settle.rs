@@ -116,12 +116,8 @@ fn report(cx: &mut Cx<'_>) {
 /// Writes the EndpointSlices that the ready pods make; kube-proxies have long taken them up.
 fn count_endpoints(cx: &mut Cx<'_>) {
     for (service, spec) in cx.model.services.iter() {
-        let selected = cx.model.templates.iter().map(|(_, template)| {
-            template.namespace == spec.namespace
-                && !spec.selector.is_empty()
-                && spec.selector.matches(&template.labels, &cx.model.symbols)
-        });
-        let selected: Vec<bool> = selected.collect();
+        let selects = |template| spec.selects(cx.model, template);
+        let selected: Vec<bool> = cx.model.templates.values().map(selects).collect();
         let is_endpoint = |pod: &PodObject| {
             let published = spec.publish_not_ready_addresses && pod.status.has_ip;
             selected[pod.template.index()] && (pod.is_ready() || published)
