@@ -72,6 +72,11 @@ fn reaches(cx: &Cx<'_>, client: Client) -> bool {
         | Client::TaintEviction
         | Client::PodGc
         | Client::Disruption
+        | Client::StatefulSet
+        | Client::DaemonSet
+        | Client::Job
+        | Client::CronJob
+        | Client::HorizontalPodAutoscaler
         | Client::Operator => true,
     };
     connected && cx.state.truth.api.writable(cx.model)

@@ -7,6 +7,7 @@ mod eviction;
 mod held;
 mod pods;
 mod replicas;
+mod sets;
 
 use std::sync::Arc;
 
@@ -31,9 +32,6 @@ pub use replicas::Ordinals;
 
 /// Entity of the watch-latency stream that kubelets' deliveries draw from.
 const KUBELET_STREAM: u64 = 2;
-/// And the first of those that deliveries of budgets draw from, by watcher.
-const BUDGET_STREAMS: u64 = 3;
-
 /// And the one that kube-proxies' deliveries draw from.
 const PROXY_STREAM: u64 = 5;
 
@@ -84,8 +82,8 @@ impl ApiServer {
     /// Applies one write at once.
     pub fn apply(&mut self, cx: &mut Cx<'_>, request: Request) {
         match request {
-            Request::CreatePod { template, owner } => {
-                self.create_pod(cx, template, owner);
+            Request::CreatePod { template, owner, seat } => {
+                self.create_pod(cx, template, owner, seat);
             }
             Request::BindPod { pod, node, epoch } => self.bind_pod(cx, pod, node, epoch),
             Request::PodUnschedulable { pod, nominated_node } => {
@@ -105,6 +103,12 @@ impl ApiServer {
             | Request::ReviseReplicaSet { .. }
             | Request::DeleteReplicaSet { .. }
             | Request::ReplicaSetStatus { .. } => self.replica_set_request(cx, &request),
+            Request::StatefulSetStatus { workload, status } => {
+                self.stateful_set_status(cx, workload, status);
+            }
+            Request::DaemonSetStatus { workload, status } => {
+                self.daemon_set_status(cx, workload, status);
+            }
             Request::DeploymentStatus { workload, status } => {
                 self.deployment_status(cx, workload, &status);
             }
@@ -119,7 +123,10 @@ impl ApiServer {
                 self.scale_workload(cx, workload, replicas);
             }
             Request::SetTemplate { workload, template } => {
-                let Some(deployment) = &mut cx.state.api.deployments[workload] else { return };
+                let Some(deployment) = &mut cx.state.api.deployments[workload] else {
+                    self.set_template(cx, workload, template);
+                    return;
+                };
                 if deployment.template != template {
                     deployment.template = template;
                     deployment.rolled_out = None;
@@ -228,6 +235,12 @@ impl ApiServer {
             }
             deployment.replicas = replicas;
             self.deployment_changed(cx, workload);
+        } else if let Some(set) = cx.state.api.stateful_sets.get_mut(&workload) {
+            if set.replicas == replicas {
+                return;
+            }
+            set.replicas = replicas;
+            self.stateful_set_changed(cx, workload);
         } else {
             let set = cx.state.api.replica_sets.iter().find(|(_, s)| s.workload == workload);
             let Some((id, _)) = set else { return };
@@ -330,7 +343,7 @@ impl ApiServer {
         for &watcher in watchers {
             if cx.state.is_watching(watcher) {
                 let number = cx.state.watches.next_delivery(watcher, resource);
-                let first = if resource == Resource::Budgets { BUDGET_STREAMS } else { 0 };
+                let first = first_stream(resource);
                 let earliest = watch_time(cx, first + watcher.index() as u64, number);
                 let due = cx.state.watches.schedule(watcher, resource, earliest);
                 let epoch = cx.state.truth.process(watcher).epoch;
@@ -353,7 +366,24 @@ impl ApiServer {
 fn watchers_of(resource: Resource) -> &'static [Watcher] {
     match resource {
         Resource::Pods | Resource::Nodes | Resource::Budgets => &Watcher::ALL,
-        Resource::ReplicaSets | Resource::Deployments => &[Watcher::ControllerManager],
+        Resource::ReplicaSets
+        | Resource::Deployments
+        | Resource::StatefulSets
+        | Resource::DaemonSets
+        | Resource::Jobs
+        | Resource::CronJobs => &[Watcher::ControllerManager],
+    }
+}
+
+/// The watch-latency stream that deliveries of a type to the first watcher draw from.
+fn first_stream(resource: Resource) -> u64 {
+    match resource {
+        Resource::Pods | Resource::Nodes | Resource::ReplicaSets | Resource::Deployments => 0,
+        Resource::Budgets => 3,
+        Resource::StatefulSets => 6,
+        Resource::DaemonSets => 8,
+        Resource::Jobs => 10,
+        Resource::CronJobs => 12,
     }
 }
 

@@ -8,7 +8,7 @@ use crate::model::{NodeId, PodId, TemplateId, pod_address};
 use crate::record::{Fact, Involved};
 use crate::rng::StreamKind;
 use crate::state::{
-    Condition, ConditionStatus, DeletionCause, KubeletStatus, PodObject, PodStatus, ReplicaSetId,
+    Condition, ConditionStatus, DeletionCause, KubeletStatus, Owner, PodObject, PodStatus, Seat,
     Termination, Verb,
 };
 
@@ -18,11 +18,21 @@ impl ApiServer {
         &mut self,
         cx: &mut Cx<'_>,
         template: TemplateId,
-        owner: Option<ReplicaSetId>,
+        owner: Option<Owner>,
+        seat: Seat,
     ) -> PodId {
         let spec = &cx.model.templates[template];
         let workload = spec.workload;
-        let (replica, incarnation) = self.ordinals[workload].take();
+        let ordinals = &mut self.ordinals[workload];
+        let (replica, incarnation) = match seat {
+            Seat::Lowest => ordinals.take(),
+            Seat::Ordinal(ordinal) => (ordinal, ordinals.take_this(ordinal)),
+            Seat::Node(node) => (node.raw(), ordinals.take_this(node.raw())),
+        };
+        let pinned = match seat {
+            Seat::Node(node) => Some(node),
+            Seat::Lowest | Seat::Ordinal(_) => None,
+        };
         let address = pod_address(cx.model.workloads[workload].address, replica, incarnation);
         let uid = cx.streams.stream(StreamKind::PodUid, address).next_u64();
         let node = spec
@@ -39,13 +49,16 @@ impl ApiServer {
             replica,
             incarnation,
             uid,
+            run: 0,
+            pinned,
             created: cx.now.floor_to_second(),
             node,
             termination: None,
             status,
             gone: false,
         });
-        cx.fact(Fact::PodCreated { pod, workload, template, uid });
+        let identity = cx.state.api.pods[pod].identity();
+        cx.fact(Fact::PodCreated { pod, workload, identity });
         if let Some(node) = node {
             cx.fact(Fact::PodBound { pod, node });
         }

@@ -12,7 +12,8 @@ use crate::state::{ReplicaSetId, ReplicaSetObject, ReplicaSetStatus, Request, Ve
 #[derive(Debug, Default)]
 pub struct Ordinals {
     free: BTreeSet<u32>,
-    incarnations: Vec<u32>,
+    /// How many pods have held each ordinal so far.
+    held: Vec<u32>,
 }
 
 impl Ordinals {
@@ -21,14 +22,21 @@ impl Ordinals {
     /// # Panics
     /// If a workload has four billion replicas.
     pub fn take(&mut self) -> (u32, u32) {
-        if let Some(ordinal) = self.free.pop_first() {
-            let incarnation = &mut self.incarnations[ordinal as usize];
-            *incarnation += 1;
-            return (ordinal, *incarnation);
+        let unused = || u32::try_from(self.held.len()).expect("fewer than 2^32 replicas");
+        let ordinal = self.free.first().copied().unwrap_or_else(unused);
+        (ordinal, self.take_this(ordinal))
+    }
+
+    /// Takes an ordinal, whether it is free or not; returns its incarnation.
+    pub fn take_this(&mut self, ordinal: u32) -> u32 {
+        let at = ordinal as usize;
+        for below in self.held.len()..at {
+            self.free.insert(u32::try_from(below).expect("below an ordinal"));
         }
-        let ordinal = u32::try_from(self.incarnations.len()).expect("fewer than 2^32 replicas");
-        self.incarnations.push(0);
-        (ordinal, 0)
+        self.held.resize(self.held.len().max(at + 1), 0);
+        self.free.remove(&ordinal);
+        self.held[at] += 1;
+        self.held[at] - 1
     }
 
     /// Frees an ordinal.
@@ -123,5 +131,13 @@ mod tests {
         assert_eq!(ordinals.take(), (0, 1));
         assert_eq!(ordinals.take(), (2, 1));
         assert_eq!(ordinals.take(), (3, 0));
+    }
+
+    #[test]
+    fn an_ordinal_can_be_asked_for() {
+        let mut ordinals = Ordinals::default();
+        assert_eq!(ordinals.take_this(2), 0);
+        assert_eq!(ordinals.take_this(2), 1);
+        assert_eq!([ordinals.take(), ordinals.take(), ordinals.take()], [(0, 0), (1, 0), (3, 0)]);
     }
 }

@@ -12,7 +12,7 @@ use crate::base::time::{SimDuration, SimTime};
 use crate::cx::Cx;
 use crate::event::WorkQueue;
 use crate::model::{BudgetId, DisruptionLimit, IntOrPercent, Model, PodId, TemplateId};
-use crate::state::{BudgetStatus, Change, Client, PodObject, Request};
+use crate::state::{BudgetStatus, Change, Client, Owner, PodObject, Request};
 
 /// How long a pod whose eviction was granted is taken for going.
 const DELETION_TIMEOUT: SimDuration = SimDuration::from_secs(120);
@@ -257,6 +257,12 @@ impl DisruptionController {
 /// The scale behind a pod: of the Deployment, where its ReplicaSet belongs to one.
 fn scale(cache: &Informers, pod: &PodObject) -> Scale {
     let Some(owner) = pod.owner else { return Scale::Unmanaged };
+    let owner = match owner {
+        Owner::ReplicaSet(id) => id,
+        // Neither has a scale subresource: such a pod makes the budget's sum impossible.
+        Owner::DaemonSet(_) | Owner::Job(_) => return Scale::Unknown,
+        Owner::StatefulSet(_) => return Scale::Unknown,
+    };
     let Some(set) = cache.replica_set(owner) else { return Scale::Unknown };
     let id = |kind: u64, raw: u32| kind << 32 | u64::from(raw);
     match cache.deployments.get(set.workload).copied().flatten() {

@@ -2,12 +2,14 @@
 //! indices that controllers look things up by. It lags the API server by the watch latency and is
 //! lost when the process dies.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::base::id::IdVec;
 use crate::model::{NodeId, PodId, WorkloadId};
-use crate::state::{Api, Change, DeploymentObject, NodeObject, PodObject, ReplicaSetId};
-use crate::state::{ReplicaSetObject, Verb};
+use crate::state::{
+    Api, Change, DaemonSetObject, DeploymentObject, NodeObject, Owner, PodObject, ReplicaSetId,
+    ReplicaSetObject, StatefulSetObject, Verb,
+};
 
 /// Objects as the controllers know them.
 #[derive(Debug, Default)]
@@ -26,6 +28,12 @@ pub struct Informers {
     pub sets_by_workload: IdVec<WorkloadId, BTreeSet<ReplicaSetId>>,
     /// Deployments, by workload.
     pub deployments: IdVec<WorkloadId, Option<DeploymentObject>>,
+    /// StatefulSets.
+    pub stateful_sets: BTreeMap<WorkloadId, StatefulSetObject>,
+    /// DaemonSets.
+    pub daemon_sets: BTreeMap<WorkloadId, DaemonSetObject>,
+    /// Pods of each StatefulSet and DaemonSet, gone ones excepted.
+    pods_by_workload: BTreeMap<WorkloadId, BTreeSet<PodId>>,
     tallies: IdVec<ReplicaSetId, Tally>,
 }
 
@@ -60,6 +68,8 @@ impl Informers {
             debug_assert_eq!(cache.deployments.next_id(), workload);
             cache.deployments.push(*deployment);
         }
+        cache.stateful_sets.clone_from(&api.stateful_sets);
+        cache.daemon_sets.clone_from(&api.daemon_sets);
         for (id, set) in api.replica_sets.iter() {
             if !set.gone {
                 cache.store_replica_set(id, Some(*set));
@@ -131,6 +141,15 @@ impl Informers {
             .filter_map(|&id| self.pod(id).map(|pod| (id, pod)))
     }
 
+    /// Known pods of a StatefulSet or a DaemonSet, by id.
+    pub fn pods_of_workload(
+        &self,
+        workload: WorkloadId,
+    ) -> impl Iterator<Item = (PodId, &PodObject)> {
+        let pods = self.pods_by_workload.get(&workload).into_iter().flatten();
+        pods.filter_map(|&id| self.pod(id).map(|pod| (id, pod)))
+    }
+
     /// Counts of a ReplicaSet's known pods.
     pub fn tally(&self, owner: ReplicaSetId) -> Tally {
         self.tallies.get(owner).copied().unwrap_or_default()
@@ -155,7 +174,7 @@ impl Informers {
         let before = std::mem::replace(&mut self.pods[id], next);
         for (pod, by) in [(&before, -1), (&next, 1)] {
             let Some(pod) = pod else { continue };
-            let Some(owner) = pod.owner else { continue };
+            let Some(owner) = pod.replica_set() else { continue };
             while self.tallies.next_id() <= owner {
                 self.tallies.push(Tally::default());
             }
@@ -166,10 +185,21 @@ impl Informers {
         if node_before != node {
             index(&mut self.pods_by_node, node_before, node, id);
         }
-        let owner_before = before.and_then(|pod| pod.owner);
-        let owner = next.and_then(|pod| pod.owner);
+        let owner_before = before.and_then(|pod| pod.replica_set());
+        let owner = next.and_then(|pod| pod.replica_set());
         if owner_before != owner {
             index(&mut self.pods_by_owner, owner_before, owner, id);
+        }
+        // A pod never changes its controller.
+        if before.is_none() != next.is_none()
+            && let Some(workload) = next.or(before).and_then(|pod| own_workload(&pod))
+        {
+            let pods = self.pods_by_workload.entry(workload).or_default();
+            if next.is_some() {
+                pods.insert(id);
+            } else {
+                pods.remove(&id);
+            }
         }
         before
     }
@@ -189,6 +219,14 @@ impl Informers {
             index(&mut self.sets_by_workload, workload_before, workload, id);
         }
         before
+    }
+}
+
+/// The StatefulSet or DaemonSet that owns a pod.
+fn own_workload(pod: &PodObject) -> Option<WorkloadId> {
+    match pod.owner? {
+        Owner::StatefulSet(workload) | Owner::DaemonSet(workload) => Some(workload),
+        Owner::ReplicaSet(_) | Owner::Job(_) => None,
     }
 }
 

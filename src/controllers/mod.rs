@@ -17,6 +17,7 @@ mod node_history;
 mod node_lifecycle;
 #[cfg(test)]
 mod node_oracle;
+mod pace;
 mod pod_gc;
 #[cfg(test)]
 mod recorded_tests;
@@ -46,7 +47,8 @@ use crate::event::{ControllerEvent, Event, Watcher, WorkQueue};
 use crate::model::{BudgetId, Model, NodeId, PodId, WorkloadId};
 use crate::record::Fact;
 use crate::state::{
-    BudgetStatus, Change, DeploymentObject, NodeObject, PodObject, ReplicaSetId, ReplicaSetObject,
+    BudgetStatus, Change, DaemonSetObject, DeploymentObject, NodeObject, PodObject, ReplicaSetId,
+    ReplicaSetObject, StatefulSetObject,
 };
 
 use deployment::DeploymentController;
@@ -196,6 +198,11 @@ impl Controllers {
                 let service = crate::model::ServiceId::from_raw(key);
                 self.endpoint_slices.sync(cx, cache, service);
             }
+            WorkQueue::StatefulSet
+            | WorkQueue::DaemonSet
+            | WorkQueue::Job
+            | WorkQueue::CronJob
+            | WorkQueue::HorizontalPodAutoscaler => todo!(),
             WorkQueue::Disruption => {
                 self.disruption.sync(cx, &mut work, cache, BudgetId::from_raw(key));
             }
@@ -207,7 +214,7 @@ impl Controllers {
         let before = self.cache.apply_pod(change);
         let Self { queues, epoch, replica_sets, endpoint_slices, disruption, .. } = self;
         let mut work = Work { epoch: *epoch, queues };
-        if let Some(owner) = change.object.owner {
+        if let Some(owner) = change.object.replica_set() {
             replica_sets.observe_pod(change, owner);
             work.enqueue(cx, WorkQueue::ReplicaSet, owner.raw());
         }
@@ -254,6 +261,24 @@ impl Controllers {
     pub fn on_budget(&mut self, cx: &mut Cx<'_>, change: &Change<BudgetId, BudgetStatus>) {
         let Self { queues, epoch, disruption, .. } = self;
         disruption.on_budget(cx, &mut Work { epoch: *epoch, queues }, change);
+    }
+
+    /// A watch delivered a change of a StatefulSet.
+    pub fn on_stateful_set(
+        &mut self,
+        cx: &mut Cx<'_>,
+        change: &Change<WorkloadId, StatefulSetObject>,
+    ) {
+        self.cache.stateful_sets.insert(change.id, change.object);
+        let Self { queues, epoch, .. } = self;
+        Work { epoch: *epoch, queues }.enqueue(cx, WorkQueue::StatefulSet, change.id.raw());
+    }
+
+    /// A watch delivered a change of a DaemonSet.
+    pub fn on_daemon_set(&mut self, cx: &mut Cx<'_>, change: &Change<WorkloadId, DaemonSetObject>) {
+        self.cache.daemon_sets.insert(change.id, change.object);
+        let Self { queues, epoch, .. } = self;
+        Work { epoch: *epoch, queues }.enqueue(cx, WorkQueue::DaemonSet, change.id.raw());
     }
 
     /// A watch delivered a change of a Deployment.

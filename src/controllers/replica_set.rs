@@ -3,9 +3,10 @@
 //! Kubernetes-behaviour §3.1. Terminating and finished pods are not active, so they are replaced
 //! at once. Expectations keep it from acting twice on what its cache has not shown yet.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use super::informers::Tally;
+use super::pace::Pace;
 use super::victims::{VictimRank, deletion_order};
 use super::{Informers, Work};
 use crate::base::time::{SimDuration, SimTime};
@@ -14,37 +15,18 @@ use crate::event::WorkQueue;
 use crate::model::{FaultId, FaultKind, Model, PodId};
 use crate::record::{Fact, Involved};
 use crate::state::{
-    Change, Client, DeletionCause, PodObject, ReplicaSetId, ReplicaSetObject, ReplicaSetStatus,
-    Request, Verb,
+    Change, Client, DeletionCause, Owner, PodObject, ReplicaSetId, ReplicaSetObject,
+    ReplicaSetStatus, Request, Seat,
 };
 
 /// Most pods created or deleted in one sync.
 const BURST_REPLICAS: usize = 500;
-/// After this long expectations count as met.
-const EXPECTATION_TIMEOUT: SimDuration = SimDuration::from_secs(300);
-
-/// What a ReplicaSet waits to see before it acts again.
-#[derive(Debug, Default)]
-struct Expectations {
-    creations: u32,
-    deletions: BTreeSet<PodId>,
-    since: SimTime,
-}
-
-impl Expectations {
-    fn met(&self, now: SimTime) -> bool {
-        (self.creations == 0 && self.deletions.is_empty())
-            || now.saturating_since(self.since) >= EXPECTATION_TIMEOUT
-    }
-}
-
 /// The controller's memory.
 #[derive(Debug, Default)]
 pub(super) struct ReplicaSetController {
     refused: BTreeMap<ReplicaSetId, Refused>,
-    expectations: BTreeMap<ReplicaSetId, Expectations>,
     reported: BTreeMap<ReplicaSetId, ReplicaSetStatus>,
-    busy: BTreeMap<ReplicaSetId, Busy>,
+    paces: BTreeMap<ReplicaSetId, Pace>,
 }
 
 /// Creations that an admission webhook keeps from happening.
@@ -61,24 +43,11 @@ struct Refused {
 const RETRY_FIRST: SimDuration = SimDuration::from_millis(5);
 const RETRY_LONGEST: SimDuration = SimDuration::from_secs(1000);
 
-/// A sync that waits for its last write to be answered: its worker takes up no other sync of the
-/// same ReplicaSet until then.
-#[derive(Clone, Copy, Debug)]
-struct Busy {
-    until: SimTime,
-    /// A sync was asked for meanwhile.
-    again: bool,
-}
-
 impl ReplicaSetController {
     /// Notes what a pod's change means for expectations.
     pub(super) fn observe_pod(&mut self, change: &Change<PodId, PodObject>, owner: ReplicaSetId) {
-        let Some(expected) = self.expectations.get_mut(&owner) else { return };
-        if change.verb == Verb::Added {
-            expected.creations = expected.creations.saturating_sub(1);
-        }
-        if change.object.termination.is_some() || change.object.gone {
-            expected.deletions.remove(&change.id);
+        if let Some(pace) = self.paces.get_mut(&owner) {
+            pace.observe(change);
         }
     }
 
@@ -90,24 +59,17 @@ impl ReplicaSetController {
         id: ReplicaSetId,
     ) {
         let Some(set) = cache.replica_set(id) else {
-            self.expectations.remove(&id);
+            self.paces.remove(&id);
             self.reported.remove(&id);
-            self.busy.remove(&id);
             self.refused.remove(&id);
             return;
         };
-        if let Some(busy) = self.busy.get_mut(&id).filter(|busy| cx.now < busy.until) {
-            if !std::mem::replace(&mut busy.again, true) {
-                work.enqueue_at(cx, WorkQueue::ReplicaSet, id.raw(), busy.until);
-            }
-            return;
-        }
-        let again = self.busy.remove(&id).is_some_and(|busy| busy.again);
+        let key = (WorkQueue::ReplicaSet, id.raw());
+        let Some(again) = self.pace(id).begin(cx, work, key) else { return };
         if self.fails(cx, work, (id, set)) && !again {
             return;
         }
-        let may_act = self.expectations.get(&id).is_none_or(|e| e.met(cx.now));
-        if may_act {
+        if self.pace(id).may_act(cx.now) {
             let missing = i64::from(set.replicas) - i64::from(cache.tally(id).active);
             if missing > 0 {
                 if self.is_refused(cx, work, id, set) {
@@ -139,7 +101,7 @@ impl ReplicaSetController {
         };
         let leaves = cx.state.clients.take(Client::ReplicaSet, cx.now);
         let until = leaves.saturating_add(timeout);
-        self.busy.insert(id, Busy { until, again: false });
+        self.pace(id).wait(until);
         self.refused.entry(id).or_default().pending = Some(fault);
         work.enqueue_at(cx, WorkQueue::ReplicaSet, id.raw(), until);
         true
@@ -174,14 +136,15 @@ impl ReplicaSetController {
 
     fn create(&mut self, cx: &mut Cx<'_>, id: ReplicaSetId, set: &ReplicaSetObject, missing: u64) {
         let count = usize::try_from(missing).unwrap_or(usize::MAX).min(BURST_REPLICAS);
-        let expected = self.expectations.entry(id).or_default();
-        expected.creations = u32::try_from(count).expect("at most 500");
-        expected.deletions.clear();
-        expected.since = cx.now;
+        self.pace(id).expect(cx.now, count, []);
         // Fidelity: slow start sends batches of 1, 2, 4, … one answer apart; the API server here
         // refuses no creation, so the batches leave together and the client's rate limit spaces them.
         for _ in 0..count {
-            let create = Request::CreatePod { template: set.template, owner: Some(id) };
+            let create = Request::CreatePod {
+                template: set.template,
+                owner: Some(Owner::ReplicaSet(id)),
+                seat: Seat::Lowest,
+            };
             self.write(cx, id, create);
         }
     }
@@ -200,10 +163,7 @@ impl ReplicaSetController {
         if count < ranked.len() {
             insertion_sort(&mut ranked, |a, b| deletion_order(&a.0, &b.0, cx.now).is_lt());
         }
-        let expected = self.expectations.entry(id).or_default();
-        expected.creations = 0;
-        expected.since = cx.now;
-        expected.deletions = ranked.iter().take(count).map(|&(_, pod)| pod).collect();
+        self.pace(id).expect(cx.now, 0, ranked.iter().take(count).map(|&(_, pod)| pod));
         for &(_, pod) in ranked.iter().take(count) {
             let cause = DeletionCause::Controller;
             self.write(cx, id, Request::DeletePod { pod, grace: None, cause });
@@ -212,9 +172,11 @@ impl ReplicaSetController {
 
     /// Sends a write, whose answer the sync waits for.
     fn write(&mut self, cx: &mut Cx<'_>, id: ReplicaSetId, request: Request) {
-        let until = cx.request(Client::ReplicaSet, request);
-        let busy = self.busy.entry(id).or_insert(Busy { until, again: false });
-        busy.until = busy.until.max(until);
+        self.pace(id).write(cx, Client::ReplicaSet, request);
+    }
+
+    fn pace(&mut self, id: ReplicaSetId) -> &mut Pace {
+        self.paces.entry(id).or_default()
     }
 
     fn report(
@@ -258,7 +220,7 @@ fn rank(cache: &Informers, set: &ReplicaSetObject, pod: &PodObject) -> VictimRan
         let siblings = cache.pods_on(node).filter(|(_, other)| {
             other.is_active()
                 && other
-                    .owner
+                    .replica_set()
                     .and_then(|owner| cache.replica_set(owner))
                     .is_some_and(|owner| owner.workload == set.workload)
         });

@@ -10,7 +10,7 @@ use super::Informers;
 use crate::base::time::{SimDuration, SimTime};
 use crate::cx::Cx;
 use crate::event::{ControllerEvent, Event};
-use crate::model::{Model, NodeId, PodId, Taint, TaintEffect, TemplateId, Toleration};
+use crate::model::{Model, NodeId, PodId, Taint, TaintEffect, Toleration};
 use crate::record::Involved;
 use crate::state::{Client, DeletionCause, NodeObject, PodObject, Request};
 
@@ -248,14 +248,14 @@ impl TaintEviction {
 
 /// Emits one of the controller's events about a pod.
 fn emit(cx: &mut Cx<'_>, pod: PodId, object: &PodObject, what: &'static str) {
-    let (template, uid): (TemplateId, u64) = (object.template, object.uid);
+    let identity = object.identity();
     cx.kube_event(
         Involved::Pod(pod),
         (false, "TaintManagerEviction", "taint-eviction-controller"),
         |model, _| {
-            let workload = &model.workloads[model.templates[template].workload];
+            let workload = &model.workloads[model.templates[identity.template].workload];
             let namespace = &model.namespaces[workload.namespace].name;
-            format!("{what} {namespace}/{}", model.pod_name(template, uid))
+            format!("{what} {namespace}/{}", model.pod_name(&identity))
         },
     );
 }

@@ -14,11 +14,21 @@ pub enum WorkQueue {
     EndpointSlice = 2,
     /// Disruption controller; keys are `BudgetId`s.
     Disruption = 3,
+    /// StatefulSet controller; keys are `WorkloadId`s.
+    StatefulSet = 4,
+    /// DaemonSet controller; keys are `WorkloadId`s.
+    DaemonSet = 5,
+    /// Job controller; keys are `JobId`s.
+    Job = 6,
+    /// CronJob controller; keys are `WorkloadId`s.
+    CronJob = 7,
+    /// HorizontalPodAutoscaler controller; keys are positions in the model.
+    HorizontalPodAutoscaler = 8,
 }
 
 impl WorkQueue {
     /// Number of work queues.
-    pub const COUNT: usize = 4;
+    pub const COUNT: usize = 9;
 
     /// Position in tables.
     #[must_use]

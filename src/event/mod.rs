@@ -76,11 +76,19 @@ pub enum Resource {
     Deployments = 3,
     /// PodDisruptionBudgets.
     Budgets = 4,
+    /// StatefulSets.
+    StatefulSets = 5,
+    /// DaemonSets.
+    DaemonSets = 6,
+    /// Jobs.
+    Jobs = 7,
+    /// CronJobs.
+    CronJobs = 8,
 }
 
 impl Resource {
     /// Number of resource types.
-    pub const COUNT: usize = 5;
+    pub const COUNT: usize = 9;
 
     /// Position in tables.
     #[must_use]

@@ -64,7 +64,7 @@ fn ordinals_are_unique(model: &Model, state: &State, broken: &mut Vec<String>) {
 /// What a pod's status says agrees with where it is.
 fn statuses_are_consistent(model: &Model, state: &State, broken: &mut Vec<String>) {
     for (id, pod) in state.api.pods.iter() {
-        let name = || model.pod_name(pod.template, pod.uid);
+        let name = || model.pod_name(&pod.identity());
         if pod.is_ready() && pod.node.is_none() {
             broken.push(format!("{id:?} {} is ready without a node", name()));
         }

@@ -6,7 +6,7 @@
 
 use super::outcome::Condition;
 use crate::base::time::{SimDuration, SimTime};
-use crate::model::{AppBehaviour, FailureMode, FaultId, FaultKind, Model, Onset, Recovers};
+use crate::model::{AppBehaviour, FailureMode, FaultId, FaultKind, Model, Onset, Recovers, Runs};
 use crate::rng::{Stream, StreamKind, Streams};
 
 /// Where a container's random numbers stand.
@@ -58,6 +58,25 @@ pub(crate) struct AppContext<'a> {
     pub(crate) now: SimTime,
 }
 
+/// What a process has to do before it exits by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Work {
+    /// How long it takes.
+    pub(crate) length: SimDuration,
+    /// How it ends.
+    pub(crate) exit_code: i32,
+}
+
+impl Work {
+    /// Draws the work of one instance of a container.
+    pub(crate) fn drawn(runs: &Runs, address: Address, streams: &Streams, count: u32) -> Self {
+        let mut stream = draw(address.stream(streams, StreamKind::ContainerStartup, count), 2);
+        let length = runs.length_s.sample_duration(&mut stream);
+        let fails = stream.uniform() < runs.fails;
+        Self { length, exit_code: if fails { runs.exit_code } else { 0 } }
+    }
+}
+
 /// How an application ends by itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Death {
@@ -102,6 +121,9 @@ pub(crate) struct App {
     up: bool,
     /// When start-up is over, while it lasts; [`SimTime::MAX`] before there is a process.
     up_at: SimTime,
+    /// When the process has done its work, and with which code it exits then; [`SimTime::MAX`] where
+    /// it has none.
+    done: (SimTime, i32),
     processes: Box<[Process]>,
     faults: Vec<Struck>,
 }
@@ -115,15 +137,23 @@ impl App {
         Self {
             up: false,
             up_at: SimTime::MAX,
+            done: (SimTime::MAX, 0),
             processes: vec![process; failures].into_boxed_slice(),
             faults: Vec::new(),
         }
     }
 
-    /// The process starts; it can serve after `startup`.
-    pub(crate) fn start(&mut self, now: SimTime, startup: SimDuration) {
+    /// The process starts; it can serve after `startup`. Its work lasts from now on.
+    pub(crate) fn start(&mut self, now: SimTime, startup: SimDuration, work: Option<Work>) {
         self.up = false;
         self.up_at = now.saturating_add(startup);
+        self.begin(now, work);
+    }
+
+    /// The work of the process begins.
+    pub(crate) fn begin(&mut self, now: SimTime, work: Option<Work>) {
+        let done = |work: Work| (now.saturating_add(work.length), work.exit_code);
+        self.done = work.map_or((SimTime::MAX, 0), done);
     }
 
     /// The process has been serving for long: its failures are armed now.
@@ -134,10 +164,10 @@ impl App {
     /// When the next change happens by itself.
     pub(crate) fn next_change(&self) -> SimTime {
         if !self.up {
-            return self.up_at;
+            return self.up_at.min(self.done.0);
         }
         let own = self.processes.iter().map(|process| process.at).min();
-        own.unwrap_or(SimTime::MAX).min(self.oom_at())
+        own.unwrap_or(SimTime::MAX).min(self.oom_at()).min(self.done.0)
     }
 
     fn oom_at(&self) -> SimTime {
@@ -149,6 +179,9 @@ impl App {
     pub(crate) fn change(&mut self, cx: &AppContext<'_>, started_at: SimTime) -> Option<Death> {
         if self.next_change() > cx.now {
             return None;
+        }
+        if self.done.0 <= cx.now {
+            return Some(Death::Exit(self.done.1));
         }
         if !self.up {
             return self.come_up(cx, started_at);

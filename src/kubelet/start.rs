@@ -1,6 +1,6 @@
 //! Starting: sandbox, images, containers; and the life of a process until it exits.
 
-use super::app::Death;
+use super::app::{Death, Work as ContainerWork};
 use super::backoff::Limits;
 use super::container::{Process, Stopping};
 use super::pod::{Role, Stage, Work};
@@ -106,13 +106,14 @@ impl Worker<'_, '_> {
             self.address(index).stream(self.cx.streams, StreamKind::ContainerStartup, count);
         let startup = self.spec(index).behaviour.startup_s.sample_duration(&mut stream);
         let startup = self.node.slowed(startup);
+        let work = self.work(index, count);
         let container = self.container(index);
         container.process = Process::Running;
         container.instances += 1;
         container.started = false;
         container.started_at = now;
         container.stopping = None;
-        container.app.start(now, startup);
+        container.app.start(now, startup, work);
         let restarts = container.restarts();
         self.usage_begins(index);
         self.cx.fact(Fact::ContainerStarted { pod: self.pod.id, container: index, restarts });
@@ -120,6 +121,13 @@ impl Worker<'_, '_> {
         if !self.begins_hook(index) {
             self.start_is_over(index);
         }
+    }
+
+    /// What the process of a container's instance has to do before it exits by itself.
+    fn work(&self, index: u8, count: u32) -> Option<ContainerWork> {
+        let runs = self.spec(index).behaviour.runs.as_ref()?;
+        let work = ContainerWork::drawn(runs, self.address(index), self.cx.streams, count);
+        Some(ContainerWork { length: self.node.slowed(work.length), ..work })
     }
 
     /// A container runs, and its postStart hook is done if it has one.
@@ -138,7 +146,8 @@ impl Worker<'_, '_> {
         let pod = self.pod.id;
         self.cx.fact(Fact::ContainerStarted { pod, container: index, restarts: 0 });
         self.usage_begins(index);
-        let context = self.app_context(index);
+        let (context, work) = (self.app_context(index), self.work(index, 0));
+        self.container(index).app.begin(context.now, work);
         let death = self.container(index).app.settle(&context);
         self.after_change(index, death);
     }

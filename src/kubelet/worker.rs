@@ -270,10 +270,11 @@ impl<'c> Worker<'_, 'c> {
         self.sync_at(retry_at);
         if is_new {
             let (name, model) = (&self.spec(index).name, self.cx.model);
-            let (template, uid) = (self.pod.template, self.cx.state.api.pods[self.pod.id].uid);
+            let identity = self.cx.state.api.pods[self.pod.id].identity();
             self.event((true, "BackOff"), || {
-                let namespace = &model.namespaces[model.templates[template].namespace].name;
-                let pod = model.pod_name(template, uid);
+                let namespace =
+                    &model.namespaces[model.templates[identity.template].namespace].name;
+                let pod = model.pod_name(&identity);
                 format!("Back-off restarting failed container {name} in pod {pod}_{namespace}")
             });
         }

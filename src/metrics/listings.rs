@@ -18,11 +18,17 @@ fn pod_row(model: &Model, pod: &PodTrack) -> PodRow {
     let node = pod.node().map(|id| &model.nodes[id]);
     let workload = match model.workloads[pod.workload].kind {
         WorkloadKind::Pod => String::new(),
-        WorkloadKind::Deployment | WorkloadKind::ReplicaSet => model.workload_name(pod.workload),
+        WorkloadKind::Deployment
+        | WorkloadKind::ReplicaSet
+        | WorkloadKind::ReplicationController
+        | WorkloadKind::StatefulSet
+        | WorkloadKind::DaemonSet
+        | WorkloadKind::Job
+        | WorkloadKind::CronJob => model.workload_name(pod.workload),
     };
     PodRow {
-        namespace: model.namespaces[model.templates[pod.template].namespace].name.clone(),
-        name: model.pod_name(pod.template, pod.uid),
+        namespace: model.namespaces[model.templates[pod.identity.template].namespace].name.clone(),
+        name: model.pod_name(&pod.identity),
         workload,
         node: node.map_or_else(String::new, |node| node.name.clone()),
         zone: node.map_or_else(String::new, |node| model.zones[node.zone].name.clone()),
@@ -71,8 +77,8 @@ fn event_row(replay: &Replay<'_>, event: &KubeEvent) -> EventRow {
         Involved::Pod(id) => {
             let known = replay.pods.get(id.index()).and_then(Option::as_ref);
             let pod = known.expect("an event is about a pod that was created");
-            let namespace = model.templates[pod.template].namespace;
-            ("Pod", Some(namespace), model.pod_name(pod.template, pod.uid))
+            let namespace = model.templates[pod.identity.template].namespace;
+            ("Pod", Some(namespace), model.pod_name(&pod.identity))
         }
         Involved::Node(id) => ("Node", None, model.nodes[id].name.clone()),
         Involved::Workload(id) => {

@@ -2,7 +2,7 @@
 
 use super::probes::Probes;
 use crate::base::time::SimTime;
-use crate::model::{NodeId, TemplateId, WorkloadId};
+use crate::model::{NodeId, PodIdentity, WorkloadId};
 use crate::record::{ExitCause, Phase, PodReason};
 
 /// The exclusive states of the series `pods{state}`, as the API server knows them.
@@ -117,10 +117,8 @@ pub(super) struct PodFlags {
 pub(super) struct PodTrack {
     /// Workload.
     pub(super) workload: WorkloadId,
-    /// Template.
-    pub(super) template: TemplateId,
-    /// Uid, for its name.
-    pub(super) uid: u64,
+    /// Its template, and what else its name is made of.
+    pub(super) identity: PodIdentity,
     /// Object created.
     pub(super) created: SimTime,
     /// Bound.
@@ -168,15 +166,13 @@ impl PodTrack {
     /// A pod just created.
     pub(super) fn new(
         workload: WorkloadId,
-        template: TemplateId,
-        uid: u64,
+        identity: PodIdentity,
         created: SimTime,
         (apps, probes): (AppContainers, Probes),
     ) -> Self {
         Self {
             workload,
-            template,
-            uid,
+            identity,
             created,
             bound: None,
             started: None,

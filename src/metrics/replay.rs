@@ -205,9 +205,9 @@ impl<'m> Replay<'m> {
     fn apply(&mut self, now: SimTime, fact: &Fact) {
         let counted = u64::from(self.window.contains(now));
         match *fact {
-            Fact::PodCreated { pod, workload, template, uid } => {
-                let parts = self.parts(template);
-                self.created(now, pod, PodTrack::new(workload, template, uid, now, parts));
+            Fact::PodCreated { pod, workload, identity } => {
+                let parts = self.parts(identity.template);
+                self.created(now, pod, PodTrack::new(workload, identity, now, parts));
             }
             Fact::PodBound { pod, node } => self.bound(now, pod, node),
             Fact::PodReady { pod, ready } => self.ready(now, pod, ready),
@@ -311,7 +311,7 @@ impl<'m> Replay<'m> {
     }
 
     fn created(&mut self, now: SimTime, pod: PodId, track: PodTrack) {
-        let (of, after) = ((track.workload, track.template), track.view());
+        let (of, after) = ((track.workload, track.identity.template), track.view());
         if self.pods.len() <= pod.index() {
             self.pods.resize(pod.index() + 1, None);
         }
@@ -353,7 +353,7 @@ impl<'m> Replay<'m> {
             }
         });
         if before.serving != serving {
-            let template = self.pod(pod).template;
+            let template = self.pod(pod).identity.template;
             self.routing.serving(now, (pod, template), serving);
         }
         let wanted = after.placed.is_some();
@@ -498,7 +498,7 @@ impl<'m> Replay<'m> {
 
     fn lose(&mut self, time: SimTime, pod: PodId, kind: LossKind) {
         let track = self.pod(pod);
-        let (workload, template, node) = (track.workload, track.template, track.node());
+        let (workload, template, node) = (track.workload, track.identity.template, track.node());
         self.recovery.lose(Loss { time, pod, workload, template, node, kind });
     }
 
@@ -520,7 +520,7 @@ impl<'m> Replay<'m> {
         change: impl FnOnce(&mut PodTrack),
     ) -> [PodView; 2] {
         let track = self.pod(pod);
-        let (workload, template) = (track.workload, track.template);
+        let (workload, template) = (track.workload, track.identity.template);
         let before = track.view();
         change(track);
         let after = track.view();
@@ -587,7 +587,8 @@ impl<'m> Replay<'m> {
             return;
         }
         let active = self.pods.iter().flatten().filter(|pod| pod.is_active());
-        let struck = active.filter(|pod| self.recovery.reaches(ordinal, pod.template, pod.node()));
+        let struck =
+            active.filter(|pod| self.recovery.reaches(ordinal, pod.identity.template, pod.node()));
         let struck: BTreeSet<WorkloadId> = struck.map(|pod| pod.workload).collect();
         let all = self.recovery.reaches_all(ordinal);
         for workload in self.workloads.ids() {

@@ -55,7 +55,7 @@ pub(super) fn stage_rows(replay: &Replay<'_>) -> Vec<StageRow> {
         let Some(track) = track else { continue };
         let Some(since) = first[track.workload.index()] else { continue };
         if stages.pods[at].iter().any(|&(time, _)| time >= since) {
-            let name = replay.model.pod_name(track.template, track.uid);
+            let name = replay.model.pod_name(&track.identity);
             shown.push((replay.model.workload_name(track.workload), name, at, track));
         }
     }

@@ -145,6 +145,17 @@ pub struct FailureProcess {
     pub recovers: Recovers,
 }
 
+/// An application that has a certain work to do and then exits.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Runs {
+    /// From the start of the process until its exit, seconds.
+    pub length_s: Distribution,
+    /// Share of its runs that fail, 0 to 1.
+    pub fails: f64,
+    /// The exit code of those; the others exit with 0.
+    pub exit_code: i32,
+}
+
 /// Everything an application does by itself.
 #[derive(Clone, Debug, PartialEq)]
 pub struct AppBehaviour {
@@ -152,6 +163,8 @@ pub struct AppBehaviour {
     pub startup_s: Distribution,
     /// From SIGTERM until the process exits, seconds.
     pub shutdown_s: Distribution,
+    /// The work after which the process exits; it runs for ever where there is none.
+    pub runs: Option<Runs>,
     /// Response time when healthy.
     pub latency: SimDuration,
     /// Memory in use while all is well, bytes.

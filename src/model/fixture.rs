@@ -210,5 +210,6 @@ fn workload(namespace: NamespaceId, template: TemplateId) -> Workload {
         revision_history_limit: 10,
         progress_deadline: SimDuration::from_secs(600),
         paused: false,
+        own: KindSpec::Plain,
     }
 }

@@ -8,6 +8,7 @@
 
 mod app;
 mod budgets;
+mod controllers;
 mod faults;
 #[cfg(test)]
 pub(crate) mod fixture;
@@ -21,8 +22,9 @@ mod resources;
 mod storage;
 mod workloads;
 
-pub use app::{AppBehaviour, FailureMode, FailureProcess, Onset, Recovers, Sight, Sights};
+pub use app::{AppBehaviour, FailureMode, FailureProcess, Onset, Recovers, Runs, Sight, Sights};
 pub use budgets::{Budget, DisruptionLimit};
+pub use controllers::{DaemonSetUpdate, KindSpec, StatefulSetSpec};
 pub use faults::{
     Burst, FailureTrace, Fault, FaultKind, FaultTiming, NodeFailures, Share, Sphere, TraceFailure,
 };
@@ -193,18 +195,40 @@ impl Model {
         format!("{}/{}", self.namespaces[w.namespace].name, w.name)
     }
 
-    /// Name of a pod from its identity: Kubernetes' `<name>-<template hash>-<suffix>` for pods of
-    /// a Deployment, `<name>-<suffix>` for those of a ReplicaSet, the name itself for a bare pod.
+    /// Name of a pod from its identity, as Kubernetes makes it: `<name>-<template hash>-<suffix>`
+    /// for pods of a Deployment, `<name>-<ordinal>` for those of a StatefulSet, `<job>-<suffix>` for
+    /// those of a Job, `<name>-<suffix>` for those of other controllers, the name itself for a bare
+    /// pod.
     #[must_use]
-    pub fn pod_name(&self, template: TemplateId, uid: u64) -> String {
-        let template_spec = &self.templates[template];
-        let workload = &self.workloads[template_spec.workload];
+    pub fn pod_name(&self, pod: &PodIdentity) -> String {
+        let id = self.templates[pod.template].workload;
+        let workload = &self.workloads[id];
+        let named = |owner: &str| format!("{owner}-{}", suffix(pod.uid, 5));
         match workload.kind {
-            WorkloadKind::Deployment => {
-                format!("{}-{}", self.replica_set_name(template), suffix(uid, 5))
-            }
-            WorkloadKind::ReplicaSet => format!("{}-{}", workload.name, suffix(uid, 5)),
+            WorkloadKind::Deployment => named(&self.replica_set_name(pod.template)),
+            WorkloadKind::ReplicaSet
+            | WorkloadKind::ReplicationController
+            | WorkloadKind::DaemonSet => named(&workload.name),
+            WorkloadKind::StatefulSet => format!("{}-{}", workload.name, pod.replica),
+            WorkloadKind::Job | WorkloadKind::CronJob => named(&self.job_name(id, pod.run)),
             WorkloadKind::Pod => workload.name.clone(),
+        }
+    }
+
+    /// Name of a Job: its own, or that which its CronJob gives the run of that minute since the
+    /// Unix epoch.
+    #[must_use]
+    pub fn job_name(&self, workload: WorkloadId, run: u32) -> String {
+        let spec = &self.workloads[workload];
+        match spec.kind {
+            WorkloadKind::CronJob => format!("{}-{run}", spec.name),
+            WorkloadKind::Deployment
+            | WorkloadKind::ReplicaSet
+            | WorkloadKind::ReplicationController
+            | WorkloadKind::StatefulSet
+            | WorkloadKind::DaemonSet
+            | WorkloadKind::Job
+            | WorkloadKind::Pod => spec.name.clone(),
         }
     }
 
@@ -217,9 +241,28 @@ impl Model {
             WorkloadKind::Deployment => {
                 format!("{}-{}", workload.name, suffix(template_spec.hash, 9))
             }
-            WorkloadKind::ReplicaSet | WorkloadKind::Pod => workload.name.clone(),
+            WorkloadKind::ReplicaSet
+            | WorkloadKind::ReplicationController
+            | WorkloadKind::StatefulSet
+            | WorkloadKind::DaemonSet
+            | WorkloadKind::Job
+            | WorkloadKind::CronJob
+            | WorkloadKind::Pod => workload.name.clone(),
         }
     }
+}
+
+/// What a pod's name is made of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PodIdentity {
+    /// Its class.
+    pub template: TemplateId,
+    /// Stands for `metadata.uid`.
+    pub uid: u64,
+    /// Replica ordinal.
+    pub replica: u32,
+    /// The run of a CronJob that it belongs to: minutes since the Unix epoch, 0 for none.
+    pub run: u32,
 }
 
 /// The address of a pod in the random streams: its workload's address, replica ordinal and

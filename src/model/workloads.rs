@@ -1,8 +1,8 @@
 //! Declared objects above pods: namespaces, workloads, services, and what operators do to them.
 
 use super::{
-    LabelSelector, Labels, Model, NamespaceId, NodeId, PodTemplate, ServiceId, Taint, TemplateId,
-    WorkloadId,
+    KindSpec, LabelSelector, Labels, Model, NamespaceId, NodeId, PodTemplate, ServiceId, Taint,
+    TemplateId, WorkloadId,
 };
 use crate::base::id::IdVec;
 use crate::base::map::Symbol;
@@ -24,6 +24,16 @@ pub enum WorkloadKind {
     Deployment,
     /// `apps/v1` ReplicaSet without a Deployment.
     ReplicaSet,
+    /// `v1` ReplicationController.
+    ReplicationController,
+    /// `apps/v1` StatefulSet.
+    StatefulSet,
+    /// `apps/v1` DaemonSet.
+    DaemonSet,
+    /// `batch/v1` Job.
+    Job,
+    /// `batch/v1` CronJob: makes Jobs.
+    CronJob,
     /// A pod that no controller owns.
     Pod,
 }
@@ -35,6 +45,11 @@ impl WorkloadKind {
         match self {
             Self::Deployment => "Deployment",
             Self::ReplicaSet => "ReplicaSet",
+            Self::ReplicationController => "ReplicationController",
+            Self::StatefulSet => "StatefulSet",
+            Self::DaemonSet => "DaemonSet",
+            Self::Job => "Job",
+            Self::CronJob => "CronJob",
             Self::Pod => "Pod",
         }
     }
@@ -118,6 +133,8 @@ pub struct Workload {
     pub progress_deadline: SimDuration,
     /// `spec.paused` (Deployments).
     pub paused: bool,
+    /// What only its kind has.
+    pub own: KindSpec,
 }
 
 /// A Service, as far as endpoints go.

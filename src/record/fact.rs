@@ -1,7 +1,7 @@
 //! The vocabulary of facts.
 
 use crate::event::Watcher;
-use crate::model::{FaultId, NodeId, PodId, ProbeKind, ServiceId, TemplateId, WorkloadId};
+use crate::model::{FaultId, NodeId, PodId, PodIdentity, ProbeKind, ServiceId, WorkloadId};
 
 /// Where a pod is, as the API server has it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,10 +67,8 @@ pub enum Fact {
         pod: PodId,
         /// Its workload.
         workload: WorkloadId,
-        /// Its template.
-        template: TemplateId,
-        /// Its uid, for its name.
-        uid: u64,
+        /// Its template, and what else its name is made of.
+        identity: PodIdentity,
     },
     /// API: a pod was bound.
     PodBound {

@@ -400,6 +400,7 @@ fn view(object: &PodObject) -> Option<PodView> {
         preempted: object.termination.is_some_and(|t| t.cause == DeletionCause::Preemption),
         started: object.status.start_time,
         nominated: object.status.nominated_node,
+        pinned: object.pinned,
     })
 }
 
@@ -426,7 +427,7 @@ fn tie_break<'a>(cx: &Cx<'a>, pod: PodId, attempt: u32) -> TieBreak<'a> {
 /// `namespace/name` of a pod.
 fn full_name(model: &Model, object: &PodObject) -> String {
     let namespace = model.templates[object.template].namespace;
-    format!("{}/{}", model.namespaces[namespace].name, model.pod_name(object.template, object.uid))
+    format!("{}/{}", model.namespaces[namespace].name, model.pod_name(&object.identity()))
 }
 
 /// Spreads a seed over all bits (the finaliser of SplitMix64), so that neighbouring tie seeds

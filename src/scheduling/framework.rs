@@ -294,6 +294,8 @@ pub struct CycleCx<'a> {
     pub template: TemplateId,
     /// The pod's specification.
     pub spec: &'a PodTemplate,
+    /// The one node that the pod's own required affinity names, besides what its class says.
+    pub pinned: Option<NodeId>,
     /// The luck of this attempt.
     pub luck: TieBreak<'a>,
 }

@@ -23,6 +23,8 @@ pub struct Incoming<'a> {
     pub pod: PodId,
     /// Its class.
     pub template: TemplateId,
+    /// The one node that its own required affinity names, besides what its class says.
+    pub pinned: Option<NodeId>,
     /// Nominations, the pod's own among them.
     pub nominator: &'a Nominator,
 }
@@ -171,18 +173,19 @@ struct OnNode<'a, 'b> {
 
 impl OnNode<'_, '_> {
     fn cx(&self) -> CycleCx<'_> {
-        let template = self.incoming.template;
+        let Incoming { template, pinned, .. } = *self.incoming;
         let spec = &self.model.templates[template];
         let luck = TieBreak::LowestName;
-        CycleCx { model: self.model, snapshot: self.snapshot, template, spec, luck }
+        CycleCx { model: self.model, snapshot: self.snapshot, template, spec, pinned, luck }
     }
 
     /// Asks all filter plugins that take part.
     fn each(&mut self, mut tell: impl FnMut(&mut dyn super::Plugin, &CycleCx<'_>)) {
-        let template = self.incoming.template;
+        let Incoming { template, pinned, .. } = *self.incoming;
         let spec = &self.model.templates[template];
         let luck = TieBreak::LowestName;
-        let cx = CycleCx { model: self.model, snapshot: self.snapshot, template, spec, luck };
+        let cx =
+            CycleCx { model: self.model, snapshot: self.snapshot, template, spec, pinned, luck };
         let (active, instances) = self.framework.filters_mut();
         for &at in active {
             tell(&mut *instances[at], &cx);

@@ -20,6 +20,8 @@ pub struct Query<'a> {
     pub snapshot: &'a Snapshot,
     /// The pod's class.
     pub template: TemplateId,
+    /// The one node that the pod's own required affinity names, besides what its class says.
+    pub pinned: Option<NodeId>,
     /// Where the search in the node list starts.
     pub start: usize,
     /// How ties are broken.
@@ -29,8 +31,9 @@ pub struct Query<'a> {
 impl<'a> Query<'a> {
     /// What plugins see of it.
     pub(super) fn cx(&self) -> CycleCx<'a> {
-        let Self { model, snapshot, template, tie_break, .. } = *self;
-        CycleCx { model, snapshot, template, spec: &model.templates[template], luck: tie_break }
+        let Self { model, snapshot, template, pinned, tie_break, .. } = *self;
+        let spec = &model.templates[template];
+        CycleCx { model, snapshot, template, spec, pinned, luck: tie_break }
     }
 }
 
@@ -218,7 +221,8 @@ impl Framework {
             return def.listens_to().intersects(kind).then_some(true);
         }
         let spec = &model.templates[template];
-        let cx = CycleCx { model, snapshot, template, spec, luck: TieBreak::LowestName };
+        let luck = TieBreak::LowestName;
+        let cx = CycleCx { model, snapshot, template, spec, pinned: None, luck };
         // A plugin without an instance has no hint to give: nothing it waits for happens.
         let at = self.ids.iter().position(|&id| id == plugin);
         Some(at.is_some_and(|at| self.instances[at].hint(&cx, event)))
@@ -239,7 +243,7 @@ impl Framework {
     /// Decides where a pod goes.
     pub fn schedule(&mut self, query: &Query<'_>) -> Decision {
         let nodes = query.snapshot.node_list().len();
-        if self.evaluation == Evaluation::Incremental && nodes > 0 {
+        if self.evaluation == Evaluation::Incremental && nodes > 0 && query.pinned.is_none() {
             let wanted = self.wanted_nodes(nodes);
             if let Some(answer) = self.index.decide(query, &mut self.instances, wanted) {
                 return placed(query, nodes, answer);
@@ -267,8 +271,8 @@ impl Framework {
         start: usize,
         tie_break: TieBreak<'_>,
     ) -> Decision {
-        let template = incoming.template;
-        let query = Query { model, snapshot: &*snapshot, template, start, tie_break };
+        let Incoming { template, pinned, .. } = *incoming;
+        let query = Query { model, snapshot: &*snapshot, template, pinned, start, tie_break };
         if incoming.nominator.is_empty() {
             return self.schedule(&query);
         }
@@ -276,7 +280,7 @@ impl Framework {
         let mut decision = undecided(start, snapshot);
         let Some(restricted) = self.prepare(&query, &mut decision) else { return decision };
         self.blocked = self.blocked_by_nominations(model, snapshot, incoming);
-        let query = Query { model, snapshot, template, start, tie_break };
+        let query = Query { model, snapshot, template, pinned, start, tie_break };
         let own = incoming.nominator.node_of(incoming.pod);
         if let Some(node) = own.filter(|&node| snapshot.is_present(node))
             && self.verdict(&query.cx(), node).is_none()
@@ -303,7 +307,8 @@ impl Framework {
         if spec.volumes.is_empty() || !self.reserves_volumes {
             return PodVolumes::default();
         }
-        let cx = CycleCx { model, snapshot, template, spec, luck: TieBreak::LowestName };
+        let luck = TieBreak::LowestName;
+        let cx = CycleCx { model, snapshot, template, spec, pinned: None, luck };
         PodClaims::of(&cx)
             .ok()
             .and_then(|claims| find_volumes(&cx, &claims, node).ok())

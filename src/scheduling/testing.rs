@@ -295,6 +295,7 @@ fn workload(name: &str, template: TemplateId) -> Workload {
         revision_history_limit: 10,
         progress_deadline: SimDuration::from_secs(600),
         paused: false,
+        own: KindSpec::Plain,
     }
 }
 
@@ -474,6 +475,7 @@ impl Bench {
     pub(crate) fn decide(&mut self, template: TemplateId) -> Decision {
         self.snapshot.refresh();
         self.framework.schedule(&Query {
+            pinned: None,
             model: &self.model,
             snapshot: &self.snapshot,
             template,
@@ -490,7 +492,7 @@ impl Bench {
         budgets: &[DisruptionBudget],
     ) -> PostFilter {
         let pod = PodId::from_index(self.pods);
-        let incoming = Incoming { pod, template, nominator: &self.nominator };
+        let incoming = Incoming { pod, template, pinned: None, nominator: &self.nominator };
         let world = (&self.model, &mut self.snapshot);
         let tie_break = TieBreak::LowestName;
         self.framework.post_filter(world, &incoming, decision, budgets, tie_break)
@@ -516,6 +518,7 @@ impl Bench {
     pub(crate) fn verdicts(&mut self, template: TemplateId) -> Vec<String> {
         self.snapshot.refresh();
         let (decision, nodes) = self.framework.explain(&Query {
+            pinned: None,
             model: &self.model,
             snapshot: &self.snapshot,
             template,
@@ -548,6 +551,7 @@ impl Bench {
     pub(crate) fn scores(&mut self, template: TemplateId, plugin: &str) -> Vec<Option<(i64, i64)>> {
         self.snapshot.refresh();
         let (_, nodes) = self.framework.explain(&Query {
+            pinned: None,
             model: &self.model,
             snapshot: &self.snapshot,
             template,

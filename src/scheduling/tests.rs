@@ -330,6 +330,7 @@ fn large_clusters_are_searched_in_part_and_in_turn() {
     bench.bind(node(3), full);
     let mut ask = |start| {
         bench.framework.schedule(&Query {
+            pinned: None,
             model: &bench.model,
             snapshot: &bench.snapshot,
             template: pod,
@@ -358,7 +359,7 @@ fn ties_are_drawn_evenly_and_alike_from_any_start() {
     let mut draw = |entity, start| {
         let tie_break = TieBreak::Seeded { streams: &streams, entity, attempt: 1 };
         let (model, snapshot) = (&bench.model, &bench.snapshot);
-        let query = Query { model, snapshot, template: pod, start, tie_break };
+        let query = Query { model, snapshot, template: pod, pinned: None, start, tie_break };
         bench.framework.schedule(&query).node().unwrap()
     };
     let mut counts = [0; 3];

@@ -11,10 +11,10 @@ use crate::base::id::IdVec;
 use crate::base::time::SimTime;
 use crate::controllers::settled_budgets;
 use crate::cx::Cx;
-use crate::model::{PodId, WorkloadId, WorkloadKind};
+use crate::model::{KindSpec, PodId, WorkloadId, WorkloadKind};
 use crate::record::Fact;
-use crate::state::{PodObject, ReplicaSetId, ReplicaSetStatus};
-use crate::workload::deployment_object;
+use crate::state::{Owner, PodObject, ReplicaSetId, ReplicaSetStatus, Seat};
+use crate::workload::{deployment_object, stateful_set_object};
 
 /// Builds the settled state and starts the control plane on it.
 pub(super) fn settle(components: &mut Components, cx: &mut Cx<'_>) {
@@ -35,7 +35,18 @@ fn create_objects(components: &mut Components, cx: &mut Cx<'_>) -> Vec<PodId> {
         let replicas = spec.replicas;
         cx.fact(Fact::ReplicasDesired { workload, replicas });
         if spec.kind == WorkloadKind::Pod {
-            pods.push(components.api.create_pod(cx, spec.template, None));
+            pods.push(components.api.create_pod(cx, spec.template, None, Seat::Lowest));
+            continue;
+        }
+        if let KindSpec::StatefulSet(own) = &spec.own {
+            let object = stateful_set_object(cx, workload);
+            components.api.create_stateful_set(cx, workload, object);
+            let owner = Some(Owner::StatefulSet(workload));
+            let ordinals = own.start..own.start + u32::try_from(replicas).unwrap_or(0);
+            for ordinal in ordinals {
+                let (template, seat) = (own.template(0, ordinal), Seat::Ordinal(ordinal));
+                pods.push(components.api.create_pod(cx, template, owner, seat));
+            }
             continue;
         }
         if spec.kind == WorkloadKind::Deployment {
@@ -51,7 +62,8 @@ fn create_objects(components: &mut Components, cx: &mut Cx<'_>) -> Vec<PodId> {
             annotations,
         );
         for _ in 0..replicas {
-            pods.push(components.api.create_pod(cx, spec.template, Some(owner)));
+            let owner = Some(Owner::ReplicaSet(owner));
+            pods.push(components.api.create_pod(cx, spec.template, owner, Seat::Lowest));
         }
     }
     pods
@@ -87,7 +99,7 @@ fn place(components: &mut Components, cx: &mut Cx<'_>, mut pods: Vec<PodId>) {
 fn report(cx: &mut Cx<'_>) {
     let mut ready_of = IdVec::from_rows(vec![0; cx.state.api.replica_sets.len()]);
     for pod in cx.state.api.pods.values().filter(|pod| pod.is_ready()) {
-        if let Some(owner) = pod.owner {
+        if let Some(owner) = pod.replica_set() {
             ready_of[owner] += 1;
         }
     }

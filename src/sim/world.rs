@@ -194,6 +194,17 @@ fn deliver(components: &mut Components, cx: &mut Cx<'_>, event: WatchEvent) {
                 controllers.on_replica_set(cx, &change);
             }
         }
+        Resource::StatefulSets => {
+            if let Some(change) = api.stateful_set_log.deliver(event.index).filter(|_| alive) {
+                controllers.on_stateful_set(cx, &change);
+            }
+        }
+        Resource::DaemonSets => {
+            if let Some(change) = api.daemon_set_log.deliver(event.index).filter(|_| alive) {
+                controllers.on_daemon_set(cx, &change);
+            }
+        }
+        Resource::Jobs | Resource::CronJobs => todo!(),
         Resource::Deployments => {
             if let Some(change) = api.deployment_log.deliver(event.index).filter(|_| alive) {
                 controllers.on_deployment(cx, &change);

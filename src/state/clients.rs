@@ -24,6 +24,16 @@ pub enum Client {
     PodGc,
     /// Disruption controller.
     Disruption,
+    /// StatefulSet controller.
+    StatefulSet,
+    /// DaemonSet controller.
+    DaemonSet,
+    /// Job controller.
+    Job,
+    /// CronJob controller.
+    CronJob,
+    /// HorizontalPodAutoscaler controller.
+    HorizontalPodAutoscaler,
     /// The kubelet of a node.
     Kubelet(NodeId),
     /// A person or a pipeline; never throttled.
@@ -42,7 +52,12 @@ impl Client {
             | Self::NodeLifecycle
             | Self::TaintEviction
             | Self::PodGc
-            | Self::Disruption => Some(Watcher::ControllerManager),
+            | Self::Disruption
+            | Self::StatefulSet
+            | Self::DaemonSet
+            | Self::Job
+            | Self::CronJob
+            | Self::HorizontalPodAutoscaler => Some(Watcher::ControllerManager),
             Self::Kubelet(_) | Self::Operator => None,
         }
     }
@@ -80,11 +95,14 @@ impl Bucket {
     }
 }
 
+/// Controllers with a client of their own.
+const CONTROLLERS: usize = 12;
+
 /// The buckets of all clients, and the count of all requests.
 #[derive(Debug)]
 pub struct Clients {
     scheduler: Bucket,
-    controllers: [Bucket; 7],
+    controllers: [Bucket; CONTROLLERS],
     kubelets: IdVec<NodeId, Bucket>,
     /// Requests issued so far.
     pub requests: u64,
@@ -101,7 +119,7 @@ impl Clients {
         }
         Self {
             scheduler: Bucket::new(model.scheduler.qps, model.scheduler.burst),
-            controllers: [Bucket::new(plane.controller_qps, plane.controller_burst); 7],
+            controllers: [Bucket::new(plane.controller_qps, plane.controller_burst); CONTROLLERS],
             kubelets,
             requests: 0,
         }
@@ -133,6 +151,11 @@ impl Clients {
             Client::TaintEviction => &mut self.controllers[4],
             Client::PodGc => &mut self.controllers[5],
             Client::Disruption => &mut self.controllers[6],
+            Client::StatefulSet => &mut self.controllers[7],
+            Client::DaemonSet => &mut self.controllers[8],
+            Client::Job => &mut self.controllers[9],
+            Client::CronJob => &mut self.controllers[10],
+            Client::HorizontalPodAutoscaler => &mut self.controllers[11],
             Client::Kubelet(node) => &mut self.kubelets[node],
             Client::Operator => return None,
         })

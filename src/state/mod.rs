@@ -9,20 +9,23 @@ mod clients;
 mod conditions;
 mod objects;
 mod requests;
+mod sets;
 mod truth;
 mod watch;
 
 pub use clients::{Client, Clients};
 pub use conditions::{NodeCondition, NodeConditions};
 pub use objects::{
-    BudgetStatus, Condition, ConditionStatus, DeletionCause, DeploymentObject, NodeObject, Phase,
-    PodObject, PodReason, PodStatus, ReplicaSetId, ReplicaSetObject, ReplicaSetStatus, Termination,
+    BudgetStatus, Condition, ConditionStatus, DeletionCause, DeploymentObject, JobId, NodeObject,
+    Owner, Phase, PodObject, PodReason, PodStatus, ReplicaSetId, ReplicaSetObject,
+    ReplicaSetStatus, Seat, Termination,
 };
 pub use requests::{KubeletStatus, NodeTaint, Request, RequestSlots, Sent};
+pub use sets::{DaemonSetObject, DaemonSetStatus, StatefulSetObject, StatefulSetStatus};
 pub use truth::{ApiTruth, Heartbeat, NodeTruth, ProcessTruth, Registry, Truth};
 pub use watch::{Change, Streams as WatchStreams, Verb, WatchLog};
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::base::id::IdVec;
 use crate::event::Watcher;
@@ -39,6 +42,10 @@ pub struct Api {
     pub replica_sets: IdVec<ReplicaSetId, ReplicaSetObject>,
     /// Deployments, by workload; absent for workloads of other kinds.
     pub deployments: IdVec<WorkloadId, Option<DeploymentObject>>,
+    /// StatefulSets.
+    pub stateful_sets: BTreeMap<WorkloadId, StatefulSetObject>,
+    /// DaemonSets.
+    pub daemon_sets: BTreeMap<WorkloadId, DaemonSetObject>,
     /// Ready endpoints of each Service, as its EndpointSlices list them.
     pub endpoints: IdVec<ServiceId, BTreeSet<PodId>>,
     /// Endpoints that came or went, in order, until kube-proxies have taken them up.
@@ -53,6 +60,10 @@ pub struct Api {
     pub replica_set_log: WatchLog<ReplicaSetId, ReplicaSetObject>,
     /// Changes to Deployments.
     pub deployment_log: WatchLog<WorkloadId, DeploymentObject>,
+    /// Changes to StatefulSets.
+    pub stateful_set_log: WatchLog<WorkloadId, StatefulSetObject>,
+    /// Changes to DaemonSets.
+    pub daemon_set_log: WatchLog<WorkloadId, DaemonSetObject>,
     /// Changes to PodDisruptionBudgets.
     pub budget_log: WatchLog<BudgetId, BudgetStatus>,
     /// etcd's revision: one counter over all objects.
@@ -106,6 +117,8 @@ impl State {
                 nodes,
                 replica_sets: IdVec::new(),
                 deployments,
+                stateful_sets: BTreeMap::new(),
+                daemon_sets: BTreeMap::new(),
                 endpoints,
                 endpoint_log: Vec::new(),
                 budgets: model.budgets.ids().map(|_| BudgetStatus::default()).collect(),
@@ -113,6 +126,8 @@ impl State {
                 node_log: WatchLog::new(),
                 replica_set_log: WatchLog::new(),
                 deployment_log: WatchLog::new(),
+                stateful_set_log: WatchLog::new(),
+                daemon_set_log: WatchLog::new(),
                 budget_log: WatchLog::new(),
                 revision: 0,
             },

@@ -7,12 +7,41 @@ use super::NodeConditions;
 use super::requests::KubeletStatus;
 use crate::base::id::define_id;
 use crate::base::time::{SimDuration, SimTime};
-use crate::model::{NodeId, NodeSpec, PodId, Taint, TemplateId, WorkloadId};
+use crate::model::{NodeId, NodeSpec, PodId, PodIdentity, Taint, TemplateId, WorkloadId};
 
 define_id!(
     /// A ReplicaSet object; ids are never reused within a run.
     pub struct ReplicaSetId
 );
+
+define_id!(
+    /// A Job object; ids are never reused within a run.
+    pub struct JobId
+);
+
+/// The controller that owns a pod (the entry of `ownerReferences` with `controller: true`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Owner {
+    /// A ReplicaSet, or a ReplicationController.
+    ReplicaSet(ReplicaSetId),
+    /// A StatefulSet.
+    StatefulSet(WorkloadId),
+    /// A DaemonSet.
+    DaemonSet(WorkloadId),
+    /// A Job.
+    Job(JobId),
+}
+
+/// Which of its workload's places a new pod takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Seat {
+    /// The lowest replica ordinal that is free.
+    Lowest,
+    /// This one: the pod of a StatefulSet's ordinal, or of a Job's completion index.
+    Ordinal(u32),
+    /// The one of this node, which it cannot do without: the pod of a DaemonSet.
+    Node(NodeId),
+}
 
 /// Status of a condition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -254,16 +283,21 @@ impl PodStatus {
 pub struct PodObject {
     /// Its class.
     pub template: TemplateId,
-    /// Owning ReplicaSet.
-    pub owner: Option<ReplicaSetId>,
-    /// Replica ordinal: the lowest that was free in its workload when it was created.
+    /// Its controller.
+    pub owner: Option<Owner>,
+    /// Replica ordinal: the lowest that was free in its workload when it was created, or the one
+    /// that its controller gave it.
     pub replica: u32,
     /// How many pods held that ordinal before.
     pub incarnation: u32,
     /// Stands for `metadata.uid`, from the pod's address.
     pub uid: u64,
+    /// The run of a CronJob that it belongs to: minutes since the Unix epoch, 0 for none.
+    pub run: u32,
     /// `metadata.creationTimestamp` (whole seconds).
     pub created: SimTime,
+    /// The node that its required affinity names: the pod is of a DaemonSet.
+    pub pinned: Option<NodeId>,
     /// `spec.nodeName`.
     pub node: Option<NodeId>,
     /// Being deleted.
@@ -291,6 +325,21 @@ impl PodObject {
     #[must_use]
     pub fn is_ready(&self) -> bool {
         !self.gone && self.status.ready.is_true()
+    }
+
+    /// The ReplicaSet that owns it, if one does.
+    #[must_use]
+    pub fn replica_set(&self) -> Option<ReplicaSetId> {
+        match self.owner? {
+            Owner::ReplicaSet(id) => Some(id),
+            Owner::StatefulSet(_) | Owner::DaemonSet(_) | Owner::Job(_) => None,
+        }
+    }
+
+    /// What its name is made of.
+    #[must_use]
+    pub fn identity(&self) -> PodIdentity {
+        PodIdentity { template: self.template, uid: self.uid, replica: self.replica, run: self.run }
     }
 }
 

@@ -3,9 +3,10 @@
 use super::clients::Client;
 use super::conditions::NodeConditions;
 use super::objects::{
-    BudgetStatus, Condition, DeletionCause, DeploymentObject, Phase, PodReason, ReplicaSetId,
-    ReplicaSetStatus,
+    BudgetStatus, Condition, DeletionCause, DeploymentObject, Owner, Phase, PodReason,
+    ReplicaSetId, ReplicaSetStatus, Seat,
 };
+use super::sets::{DaemonSetStatus, StatefulSetStatus};
 use crate::base::map::Symbol;
 use crate::base::time::{SimDuration, SimTime};
 use crate::model::{BudgetId, NodeId, PodId, ServiceId, Taint, TemplateId, WorkloadId};
@@ -62,8 +63,10 @@ pub enum Request {
     CreatePod {
         /// Template.
         template: TemplateId,
-        /// Owner.
-        owner: Option<ReplicaSetId>,
+        /// Its controller.
+        owner: Option<Owner>,
+        /// Which place of the workload it takes.
+        seat: Seat,
     },
     /// Bind a pod to a node; answered to the scheduler with `SchedulerEvent::Bound`.
     BindPod {
@@ -164,6 +167,20 @@ pub enum Request {
         replica_set: ReplicaSetId,
         /// Counts.
         status: ReplicaSetStatus,
+    },
+    /// Report a StatefulSet's status.
+    StatefulSetStatus {
+        /// StatefulSet.
+        workload: WorkloadId,
+        /// Status.
+        status: StatefulSetStatus,
+    },
+    /// Report a DaemonSet's status.
+    DaemonSetStatus {
+        /// DaemonSet.
+        workload: WorkloadId,
+        /// Status.
+        status: DaemonSetStatus,
     },
     /// Report a Deployment's status: `replicas`, `template` and `paused` are not written.
     DeploymentStatus {

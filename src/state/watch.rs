@@ -104,9 +104,9 @@ impl<I, T> WatchLog<I, T> {
 pub struct Streams {
     due: [[SimTime; Resource::COUNT]; Watcher::ALL.len()],
     deliveries: [u64; Watcher::ALL.len()],
-    /// Deliveries of budgets: a latency of its own each, so that the others' do not depend on
-    /// whether there are budgets.
-    of_budgets: [u64; Watcher::ALL.len()],
+    /// Deliveries of types that few clusters have: a latency of its own each, so that the others' do
+    /// not depend on whether there are such objects.
+    apart: [[u64; Resource::COUNT]; Watcher::ALL.len()],
 }
 
 impl Streams {
@@ -117,11 +117,19 @@ impl Streams {
         *due
     }
 
-    /// Number of the next delivery to a watcher, for its latency draw; budgets count apart.
+    /// Number of the next delivery to a watcher, for its latency draw: pods, nodes, ReplicaSets and
+    /// Deployments count together, each other type apart.
     pub fn next_delivery(&mut self, to: Watcher, resource: Resource) -> u64 {
-        let of_budgets = resource == Resource::Budgets;
-        let counts = if of_budgets { &mut self.of_budgets } else { &mut self.deliveries };
-        let count = &mut counts[to.index()];
+        let count = match resource {
+            Resource::Pods | Resource::Nodes | Resource::ReplicaSets | Resource::Deployments => {
+                &mut self.deliveries[to.index()]
+            }
+            Resource::Budgets
+            | Resource::StatefulSets
+            | Resource::DaemonSets
+            | Resource::Jobs
+            | Resource::CronJobs => &mut self.apart[to.index()][resource.index()],
+        };
         *count += 1;
         *count - 1
     }

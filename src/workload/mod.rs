@@ -6,9 +6,12 @@ use crate::apiserver::ApiServer;
 use crate::base::time::SimDuration;
 use crate::cx::Cx;
 use crate::event::Event;
-use crate::model::{FaultId, NodeId, OperationKind, WorkloadId, WorkloadKind};
+use crate::model::{FaultId, KindSpec, NodeId, OperationKind, WorkloadId, WorkloadKind};
 use crate::record::Fact;
-use crate::state::{Client, DeletionCause, DeploymentObject, NodeTaint, Request};
+use crate::state::{
+    Client, DaemonSetObject, DaemonSetStatus, DeletionCause, DeploymentObject, NodeTaint, Request,
+    Seat, StatefulSetObject, StatefulSetStatus,
+};
 
 /// Schedules everything that operators do during the run.
 ///
@@ -100,6 +103,25 @@ pub fn deployment_object(cx: &Cx<'_>, workload: WorkloadId) -> DeploymentObject 
     }
 }
 
+/// A StatefulSet object as first applied.
+#[must_use]
+pub fn stateful_set_object(cx: &Cx<'_>, workload: WorkloadId) -> StatefulSetObject {
+    let spec = &cx.model.workloads[workload];
+    let partition = match &spec.own {
+        KindSpec::StatefulSet(own) => own.partition,
+        KindSpec::Plain | KindSpec::DaemonSet(_) => 0,
+    };
+    let status = StatefulSetStatus::default();
+    StatefulSetObject { replicas: spec.replicas, revision: 0, partition, status }
+}
+
+/// A DaemonSet object as first applied.
+#[must_use]
+pub fn daemon_set_object(cx: &Cx<'_>, workload: WorkloadId) -> DaemonSetObject {
+    let template = cx.model.workloads[workload].template;
+    DaemonSetObject { template, rolled_out: None, status: DaemonSetStatus::default() }
+}
+
 /// `kubectl apply` of every declared workload, in order of declaration.
 pub fn apply_manifests(cx: &mut Cx<'_>, api: &mut ApiServer) {
     for (workload, spec) in cx.model.workloads.iter() {
@@ -109,13 +131,22 @@ pub fn apply_manifests(cx: &mut Cx<'_>, api: &mut ApiServer) {
                 let object = deployment_object(cx, workload);
                 api.create_deployment(cx, workload, object);
             }
-            WorkloadKind::ReplicaSet => {
+            WorkloadKind::ReplicaSet | WorkloadKind::ReplicationController => {
                 let sizes = (spec.replicas, 1);
                 let annotations = (spec.replicas, spec.replicas);
                 api.create_replica_set(cx, workload, spec.template, sizes, annotations);
             }
+            WorkloadKind::StatefulSet => {
+                let object = stateful_set_object(cx, workload);
+                api.create_stateful_set(cx, workload, object);
+            }
+            WorkloadKind::DaemonSet => {
+                let object = daemon_set_object(cx, workload);
+                api.create_daemon_set(cx, workload, object);
+            }
+            WorkloadKind::Job | WorkloadKind::CronJob => todo!(),
             WorkloadKind::Pod => {
-                api.create_pod(cx, spec.template, None);
+                api.create_pod(cx, spec.template, None, Seat::Lowest);
             }
         }
     }

@@ -115,6 +115,7 @@ impl Replay {
             return Ok(Value::Object(told));
         }
         let query = Query {
+            pinned: None,
             model,
             snapshot: &self.snapshot,
             template,
@@ -146,7 +147,7 @@ impl Replay {
     ) {
         let model = &self.input.model;
         let mut nominator = Nominator::default();
-        let incoming = Incoming { pod, template, nominator: &nominator };
+        let incoming = Incoming { pod, template, pinned: None, nominator: &nominator };
         let answer = self.framework.post_filter(
             (model, &mut self.snapshot),
             &incoming,
@@ -164,7 +165,7 @@ impl Replay {
             });
             after.refresh();
             nominator.nominate(Nominated::of(model, pod, template), taken.node);
-            let incoming = Incoming { pod, template, nominator: &nominator };
+            let incoming = Incoming { pod, template, pinned: None, nominator: &nominator };
             let world = (model, &mut after);
             let tie_break = TieBreak::LowestName;
             let retry = self.framework.schedule_among(world, &incoming, self.start, tie_break);

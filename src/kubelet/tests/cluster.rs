@@ -125,6 +125,7 @@ fn workload() -> Workload {
         revision_history_limit: 10,
         progress_deadline: secs(600),
         paused: false,
+        own: KindSpec::Plain,
     }
 }
 

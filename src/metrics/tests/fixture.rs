@@ -83,6 +83,7 @@ fn workload(kind: WorkloadKind, name: &str, replicas: i32, template: u32) -> Wor
         revision_history_limit: 10,
         progress_deadline: SimDuration::from_secs(600),
         paused: false,
+        own: KindSpec::Plain,
     }
 }
 

@@ -15,6 +15,7 @@ use crate::base::diag::{Diagnostic, Diagnostics, Severity, codes};
 use crate::base::time::{SimDuration, SimTime};
 use crate::model::{
     AppBehaviour, CRITICAL_PRIORITY, FailureMode, FailureProcess, Onset, ReadinessGate, Recovers,
+    Runs,
 };
 use crate::rng::Distribution;
 use crate::scenario::file::{LoadedPolicy, LoadedScenario};
@@ -221,6 +222,13 @@ fn pod_metadata(object: &Object) -> Option<&ObjectMeta> {
         Object::Pod(o) => Some(&o.metadata),
         Object::Deployment(o) => o.spec.as_ref()?.template.metadata.as_ref(),
         Object::ReplicaSet(o) => o.spec.as_ref()?.template.as_ref()?.metadata.as_ref(),
+        Object::StatefulSet(o) => o.spec.as_ref()?.template.metadata.as_ref(),
+        Object::DaemonSet(o) => o.spec.as_ref()?.template.metadata.as_ref(),
+        Object::Job(o) => o.spec.as_ref()?.template.metadata.as_ref(),
+        Object::CronJob(o) => {
+            o.spec.as_ref()?.job_template.spec.as_ref()?.template.metadata.as_ref()
+        }
+        Object::ReplicationController(o) => o.spec.as_ref()?.template.as_ref()?.metadata.as_ref(),
         _ => None,
     }
 }
@@ -246,6 +254,13 @@ impl Surroundings for Surround<'_> {
             }
             if let Some(shutdown) = &entry.shutdown {
                 out.shutdown_s = shutdown.0.clone();
+            }
+            if let Some(runs) = &entry.runs {
+                out.runs = Some(Runs {
+                    length_s: runs.length.0.clone(),
+                    fails: runs.fails.map_or(0.0, |share| share.0),
+                    exit_code: exit_code(runs.exit_code.map(|code| code.0)),
+                });
             }
             if let Some(latency) = &entry.latency {
                 out.latency = latency.value;
@@ -309,6 +324,7 @@ pub(super) fn unstated() -> AppBehaviour {
         processes: 1,
         startup_s: Distribution::Constant(DEFAULT_STARTUP_S),
         shutdown_s: Distribution::Constant(DEFAULT_SHUTDOWN_S),
+        runs: None,
         latency: DEFAULT_LATENCY,
         checks_dependencies: true,
         post_start: None,
@@ -338,9 +354,9 @@ fn memory_of(
 /// where there is none.
 pub(super) fn mode(mode: &spec::FailureMode, used: i64, limit: Option<i64>) -> FailureMode {
     match mode {
-        spec::FailureMode::Crash { exit_code } => FailureMode::Crash {
-            exit_code: exit_code.and_then(|code| i32::try_from(code).ok()).unwrap_or(1),
-        },
+        spec::FailureMode::Crash { exit_code } => {
+            FailureMode::Crash { exit_code: self::exit_code(*exit_code) }
+        }
         spec::FailureMode::Custom(sights) => FailureMode::Custom(*sights),
         spec::FailureMode::Hang => FailureMode::Hang,
         spec::FailureMode::Deadlock => FailureMode::Deadlock,
@@ -365,6 +381,11 @@ pub(super) fn mode(mode: &spec::FailureMode, used: i64, limit: Option<i64>) -> F
             FailureMode::ProcessLeak { per_minute: per_minute.value() }
         }
     }
+}
+
+/// An exit code, 1 where none is given.
+fn exit_code(given: Option<u32>) -> i32 {
+    given.and_then(|code| i32::try_from(code).ok()).unwrap_or(1)
 }
 
 fn onset(when: &Occurrence) -> Onset {

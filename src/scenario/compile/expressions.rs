@@ -127,7 +127,7 @@ pub(super) fn try_out(model: &Model, list: &[spec::Expression], found: &mut Diag
             let Ok(compiled) = Compiled::new(&formula.text, purpose) else { continue };
             let answer = |template: TemplateId, node: NodeId| {
                 let (spec, luck) = (&model.templates[template], TieBreak::LowestName);
-                let cx = CycleCx { model, snapshot: &snapshot, template, spec, luck };
+                let cx = CycleCx { model, snapshot: &snapshot, template, spec, pinned: None, luck };
                 match purpose {
                     Purpose::Filter => compiled.passes(&cx, node),
                     Purpose::Score => compiled.score(&cx, node).map(|_| ()),

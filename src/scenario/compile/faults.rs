@@ -402,7 +402,7 @@ pub(super) fn operations(
             }
             spec::OperationKind::RolloutRestart { workload } => {
                 find(collected, symbols, workload, found)
-                    .filter(|id| is_deployment(collected, *id, workload, found))
+                    .filter(|id| rolls_out(collected, *id, workload, found))
                     .map(|id| {
                         revisions[id.index()] += 1;
                         let revision = revisions[id.index()];
@@ -513,19 +513,31 @@ fn find(
     id
 }
 
-fn is_deployment(
+fn rolls_out(
     collected: &Collected,
     id: WorkloadId,
     name: &Located<String>,
     found: &mut Diagnostics,
 ) -> bool {
     let kind = collected.workloads[id].kind;
-    if kind != WorkloadKind::Deployment {
-        let message = format!("{} is a {}: only Deployments roll out", name.value, kind.name());
+    let does = match kind {
+        WorkloadKind::Deployment | WorkloadKind::StatefulSet | WorkloadKind::DaemonSet => true,
+        WorkloadKind::ReplicaSet
+        | WorkloadKind::ReplicationController
+        | WorkloadKind::Job
+        | WorkloadKind::CronJob
+        | WorkloadKind::Pod => false,
+    };
+    if !does {
+        let message = format!(
+            "{} is a {}: only Deployments, StatefulSets and DaemonSets roll out",
+            name.value,
+            kind.name()
+        );
         let finding = Diagnostic::error(codes::UNRESOLVED, name.span, message);
-        found.push(finding.help("name a Deployment"));
+        found.push(finding.help("name one of these"));
     }
-    kind == WorkloadKind::Deployment
+    does
 }
 
 fn unknown(what: &str, name: &Located<String>, known: &[&str]) -> Diagnostic {

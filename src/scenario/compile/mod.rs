@@ -192,6 +192,14 @@ fn workloads(
             Object::CSIStorageCapacity(o) => symbols.storage_capacity(o),
             Object::Deployment(o) => collected.deployment(symbols, address, o, around),
             Object::ReplicaSet(o) => collected.replica_set(symbols, address, o, around),
+            Object::StatefulSet(o) => {
+                let most = scaled_to(loaded, &manifest.object);
+                collected.stateful_set(symbols, address, (o, most), around);
+            }
+            Object::DaemonSet(o) => collected.daemon_set(symbols, address, o, around),
+            Object::ReplicationController(o) => {
+                collected.replication_controller(symbols, address, o, around);
+            }
             Object::Pod(o) => collected.pod(symbols, address, o, around),
             Object::Service(o) => {
                 services.push(workloads::service(symbols, o));
@@ -204,6 +212,18 @@ fn workloads(
     }
     overlay::budgets(around.recovery(), &collected, symbols, &mut budgets);
     (collected, services, budgets)
+}
+
+/// The greatest number of replicas to which an operator scales a workload.
+fn scaled_to(loaded: &LoadedScenario, object: &Object) -> u32 {
+    let full = format!("{}/{}", object.namespace(), object.name());
+    let sizes = loaded.scenario.spec.operations.iter().filter_map(|operation| {
+        let spec::OperationKind::Scale { workload, replicas } = &operation.kind else {
+            return None;
+        };
+        (workload.value == full).then_some(replicas.value)
+    });
+    sizes.max().unwrap_or(0)
 }
 
 /// What CSINodes say of the nodes of their names.

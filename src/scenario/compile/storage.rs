@@ -189,6 +189,16 @@ impl Symbols {
         id
     }
 
+    /// Adds the claim of a StatefulSet's pod, unless it is declared.
+    pub(super) fn claim_unless_there(&mut self, object: &PersistentVolumeClaim, address: u64) {
+        let metadata = &object.metadata;
+        let namespace = self.namespace(metadata.namespace.as_deref().unwrap_or_default());
+        let id = self.claim_named(namespace, metadata.name.as_deref().unwrap_or_default());
+        if self.storage.storage.claims[id].spec.is_none() {
+            self.persistent_volume_claim(object, address);
+        }
+    }
+
     fn claim_spec(
         &mut self,
         id: ClaimId,

@@ -1,9 +1,17 @@
 //! Workloads and services: typed objects to the model's.
 
-use k8s_openapi::api::apps::v1::{Deployment, DeploymentStrategy as KubeStrategy, ReplicaSet};
-use k8s_openapi::api::core::v1::{Pod, PodTemplateSpec, Service as KubeService};
+use std::collections::BTreeMap;
+
+use k8s_openapi::api::apps::v1::{
+    DaemonSet, Deployment, DeploymentStrategy as KubeStrategy, ReplicaSet, ReplicaSetSpec,
+    StatefulSet,
+};
+use k8s_openapi::api::core::v1::{
+    PersistentVolumeClaim, PersistentVolumeClaimVolumeSource, Pod, PodTemplateSpec,
+    ReplicationController, Service as KubeService, Volume,
+};
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector as KubeSelector, ObjectMeta};
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
 use super::pods::{self, Identity, Surroundings};
@@ -11,12 +19,25 @@ use super::symbols::Symbols;
 use crate::base::id::IdVec;
 use crate::base::time::SimDuration;
 use crate::model::{
-    Budget, DeploymentStrategy, DisruptionLimit, IntOrPercent, LabelSelector, Labels, NamespaceId,
-    PodTemplate, Service, TemplateId, Workload, WorkloadId, WorkloadKind,
+    Budget, DaemonSetUpdate, DeploymentStrategy, DisruptionLimit, IntOrPercent, KindSpec,
+    LabelSelector, Labels, NamespaceId, PodTemplate, Service, StatefulSetSpec, TemplateId,
+    Workload, WorkloadId, WorkloadKind,
 };
 
-/// Label that Deployments put on the pods of one template revision.
-const TEMPLATE_HASH_LABEL: &str = "pod-template-hash";
+/// The label that pods of one template revision have, by the kind of their workload.
+fn revision_label(kind: WorkloadKind) -> Option<&'static str> {
+    match kind {
+        WorkloadKind::Deployment => Some("pod-template-hash"),
+        // Fidelity: `statefulset.kubernetes.io/pod-name` and `apps.kubernetes.io/pod-index`, which
+        // tell pods of one revision apart, are left out.
+        WorkloadKind::StatefulSet | WorkloadKind::DaemonSet => Some("controller-revision-hash"),
+        WorkloadKind::ReplicaSet
+        | WorkloadKind::ReplicationController
+        | WorkloadKind::Job
+        | WorkloadKind::CronJob
+        | WorkloadKind::Pod => None,
+    }
+}
 
 /// Workloads and their templates as they are collected.
 #[derive(Debug, Default)]
@@ -25,6 +46,17 @@ pub(super) struct Collected {
     pub(super) templates: IdVec<TemplateId, PodTemplate>,
     /// The pod template of each workload as written, for further revisions.
     sources: IdVec<WorkloadId, PodTemplateSpec>,
+    /// `volumeClaimTemplates` of StatefulSets, and how many ordinals may come to be.
+    claims: BTreeMap<WorkloadId, (Vec<PersistentVolumeClaim>, u32)>,
+}
+
+/// What workloads of several kinds declare alike.
+struct Declared<'a> {
+    selector: &'a KubeSelector,
+    template: &'a PodTemplateSpec,
+    replicas: i32,
+    min_ready: Option<i32>,
+    revision_history_limit: Option<i32>,
 }
 
 impl Collected {
@@ -58,6 +90,7 @@ impl Collected {
             revision_history_limit: spec.revision_history_limit.unwrap_or(10),
             progress_deadline: seconds(spec.progress_deadline_seconds.unwrap_or(600)),
             paused: spec.paused.unwrap_or(false),
+            own: KindSpec::Plain,
         };
         self.workloads.push(workload);
     }
@@ -94,8 +127,181 @@ impl Collected {
             revision_history_limit: 0,
             progress_deadline: SimDuration::MAX,
             paused: false,
+            own: KindSpec::Plain,
         };
         self.workloads.push(workload);
+    }
+
+    pub(super) fn stateful_set(
+        &mut self,
+        symbols: &mut Symbols,
+        address: u64,
+        (object, most): (&StatefulSet, u32),
+        around: &dyn Surroundings,
+    ) {
+        let Some(spec) = &object.spec else { return };
+        let kind = WorkloadKind::StatefulSet;
+        let replicas = replicas(spec.replicas, spec.template.metadata.as_ref(), around);
+        let declared = Declared {
+            selector: &spec.selector,
+            template: &spec.template,
+            replicas,
+            min_ready: spec.min_ready_seconds,
+            revision_history_limit: spec.revision_history_limit,
+        };
+        let id = self.controlled(symbols, address, (&object.metadata, kind), around, declared);
+        let update = spec.update_strategy.as_ref();
+        let partition = update.and_then(|u| u.rolling_update.as_ref()).and_then(|u| u.partition);
+        let start = spec.ordinals.as_ref().and_then(|ordinals| ordinals.start).unwrap_or(0);
+        self.workloads[id].own = KindSpec::StatefulSet(StatefulSetSpec {
+            start: u32::try_from(start).unwrap_or(0),
+            parallel: spec.pod_management_policy.as_deref() == Some("Parallel"),
+            on_delete: update.and_then(|u| u.type_.as_deref()) == Some("OnDelete"),
+            partition: partition.unwrap_or(0),
+            revisions: vec![vec![self.workloads[id].template]],
+        });
+        if let Some(claims) = spec.volume_claim_templates.clone().filter(|all| !all.is_empty()) {
+            let ordinals = most.max(u32::try_from(replicas).unwrap_or(0));
+            self.claims.insert(id, (claims, ordinals));
+            let first = self.claimed(symbols, id, 0, around);
+            if let KindSpec::StatefulSet(own) = &mut self.workloads[id].own {
+                own.revisions = vec![first];
+            }
+        }
+    }
+
+    /// The templates of a StatefulSet's ordinals, each with the claims of that ordinal.
+    fn claimed(
+        &mut self,
+        symbols: &mut Symbols,
+        id: WorkloadId,
+        revision: u32,
+        around: &dyn Surroundings,
+    ) -> Vec<TemplateId> {
+        let (claims, ordinals) = self.claims[&id].clone();
+        let workload = &self.workloads[id];
+        let (address, namespace, name) =
+            (workload.address, workload.namespace, workload.name.clone());
+        let start = match &workload.own {
+            KindSpec::StatefulSet(own) => own.start,
+            KindSpec::Plain | KindSpec::DaemonSet(_) => 0,
+        };
+        let mut row = Vec::new();
+        for ordinal in start..start + ordinals.max(1) {
+            let mut source = self.sources[id].clone();
+            let volumes = source.spec.get_or_insert_default().volumes.get_or_insert_default();
+            for (place, claim) in claims.iter().enumerate() {
+                let template = claim.metadata.name.clone().unwrap_or_default();
+                let full = format!("{template}-{name}-{ordinal}");
+                let source =
+                    PersistentVolumeClaimVolumeSource { claim_name: full.clone(), read_only: None };
+                volumes.retain(|volume| volume.name != template);
+                volumes.push(Volume {
+                    name: template,
+                    persistent_volume_claim: Some(source),
+                    ..Volume::default()
+                });
+                let mut object = claim.clone();
+                object.metadata.name = Some(full);
+                object.metadata.namespace = Some(symbols.namespaces[namespace].name.clone());
+                let own = hash(address, (place as u32) << 24 | ordinal);
+                symbols.claim_unless_there(&object, own);
+            }
+            let hash = hash(address, revision);
+            let identity = Identity { workload: id, revision, hash, namespace, single: None };
+            let label = revision_label(WorkloadKind::StatefulSet);
+            let compiled = compile(symbols, identity, source, (around, label));
+            row.push(self.templates.push(compiled));
+        }
+        row
+    }
+
+    pub(super) fn daemon_set(
+        &mut self,
+        symbols: &mut Symbols,
+        address: u64,
+        object: &DaemonSet,
+        around: &dyn Surroundings,
+    ) {
+        let Some(spec) = &object.spec else { return };
+        let kind = WorkloadKind::DaemonSet;
+        let declared = Declared {
+            selector: &spec.selector,
+            template: &spec.template,
+            replicas: 0,
+            min_ready: spec.min_ready_seconds,
+            revision_history_limit: spec.revision_history_limit,
+        };
+        let id = self.controlled(symbols, address, (&object.metadata, kind), around, declared);
+        let update = spec.update_strategy.as_ref();
+        let rolling = update.and_then(|update| update.rolling_update.as_ref());
+        // Both were checked before.
+        let bound = |value: Option<&IntOrString>, default| {
+            value.and_then(int_or_percent).unwrap_or(IntOrPercent::Int(default))
+        };
+        let on_delete = update.and_then(|update| update.type_.as_deref()) == Some("OnDelete");
+        self.workloads[id].own = KindSpec::DaemonSet(if on_delete {
+            DaemonSetUpdate::OnDelete
+        } else {
+            DaemonSetUpdate::RollingUpdate {
+                max_surge: bound(rolling.and_then(|r| r.max_surge.as_ref()), 0),
+                max_unavailable: bound(rolling.and_then(|r| r.max_unavailable.as_ref()), 1),
+            }
+        });
+    }
+
+    /// Adds a workload of a kind that has a selector and a template.
+    fn controlled(
+        &mut self,
+        symbols: &mut Symbols,
+        address: u64,
+        (metadata, kind): (&ObjectMeta, WorkloadKind),
+        around: &dyn Surroundings,
+        declared: Declared<'_>,
+    ) -> WorkloadId {
+        let namespace = symbols.namespace(metadata.namespace.as_deref().unwrap_or_default());
+        let template =
+            self.template(symbols, address, namespace, declared.template, (around, kind));
+        self.workloads.push(Workload {
+            kind,
+            namespace,
+            name: metadata.name.clone().unwrap_or_default(),
+            address,
+            labels: symbols.labels(metadata.labels.as_ref()),
+            selector: symbols.selector(Some(declared.selector)),
+            replicas: declared.replicas,
+            min_ready: seconds(declared.min_ready.unwrap_or(0)),
+            template,
+            strategy: DeploymentStrategy::Recreate,
+            revision_history_limit: declared.revision_history_limit.unwrap_or(10),
+            progress_deadline: SimDuration::MAX,
+            paused: false,
+            own: KindSpec::Plain,
+        })
+    }
+
+    pub(super) fn replication_controller(
+        &mut self,
+        symbols: &mut Symbols,
+        address: u64,
+        object: &ReplicationController,
+        around: &dyn Surroundings,
+    ) {
+        let Some(spec) = &object.spec else { return };
+        let selector =
+            KubeSelector { match_labels: spec.selector.clone(), ..KubeSelector::default() };
+        let spec = ReplicaSetSpec {
+            min_ready_seconds: spec.min_ready_seconds,
+            replicas: spec.replicas,
+            selector,
+            template: spec.template.clone(),
+        };
+        let set = ReplicaSet { metadata: object.metadata.clone(), spec: Some(spec), status: None };
+        let id = self.workloads.next_id();
+        self.replica_set(symbols, address, &set, around);
+        if let Some(workload) = self.workloads.get_mut(id) {
+            workload.kind = WorkloadKind::ReplicationController;
+        }
     }
 
     pub(super) fn pod(
@@ -116,7 +322,7 @@ impl Collected {
         self.workloads.push(workload);
     }
 
-    /// A further revision of a Deployment's template: the same pods under another hash.
+    /// A further revision of a workload's template: the same pods under another hash.
     pub(super) fn revision(
         &mut self,
         symbols: &mut Symbols,
@@ -124,12 +330,21 @@ impl Collected {
         revision: u32,
         around: &dyn Surroundings,
     ) -> TemplateId {
-        let Workload { address, namespace, .. } = self.workloads[workload];
-        let source = self.sources[workload].clone();
-        let hash = hash(address, revision);
-        let identity = Identity { workload, revision, hash, namespace, single: None };
-        let compiled = compile(symbols, identity, source, (around, true));
-        self.templates.push(compiled)
+        let Workload { address, namespace, kind, .. } = self.workloads[workload];
+        let row = if self.claims.contains_key(&workload) {
+            self.claimed(symbols, workload, revision, around)
+        } else {
+            let source = self.sources[workload].clone();
+            let hash = hash(address, revision);
+            let identity = Identity { workload, revision, hash, namespace, single: None };
+            let compiled = compile(symbols, identity, source, (around, revision_label(kind)));
+            vec![self.templates.push(compiled)]
+        };
+        let first = row[0];
+        if let KindSpec::StatefulSet(own) = &mut self.workloads[workload].own {
+            own.revisions.push(row);
+        }
+        first
     }
 
     fn template(
@@ -145,7 +360,7 @@ impl Collected {
         let hash = hash(address, 0);
         let identity = Identity { workload, revision: 0, hash, namespace, single };
         self.sources.push(template.clone());
-        let around = (around, of == WorkloadKind::Deployment);
+        let around = (around, revision_label(of));
         let compiled = compile(symbols, identity, template.clone(), around);
         self.templates.push(compiled)
     }
@@ -157,17 +372,17 @@ fn replicas(own: Option<i32>, metadata: Option<&ObjectMeta>, around: &dyn Surrou
     given.and_then(|given| i32::try_from(given).ok()).or(own).unwrap_or(1)
 }
 
-/// Compiles a template; `hashed` ones carry the label that tells revisions apart.
+/// Compiles a template; some carry a label that tells revisions apart.
 fn compile(
     symbols: &mut Symbols,
     identity: Identity,
     template: PodTemplateSpec,
-    (around, hashed): (&dyn Surroundings, bool),
+    (around, label): (&dyn Surroundings, Option<&str>),
 ) -> PodTemplate {
     let mut metadata = template.metadata.unwrap_or_default();
-    if hashed {
+    if let Some(label) = label {
         let labels = metadata.labels.get_or_insert_default();
-        labels.insert(TEMPLATE_HASH_LABEL.to_owned(), format!("{:x}", identity.hash));
+        labels.insert(label.to_owned(), format!("{:x}", identity.hash));
     }
     let spec = template.spec.unwrap_or_default();
     pods::compile(symbols, identity, &metadata, spec, around)
@@ -195,6 +410,7 @@ pub(super) fn of_pod(
         revision_history_limit: 0,
         progress_deadline: SimDuration::MAX,
         paused: false,
+        own: KindSpec::Plain,
     }
 }
 

@@ -35,6 +35,26 @@ const SPECS: &[(&str, &[&str])] = &[
         ],
     ),
     ("ReplicaSet", &["replicas", "selector", "template", "minReadySeconds"]),
+    (
+        "StatefulSet",
+        &[
+            "minReadySeconds",
+            "ordinals",
+            "podManagementPolicy",
+            "replicas",
+            "revisionHistoryLimit",
+            "selector",
+            "serviceName",
+            "template",
+            "updateStrategy",
+            "volumeClaimTemplates",
+        ],
+    ),
+    (
+        "DaemonSet",
+        &["minReadySeconds", "revisionHistoryLimit", "selector", "template", "updateStrategy"],
+    ),
+    ("ReplicationController", &["replicas", "selector", "template", "minReadySeconds"]),
     // A Service's addresses and ports say how to reach what its selector chooses.
     (
         "Service",

@@ -23,6 +23,8 @@ record! {
         pub container: Option<Located<String>> = optional "container",
         /// Time from the start of the process until it serves.
         pub startup: Option<RandomDuration> = optional "startup",
+        /// The work after which the process exits.
+        pub runs: Option<Runs> = optional "runs",
         /// Time from SIGTERM until the process exits.
         pub shutdown: Option<RandomDuration> = optional "shutdown",
         /// The postStart hook.
@@ -41,6 +43,18 @@ record! {
         pub processes: Option<Located<u32>> = optional "processes",
         /// What goes wrong.
         pub failures: Vec<Failure> = defaulted "failures",
+    }
+}
+
+record! {
+    /// A process that has something to do and then exits.
+    pub struct Runs {
+        /// From the start of the process until its exit.
+        pub length: RandomDuration = required "for",
+        /// The share of its runs that fail; none when absent.
+        pub fails: Option<Portion> = optional "fails",
+        /// The exit code of those that fail; 1 when absent.
+        pub exit_code: Option<ExitCode> = optional "exitCode",
     }
 }
 
@@ -77,6 +91,22 @@ impl Read for GateRule {
             return None;
         }
         RandomDuration::read(node, path, found).map(Self::After)
+    }
+}
+
+/// The exit code of a process.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct ExitCode(pub u32);
+
+impl Read for ExitCode {
+    fn read(node: &Node, path: &str, found: &mut Diagnostics) -> Option<Self> {
+        let code = u32::read(node, path, found)?;
+        if code > 255 {
+            let message = format!("{code} is not an exit code");
+            found.push(wrong(codes::OUT_OF_RANGE, node, path, message).help("write 0 to 255"));
+            return None;
+        }
+        Some(Self(code))
     }
 }
 
@@ -266,18 +296,9 @@ impl Read for Seen {
 }
 
 fn exit_code(fields: &mut Fields<'_>) -> Option<Option<u32>> {
-    let node = fields.raw("exitCode");
-    let Some(node) = node else { return Some(None) };
+    let Some(node) = fields.raw("exitCode") else { return Some(None) };
     let path = fields.path_of("exitCode");
-    let code = u32::read(node, &path, fields.found())?;
-    if code > 255 {
-        let message = format!("{code} is not an exit code");
-        fields
-            .found()
-            .push(wrong(codes::OUT_OF_RANGE, node, &path, message).help("write 0 to 255"));
-        return None;
-    }
-    Some(Some(code))
+    ExitCode::read(node, &path, fields.found()).map(|code| Some(code.0))
 }
 
 /// A required factor above 1.

@@ -41,14 +41,16 @@ pub struct PodView {
     pub started: Option<SimTime>,
     /// `status.nominatedNodeName`.
     pub nominated: Option<NodeId>,
+    /// The one node that its required affinity names.
+    pub pinned: Option<NodeId>,
 }
 
 impl PodView {
     /// A pod of a class that has just been created.
     #[must_use]
     pub fn new(template: TemplateId) -> Self {
-        let (node, nominated, started) = (None, None, None);
-        Self { template, node, terminating: false, preempted: false, started, nominated }
+        let (node, nominated, started, pinned) = (None, None, None, None);
+        Self { template, node, terminating: false, preempted: false, started, nominated, pinned }
     }
 }
 
@@ -215,9 +217,10 @@ impl SchedulerCore {
         (pod, template): (PodId, TemplateId),
         tie_break: TieBreak<'_>,
     ) -> Option<Decided> {
+        let pinned = self.known_of(pod).and_then(|view| view.pinned);
         let framework = &mut self.frameworks[self.profile_of[template]?];
         self.snapshot.refresh();
-        let incoming = Incoming { pod, template, nominator: &self.nominator };
+        let incoming = Incoming { pod, template, pinned, nominator: &self.nominator };
         let world = (model, &mut self.snapshot);
         let decision = framework.schedule_among(world, &incoming, self.next_start, tie_break);
         self.next_start = decision.next_start;
@@ -340,10 +343,11 @@ impl SchedulerCore {
         (pod, template): (PodId, TemplateId),
         tie_break: TieBreak<'_>,
     ) -> Option<(Explanation, Decided)> {
+        let pinned = self.known_of(pod).and_then(|view| view.pinned);
         let framework = &mut self.frameworks[self.profile_of[template]?];
         self.snapshot.refresh();
         let (snapshot, start) = (&self.snapshot, self.next_start);
-        let query = Query { model, snapshot, template, start, tie_break };
+        let query = Query { model, snapshot, template, pinned, start, tie_break };
         let mut explanation = Explanation::of(framework, &query);
         let decided = self.decide(model, (pod, template), tie_break)?;
         explanation.decision = decided.decision.clone();

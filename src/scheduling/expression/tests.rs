@@ -27,7 +27,7 @@ fn bench() -> (Bench, NodeId, TemplateId) {
 
 fn ask<T>(bench: &Bench, template: TemplateId, of: impl Fn(&CycleCx<'_>) -> T) -> T {
     let (model, snapshot, luck) = (&bench.model, &bench.snapshot, TieBreak::LowestName);
-    of(&CycleCx { model, snapshot, template, spec: &model.templates[template], luck })
+    of(&CycleCx { model, snapshot, template, spec: &model.templates[template], pinned: None, luck })
 }
 
 fn compiled(text: &str, purpose: Purpose) -> Compiled {

@@ -392,8 +392,14 @@ fn history(seed: u64, steps: u32) -> Result<u32, String> {
         } else {
             TieBreak::Seeded { streams: &streams, entity: u64::from(step), attempt: 1 }
         };
-        let query =
-            Query { model: &bench.model, snapshot: &bench.snapshot, template, start, tie_break };
+        let query = Query {
+            model: &bench.model,
+            snapshot: &bench.snapshot,
+            template,
+            pinned: None,
+            start,
+            tie_break,
+        };
         let theirs = full.schedule(&query);
         let ours = bench.framework.schedule(&query);
         if ours != theirs {

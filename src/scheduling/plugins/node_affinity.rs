@@ -140,6 +140,27 @@ impl NodeAffinity {
         }
     }
 
+    /// What follows from the class alone.
+    fn pre_filter_class(&mut self, cx: &CycleCx<'_>) -> PreFilter {
+        if let Some(terms) = &self.added_required {
+            self.added_nodes.follow(cx, |node| matches_any(cx.model, node, terms));
+        }
+        if !restricts(cx.spec) {
+            return if self.added_required.is_none() { PreFilter::Skip } else { PreFilter::Run };
+        }
+        self.required.prepare(cx);
+        match cx.spec.node_affinity.as_deref() {
+            Some(terms) if !terms.is_empty() => match named_nodes(cx.model, terms) {
+                Some(_) if conflicting(terms) => {
+                    PreFilter::Reject(Rejection::unresolvable("pod affinity terms conflict"))
+                }
+                Some(nodes) => PreFilter::Restrict(nodes),
+                None => PreFilter::Run,
+            },
+            _ => PreFilter::Run,
+        }
+    }
+
     /// The preferred terms of pod and profile that are not empty.
     fn preferred<'a>(
         &'a self,
@@ -193,22 +214,15 @@ impl Plugin for NodeAffinity {
     }
 
     fn pre_filter(&mut self, cx: &CycleCx<'_>) -> PreFilter {
-        if let Some(terms) = &self.added_required {
-            self.added_nodes.follow(cx, |node| matches_any(cx.model, node, terms));
-        }
-        if !restricts(cx.spec) {
-            return if self.added_required.is_none() { PreFilter::Skip } else { PreFilter::Run };
-        }
-        self.required.prepare(cx);
-        match cx.spec.node_affinity.as_deref() {
-            Some(terms) if !terms.is_empty() => match named_nodes(cx.model, terms) {
-                Some(_) if conflicting(terms) => {
-                    PreFilter::Reject(Rejection::unresolvable("pod affinity terms conflict"))
-                }
-                Some(nodes) => PreFilter::Restrict(nodes),
-                None => PreFilter::Run,
-            },
-            _ => PreFilter::Run,
+        let of_class = self.pre_filter_class(cx);
+        let Some(pinned) = cx.pinned else { return of_class };
+        match of_class {
+            PreFilter::Skip | PreFilter::Run => PreFilter::Restrict(vec![pinned]),
+            PreFilter::Restrict(mut nodes) => {
+                nodes.retain(|node| *node == pinned);
+                PreFilter::Restrict(nodes)
+            }
+            PreFilter::Reject(_) | PreFilter::Error(_) => of_class,
         }
     }
 
@@ -218,7 +232,8 @@ impl Plugin for NodeAffinity {
                 "node(s) didn't match scheduler-enforced node affinity",
             ));
         }
-        if restricts(cx.spec) && !self.required.contains(cx.template, node) {
+        let elsewhere = cx.pinned.is_some_and(|pinned| pinned != node);
+        if elsewhere || (restricts(cx.spec) && !self.required.contains(cx.template, node)) {
             return Err(Rejection::unresolvable(
                 "node(s) didn't match Pod's node affinity/selector",
             ));

@@ -146,7 +146,17 @@ fn derived_selector(model: &Model, template: TemplateId) -> Option<LabelSelector
         service.selector.requirements.iter().for_each(&mut add);
     }
     let workload = &model.workloads[spec.workload];
-    if workload.kind != WorkloadKind::Pod {
+    // kube-scheduler looks for Services, ReplicationControllers, ReplicaSets and StatefulSets.
+    let selects = match workload.kind {
+        WorkloadKind::Deployment
+        | WorkloadKind::ReplicaSet
+        | WorkloadKind::ReplicationController
+        | WorkloadKind::StatefulSet => true,
+        WorkloadKind::DaemonSet | WorkloadKind::Job | WorkloadKind::CronJob | WorkloadKind::Pod => {
+            false
+        }
+    };
+    if selects {
         workload.selector.requirements.iter().for_each(&mut add);
     }
     if workload.kind == WorkloadKind::Deployment

@@ -81,7 +81,7 @@ mod tests {
         for entity in 0..6000 {
             let tie_break = TieBreak::Seeded { streams: &streams, entity, attempt: 1 };
             let (model, snapshot) = (&bench.model, &bench.snapshot);
-            let query = Query { model, snapshot, template: pod, start: 0, tie_break };
+            let query = Query { model, snapshot, template: pod, pinned: None, start: 0, tie_break };
             counts[bench.framework.schedule(&query).node().expect("there is room").index()] += 1;
         }
         // Of the six pairs the emptiest node is in three and wins them, the next wins two, the

@@ -65,7 +65,7 @@ mod tests {
         let template = bench.model.templates.ids().next().expect("there is one");
         let tie_break = TieBreak::Seeded { streams, entity, attempt };
         let (model, snapshot) = (&bench.model, &bench.snapshot);
-        let query = Query { model, snapshot, template, start: 0, tie_break };
+        let query = Query { model, snapshot, template, pinned: None, start: 0, tie_break };
         bench.framework.schedule(&query).node().expect("there is room")
     }
 

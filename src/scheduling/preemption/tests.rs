@@ -300,7 +300,7 @@ fn beside(bench: &mut Bench, template: TemplateId, priority: i32, own: bool) -> 
     let rival = Nominated { pod: PodId::from_index(90), template, priority };
     bench.nominator.nominate(rival, node(0));
     let pod = PodId::from_index(if own { 90 } else { 91 });
-    let incoming = Incoming { pod, template, nominator: &bench.nominator };
+    let incoming = Incoming { pod, template, pinned: None, nominator: &bench.nominator };
     let world = (&bench.model, &mut bench.snapshot);
     bench.framework.schedule_among(world, &incoming, 0, TieBreak::LowestName).node()
 }
@@ -441,8 +441,12 @@ fn the_search_for_candidates_ends_when_enough_are_known() {
     for attempt in 0..20 {
         let streams = &Streams::new(1, 0);
         let tie_break = TieBreak::Seeded { streams, entity: 5, attempt };
-        let incoming =
-            Incoming { pod: PodId::from_index(99), template: urgent, nominator: &nominator };
+        let incoming = Incoming {
+            pod: PodId::from_index(99),
+            template: urgent,
+            pinned: None,
+            nominator: &nominator,
+        };
         let decision = framework.schedule_among((&model, &mut snapshot), &incoming, 0, tie_break);
         let world = (&model, &mut snapshot);
         let answer = framework.post_filter(world, &incoming, &decision, &[], tie_break);
