@@ -261,7 +261,11 @@ fn scale(cache: &Informers, pod: &PodObject) -> Scale {
         Owner::ReplicaSet(id) => id,
         // Neither has a scale subresource: such a pod makes the budget's sum impossible.
         Owner::DaemonSet(_) | Owner::Job(_) => return Scale::Unknown,
-        Owner::StatefulSet(_) => return Scale::Unknown,
+        Owner::StatefulSet(id) => {
+            let Some(set) = cache.stateful_sets.get(&id) else { return Scale::Unknown };
+            let controller = 2 << 32 | u64::from(id.raw());
+            return Scale::Of { controller, replicas: set.replicas };
+        }
     };
     let Some(set) = cache.replica_set(owner) else { return Scale::Unknown };
     let id = |kind: u64, raw: u32| kind << 32 | u64::from(raw);

@@ -47,14 +47,17 @@ use crate::event::{ControllerEvent, Event, Watcher, WorkQueue};
 use crate::model::{BudgetId, Model, NodeId, PodId, WorkloadId};
 use crate::record::Fact;
 use crate::state::{
-    BudgetStatus, Change, DaemonSetObject, DeploymentObject, NodeObject, PodObject, ReplicaSetId,
+    BudgetStatus, Change, DaemonSetObject, DeploymentObject, NodeObject, Owner, PodObject, ReplicaSetId,
     ReplicaSetObject, StatefulSetObject,
 };
 
+use daemon_set::DaemonSetController;
+pub use daemon_set::daemon_nodes;
 use deployment::DeploymentController;
 use disruption::DisruptionController;
 use endpoint_slice::EndpointSliceController;
 use replica_set::ReplicaSetController;
+use stateful_set::StatefulSetController;
 
 /// Keys waiting to be processed, each once.
 #[derive(Debug, Default)]
@@ -69,6 +72,8 @@ pub struct Controllers {
     cache: Informers,
     queues: [Queue; WorkQueue::COUNT],
     deployments: DeploymentController,
+    stateful_sets: StatefulSetController,
+    daemon_sets: DaemonSetController,
     replica_sets: ReplicaSetController,
     endpoint_slices: EndpointSliceController,
     disruption: DisruptionController,
@@ -115,6 +120,8 @@ impl Controllers {
             cache: Informers::default(),
             queues: std::array::from_fn(|_| Queue::default()),
             deployments: DeploymentController::new(model),
+            stateful_sets: StatefulSetController::default(),
+            daemon_sets: DaemonSetController::new(model),
             replica_sets: ReplicaSetController::default(),
             endpoint_slices: EndpointSliceController::new(model),
             disruption: DisruptionController::new(model),
@@ -148,6 +155,12 @@ impl Controllers {
             if set.is_some() {
                 work.enqueue(cx, WorkQueue::ReplicaSet, id.raw());
             }
+        }
+        for workload in cache.stateful_sets.keys() {
+            work.enqueue(cx, WorkQueue::StatefulSet, workload.raw());
+        }
+        for workload in cache.daemon_sets.keys() {
+            work.enqueue(cx, WorkQueue::DaemonSet, workload.raw());
         }
         for service in cx.model.services.ids() {
             work.enqueue(cx, WorkQueue::EndpointSlice, service.raw());
@@ -198,9 +211,13 @@ impl Controllers {
                 let service = crate::model::ServiceId::from_raw(key);
                 self.endpoint_slices.sync(cx, cache, service);
             }
-            WorkQueue::StatefulSet
-            | WorkQueue::DaemonSet
-            | WorkQueue::Job
+            WorkQueue::StatefulSet => {
+                self.stateful_sets.sync(cx, &mut work, cache, WorkloadId::from_raw(key));
+            }
+            WorkQueue::DaemonSet => {
+                self.daemon_sets.sync(cx, &mut work, cache, WorkloadId::from_raw(key));
+            }
+            WorkQueue::Job
             | WorkQueue::CronJob
             | WorkQueue::HorizontalPodAutoscaler => todo!(),
             WorkQueue::Disruption => {
@@ -214,9 +231,20 @@ impl Controllers {
         let before = self.cache.apply_pod(change);
         let Self { queues, epoch, replica_sets, endpoint_slices, disruption, .. } = self;
         let mut work = Work { epoch: *epoch, queues };
-        if let Some(owner) = change.object.replica_set() {
-            replica_sets.observe_pod(change, owner);
-            work.enqueue(cx, WorkQueue::ReplicaSet, owner.raw());
+        match change.object.owner {
+            Some(Owner::ReplicaSet(owner)) => {
+                replica_sets.observe_pod(change, owner);
+                work.enqueue(cx, WorkQueue::ReplicaSet, owner.raw());
+            }
+            Some(Owner::StatefulSet(owner)) => {
+                self.stateful_sets.observe_pod(change, owner);
+                work.enqueue(cx, WorkQueue::StatefulSet, owner.raw());
+            }
+            Some(Owner::DaemonSet(owner)) => {
+                self.daemon_sets.observe_pod(change, owner);
+                work.enqueue(cx, WorkQueue::DaemonSet, owner.raw());
+            }
+            Some(Owner::Job(_)) | None => {}
         }
         endpoint_slices.on_pod(cx, &mut work, before.as_ref(), change);
         disruption.on_pod(cx, &mut work, change);
@@ -238,6 +266,8 @@ impl Controllers {
         self.node_lifecycle.on_node(cx, &self.cache, &before, change.id);
         self.taint_eviction.on_node(cx, &self.cache, &before, change.id);
         self.pod_gc.on_node(cx, &self.cache, change.id);
+        let Self { cache, queues, epoch, daemon_sets, .. } = self;
+        daemon_sets.on_node(cx, &mut Work { epoch: *epoch, queues }, cache, change.id);
     }
 
     /// A watch delivered a change of a ReplicaSet.
@@ -276,7 +306,10 @@ impl Controllers {
 
     /// A watch delivered a change of a DaemonSet.
     pub fn on_daemon_set(&mut self, cx: &mut Cx<'_>, change: &Change<WorkloadId, DaemonSetObject>) {
-        self.cache.daemon_sets.insert(change.id, change.object);
+        let before = self.cache.daemon_sets.insert(change.id, change.object);
+        if before.is_some_and(|before| before.template != change.object.template) {
+            self.daemon_sets.forget_nodes(change.id);
+        }
         let Self { queues, epoch, .. } = self;
         Work { epoch: *epoch, queues }.enqueue(cx, WorkQueue::DaemonSet, change.id.raw());
     }

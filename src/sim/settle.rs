@@ -4,17 +4,19 @@
 //! after another by priority and declaration, its images are present and it is ready. What does
 //! not fit is pending, as it would be.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::world::Components;
 use crate::base::id::IdVec;
 use crate::base::time::SimTime;
-use crate::controllers::settled_budgets;
+use crate::controllers::{daemon_nodes, settled_budgets};
 use crate::cx::Cx;
 use crate::model::{KindSpec, PodId, WorkloadId, WorkloadKind};
 use crate::record::Fact;
-use crate::state::{Owner, PodObject, ReplicaSetId, ReplicaSetStatus, Seat};
-use crate::workload::{deployment_object, stateful_set_object};
+use crate::state::{
+    DaemonSetStatus, Owner, PodObject, ReplicaSetId, ReplicaSetStatus, Seat, StatefulSetStatus,
+};
+use crate::workload::{daemon_set_object, deployment_object, stateful_set_object};
 
 /// Builds the settled state and starts the control plane on it.
 pub(super) fn settle(components: &mut Components, cx: &mut Cx<'_>) {
@@ -22,6 +24,7 @@ pub(super) fn settle(components: &mut Components, cx: &mut Cx<'_>) {
     components.scheduler.lead(cx);
     place(components, cx, pods);
     report(cx);
+    report_sets(cx);
     count_endpoints(cx);
     cx.state.api.budgets = settled_budgets(cx);
     components.scheduler.lead(cx);
@@ -46,6 +49,21 @@ fn create_objects(components: &mut Components, cx: &mut Cx<'_>) -> Vec<PodId> {
             for ordinal in ordinals {
                 let (template, seat) = (own.template(0, ordinal), Seat::Ordinal(ordinal));
                 pods.push(components.api.create_pod(cx, template, owner, seat));
+            }
+            continue;
+        }
+        if spec.kind == WorkloadKind::DaemonSet {
+            let mut object = daemon_set_object(cx, workload);
+            let nodes = daemon_nodes(cx.model, &object, &cx.state.api.nodes);
+            let desired = i32::try_from(nodes.len()).expect("nodes are numbered by 32 bits");
+            object.status.desired = desired;
+            object.rolled_out = Some(object.template);
+            cx.fact(Fact::ReplicasDesired { workload, replicas: desired });
+            components.api.create_daemon_set(cx, workload, object);
+            let owner = Some(Owner::DaemonSet(workload));
+            for node in nodes {
+                let seat = Seat::Node(node);
+                pods.push(components.api.create_pod(cx, spec.template, owner, seat));
             }
             continue;
         }
@@ -122,6 +140,30 @@ fn report(cx: &mut Cx<'_>) {
             deployment.rolled_out = Some(deployment.template);
             deployment.progress = SimTime::ZERO;
         }
+    }
+}
+
+/// Writes the statuses of StatefulSets and DaemonSets.
+fn report_sets(cx: &mut Cx<'_>) {
+    let mut ready: BTreeMap<WorkloadId, [i32; 2]> = BTreeMap::new();
+    for pod in cx.state.api.pods.values() {
+        if let Some(Owner::StatefulSet(workload) | Owner::DaemonSet(workload)) = pod.owner {
+            let counts = ready.entry(workload).or_default();
+            counts[0] += 1;
+            counts[1] += i32::from(pod.is_ready());
+        }
+    }
+    let of = |workload| ready.get(workload).copied().unwrap_or_default();
+    for (workload, set) in &mut cx.state.api.stateful_sets {
+        let [replicas, ready] = of(workload);
+        let (available, current, updated) = (ready, replicas, replicas);
+        set.status =
+            StatefulSetStatus { replicas, ready, available, current, updated, ..set.status };
+    }
+    for (workload, set) in &mut cx.state.api.daemon_sets {
+        let [current, ready] = of(workload);
+        let (available, updated) = (ready, current);
+        set.status = DaemonSetStatus { current, ready, available, updated, ..set.status };
     }
 }
 

@@ -9,7 +9,7 @@ use crate::event::Event;
 use crate::model::{FaultId, KindSpec, NodeId, OperationKind, WorkloadId, WorkloadKind};
 use crate::record::Fact;
 use crate::state::{
-    Client, DaemonSetObject, DaemonSetStatus, DeletionCause, DeploymentObject, NodeTaint, Request,
+    Client, DaemonSetObject, DaemonSetStatus, DeletionCause, DeploymentObject, NodeTaint, Owner, Request,
     Seat, StatefulSetObject, StatefulSetStatus,
 };
 
@@ -72,7 +72,13 @@ fn drain(cx: &mut Cx<'_>, nodes: &[NodeId], force: bool, grace: Option<SimDurati
         cx.request(Client::Operator, Request::SetUnschedulable { node, unschedulable: true });
     }
     for pod in cx.state.api.pods_on(nodes) {
-        if force || cx.state.api.pods[pod].owner.is_some() {
+        let evicted = match cx.state.api.pods[pod].owner {
+            None => force,
+            // Whoever drains says `--ignore-daemonsets`: they would come back at once.
+            Some(Owner::DaemonSet(_)) => false,
+            Some(Owner::ReplicaSet(_) | Owner::StatefulSet(_) | Owner::Job(_)) => true,
+        };
+        if evicted {
             cx.request(Client::Operator, Request::EvictPod { pod, grace });
         }
     }
