@@ -8,10 +8,12 @@
 
 #[cfg(test)]
 mod bench;
+pub mod cron_job;
 mod deployment;
 mod disruption;
 mod endpoint_slice;
 mod informers;
+pub mod job;
 mod leases;
 mod node_history;
 mod node_lifecycle;
