@@ -62,3 +62,17 @@ pub struct DaemonSetStatus {
     /// `updatedNumberScheduled`.
     pub updated: i32,
 }
+
+/// A CronJob object. Times are whole Unix seconds; a run is named by the minutes since the Unix epoch
+/// of the time that it was scheduled for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CronJobObject {
+    /// `spec.suspend`.
+    pub suspend: bool,
+    /// `status.active`.
+    pub active: Vec<u32>,
+    /// `status.lastScheduleTime`.
+    pub last_schedule: Option<i64>,
+    /// `status.lastSuccessfulTime`.
+    pub last_successful: Option<i64>,
+}

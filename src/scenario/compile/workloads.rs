@@ -18,6 +18,7 @@ use super::pods::{self, Identity, Surroundings};
 use super::symbols::Symbols;
 use crate::base::id::IdVec;
 use crate::base::time::SimDuration;
+use crate::controllers::add_daemon_tolerations;
 use crate::model::{
     Budget, DaemonSetUpdate, DeploymentStrategy, DisruptionLimit, IntOrPercent, KindSpec,
     LabelSelector, Labels, NamespaceId, PodTemplate, Service, StatefulSetSpec, TemplateId,
@@ -209,8 +210,8 @@ impl Collected {
             }
             let hash = hash(address, revision);
             let identity = Identity { workload: id, revision, hash, namespace, single: None };
-            let label = revision_label(WorkloadKind::StatefulSet);
-            let compiled = compile(symbols, identity, source, (around, label));
+            let kind = WorkloadKind::StatefulSet;
+            let compiled = compile(symbols, identity, source, (around, kind));
             row.push(self.templates.push(compiled));
         }
         row
@@ -337,7 +338,7 @@ impl Collected {
             let source = self.sources[workload].clone();
             let hash = hash(address, revision);
             let identity = Identity { workload, revision, hash, namespace, single: None };
-            let compiled = compile(symbols, identity, source, (around, revision_label(kind)));
+            let compiled = compile(symbols, identity, source, (around, kind));
             vec![self.templates.push(compiled)]
         };
         let first = row[0];
@@ -360,7 +361,7 @@ impl Collected {
         let hash = hash(address, 0);
         let identity = Identity { workload, revision: 0, hash, namespace, single };
         self.sources.push(template.clone());
-        let around = (around, revision_label(of));
+        let around = (around, of);
         let compiled = compile(symbols, identity, template.clone(), around);
         self.templates.push(compiled)
     }
@@ -377,15 +378,20 @@ fn compile(
     symbols: &mut Symbols,
     identity: Identity,
     template: PodTemplateSpec,
-    (around, label): (&dyn Surroundings, Option<&str>),
+    (around, of): (&dyn Surroundings, WorkloadKind),
 ) -> PodTemplate {
     let mut metadata = template.metadata.unwrap_or_default();
-    if let Some(label) = label {
+    if let Some(label) = revision_label(of) {
         let labels = metadata.labels.get_or_insert_default();
         labels.insert(label.to_owned(), format!("{:x}", identity.hash));
     }
     let spec = template.spec.unwrap_or_default();
-    pods::compile(symbols, identity, &metadata, spec, around)
+    let host_network = spec.host_network == Some(true);
+    let mut template = pods::compile(symbols, identity, &metadata, spec, around);
+    if of == WorkloadKind::DaemonSet {
+        add_daemon_tolerations(&mut template.tolerations, host_network, &symbols.interner);
+    }
+    template
 }
 
 /// The workload that a single pod is: a pod nobody owns, or one replica of an owner that selects
