@@ -89,7 +89,8 @@ impl Nodes {
     }
 }
 
-fn status(word: &str) -> Result<ConditionStatus, String> {
+/// The status of a condition, by its word.
+pub(super) fn status(word: &str) -> Result<ConditionStatus, String> {
     let all = [ConditionStatus::True, ConditionStatus::False, ConditionStatus::Unknown];
     all.into_iter().find(|status| status.name() == word).ok_or_else(|| format!("no status: {word}"))
 }

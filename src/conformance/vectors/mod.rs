@@ -1,7 +1,9 @@
 //! Vectors: an input and an output of one function of a controller or of the kubelet, the topic
 //! being the file's stem. A topic is one line of [`TOPICS`].
 
+mod cron_jobs;
 mod disruption;
+mod jobs;
 mod lifecycle;
 mod nodes;
 mod normal;
@@ -31,9 +33,15 @@ pub(super) fn supported() -> impl Iterator<Item = &'static str> {
 
 /// Topics that are supported, and what is arbitrary in their outputs.
 const TOPICS: &[(&str, Answer, Normal)] = &[
+    ("cron_next", cron_jobs::next, normal::exact),
+    ("cronjob_schedule_time", cron_jobs::schedule_time, normal::exact),
+    ("cronjob_trace", cron_jobs::trace, normal::exact),
     ("endpointslice_conditions", services::endpoint, normal::exact),
     ("go_duration", values::duration, normal::exact),
     ("int_or_percent", values::int_or_percent, normal::exact),
+    ("job_backoff", jobs::backoff, normal::exact),
+    ("job_pod_failure_policy", jobs::pod_failure_policy, normal::exact),
+    ("job_trace", jobs::trace, normal::exact),
     ("kubelet_crashloop_backoff", timers::backoff, normal::exact),
     ("kubelet_eviction_ranking", pressure::ranking, pressure::without_ties),
     ("kubelet_eviction_thresholds", pressure::thresholds, normal::exact),

@@ -8,8 +8,14 @@ use super::wall::WallTime;
 
 const NANOS: i64 = 1_000_000_000;
 
-/// A Job's name in a history.
-pub type JobName = Slot;
+/// What a sync does to a Job.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CronAction {
+    /// It is created.
+    Create(Slot),
+    /// It is deleted.
+    Delete(Slot),
+}
 
 /// What is done to a CronJob, in seconds from its creation.
 #[derive(Clone, Debug)]
@@ -31,8 +37,8 @@ pub struct CronHistory {
 pub struct CronSync {
     /// Seconds from the CronJob's creation.
     pub t: i64,
-    /// Jobs that were deleted, created (`true`), and deleted again, in order.
-    pub actions: Vec<(bool, JobName)>,
+    /// What it did, in order.
+    pub actions: Vec<CronAction>,
     /// What was told.
     pub events: Vec<CronEvent>,
     /// The status afterwards.
@@ -120,10 +126,16 @@ impl Run {
         if let Some(status) = status {
             self.status = status;
         }
-        self.requeue = requeue_after.map(|after| t + (after + NANOS - 1).div_euclid(NANOS));
-        let mut actions: Vec<(bool, Slot)> = replace.iter().map(|slot| (false, *slot)).collect();
-        actions.extend(create.map(|due| (true, Slot::of(due))));
-        actions.extend(prune.iter().map(|slot| (false, *slot)));
+        self.requeue = requeue_after.map(|after| {
+            let at = self.at(t).plus(after).plus_nanos(NANOS - 1);
+            at.secs() - self.spec.created.secs()
+        });
+        let deleted = |slots: &[Slot]| -> Vec<CronAction> {
+            slots.iter().map(|slot| CronAction::Delete(*slot)).collect()
+        };
+        let mut actions = deleted(&replace);
+        actions.extend(create.map(|due| CronAction::Create(Slot::of(due))));
+        actions.extend(deleted(&prune));
         self.jobs.retain(|running| {
             !replace.contains(&running.job.slot) && !prune.contains(&running.job.slot)
         });

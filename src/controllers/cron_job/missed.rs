@@ -5,6 +5,7 @@
 
 use super::schedule::Schedule;
 use super::wall::WallTime;
+use crate::base::time::SimDuration;
 
 const NANOS: i64 = 1_000_000_000;
 
@@ -35,6 +36,18 @@ pub enum Missed {
     Few,
     /// More than a hundred.
     Many,
+}
+
+impl Missed {
+    /// In a word.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Few => "few",
+            Self::Many => "many",
+        }
+    }
 }
 
 /// The most recent scheduled time.
@@ -98,15 +111,34 @@ pub fn most_recent(
     Ok(MostRecent { earliest, due, missed })
 }
 
-/// Nanoseconds from `now` to the next time to look, a little after a scheduled time. Negative,
-/// as far as 64 bits go, if the schedule is never due. The starting deadline is ignored.
+/// How long to wait, in nanoseconds; negative if the time has passed, and as far as 64 bits go if
+/// there is none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Wait(pub i64);
+
+impl Wait {
+    /// Whole milliseconds.
+    #[must_use]
+    pub fn as_millis(self) -> i64 {
+        self.0 / 1_000_000
+    }
+
+    /// As simulated time, none if it has passed.
+    #[must_use]
+    pub fn as_span(self) -> SimDuration {
+        SimDuration::from_nanos(u64::try_from(self.0).unwrap_or(0))
+    }
+}
+
+/// From `now` to the next time to look, a little after a scheduled time. The starting deadline is
+/// ignored.
 #[must_use]
-pub fn requeue_after(horizon: &Horizon, now: WallTime, schedule: &Schedule) -> i64 {
+pub fn requeue_after(horizon: &Horizon, now: WallTime, schedule: &Schedule) -> Wait {
     let from = match most_recent(horizon, now, schedule, false) {
         Ok(MostRecent { due: Some(due), .. }) => due,
         Ok(MostRecent { due: None, missed: Missed::None, earliest }) => earliest,
         Ok(MostRecent { due: None, missed: Missed::Few | Missed::Many, .. })
         | Err(InvalidSchedule { .. }) => now,
     };
-    schedule.next_or_none(from).plus_nanos(DELTA).nanos_since(now)
+    Wait(schedule.next_or_none(from).plus_nanos(DELTA).nanos_since(now))
 }

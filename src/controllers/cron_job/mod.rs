@@ -15,8 +15,8 @@ mod wall;
 #[cfg(test)]
 mod tests;
 
-pub use history::{CronHistory, CronSync, JobName};
-pub use missed::{Horizon, InvalidSchedule, Missed, MostRecent, most_recent, requeue_after};
+pub use history::{CronAction, CronHistory, CronSync};
+pub use missed::{Horizon, InvalidSchedule, Missed, MostRecent, Wait, most_recent, requeue_after};
 pub use schedule::{Schedule, ScheduleError};
 pub use sync::{
     Concurrency, CronEvent, CronJobSpec, CronJobStatus, CronOutcome, Ending, ScheduledJob, Slot,

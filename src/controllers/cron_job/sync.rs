@@ -6,6 +6,7 @@
 use super::missed::{Horizon, Missed, most_recent, requeue_after};
 use super::schedule::{Schedule, ScheduleError};
 use super::wall::{WallTime, Zone, rfc_1123};
+use crate::base::time::SimDuration;
 
 /// Names a Job of a CronJob: minutes since the epoch of its scheduled time, which is the suffix of
 /// its name. So one scheduled time never has two Jobs.
@@ -18,6 +19,12 @@ impl Slot {
     pub fn of(scheduled: WallTime) -> Self {
         Self(scheduled.secs().div_euclid(60))
     }
+
+    /// The Job's name, for a CronJob of that name.
+    #[must_use]
+    pub fn name(self, cron_job: &str) -> String {
+        format!("{cron_job}-{}", self.0)
+    }
 }
 
 /// What happens to a scheduled time while an earlier Job is active.
@@ -29,6 +36,19 @@ pub enum Concurrency {
     Forbid,
     /// The earlier Job is deleted.
     Replace,
+}
+
+impl Concurrency {
+    /// The one of that name in Kubernetes.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        match name {
+            "Allow" => Some(Self::Allow),
+            "Forbid" => Some(Self::Forbid),
+            "Replace" => Some(Self::Replace),
+            _ => None,
+        }
+    }
 }
 
 /// When a CronJob is due, as far as its texts can be understood.
@@ -188,7 +208,7 @@ impl CronEvent {
     /// Kubernetes' message, for a CronJob of that name.
     #[must_use]
     pub fn message(&self, cron_job: &str) -> String {
-        let job = |slot: &Slot| format!("{cron_job}-{}", slot.0);
+        let job = |slot: &Slot| slot.name(cron_job);
         match self {
             Self::SawCompletedJob(slot, ending) => {
                 let condition = match ending {
@@ -244,8 +264,8 @@ pub struct CronOutcome {
     pub events: Vec<CronEvent>,
     /// The status, if it has to be written. It takes the creation to have succeeded.
     pub status: Option<CronJobStatus>,
-    /// Nanoseconds until the next look, never negative; `None` until something changes.
-    pub requeue_after: Option<i64>,
+    /// When to look again; `None` when something changes.
+    pub requeue_after: Option<SimDuration>,
 }
 
 /// One sync at `now`: the CronJob, its status, and the Jobs that it controls, in any order.
@@ -340,7 +360,7 @@ impl Sync<'_> {
             self.serve(due);
         }
         let after = requeue_after(&self.horizon(), self.now, schedule);
-        self.out.requeue_after = Some(after.max(0));
+        self.out.requeue_after = Some(after.as_span());
     }
 
     /// Starts the Job of a scheduled time, unless something speaks against it.

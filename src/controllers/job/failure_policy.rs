@@ -1,12 +1,10 @@
 //! `podFailurePolicy`: what the failure of a pod means, by exit codes and conditions.
 //!
-//! Kubernetes-behaviour §3.5, 7: the first rule that fits decides.
+//! Kubernetes-behaviour §3.5, 7: the first rule that fits decides. Names of containers and types of
+//! conditions are symbols of the caller's interner.
 
+use crate::base::map::Symbol;
 use crate::state::ConditionStatus;
-
-/// Stands for the name of a container or the type of a condition; the caller numbers them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct NameId(pub u32);
 
 /// What a rule does with a pod.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,6 +20,9 @@ pub enum Action {
 }
 
 impl Action {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::FailJob, Self::FailIndex, Self::Ignore, Self::Count];
+
     /// Kubernetes' word.
     #[must_use]
     pub fn name(self) -> &'static str {
@@ -40,14 +41,14 @@ pub enum On {
     /// A container ended with a code other than 0 that is in the list, or is not.
     ExitCodes {
         /// Only this container.
-        container: Option<NameId>,
+        container: Option<Symbol>,
         /// Operator `NotIn`, not `In`.
         not_in: bool,
         /// The list.
         values: Vec<i32>,
     },
     /// The pod has one of these conditions.
-    Conditions(Vec<(NameId, ConditionStatus)>),
+    Conditions(Vec<(Symbol, ConditionStatus)>),
 }
 
 /// A rule.
@@ -63,7 +64,7 @@ pub struct Rule {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Exit {
     /// Its name.
-    pub container: NameId,
+    pub container: Symbol,
     /// Its exit code.
     pub code: i32,
 }
@@ -74,7 +75,7 @@ pub struct PodFacts<'a> {
     /// Containers that have ended: regular ones, then init containers, as the status lists them.
     pub exits: &'a [Exit],
     /// Conditions, as the status lists them.
-    pub conditions: &'a [(NameId, ConditionStatus)],
+    pub conditions: &'a [(Symbol, ConditionStatus)],
 }
 
 /// What of a pod met a rule.
@@ -83,7 +84,7 @@ pub enum Because {
     /// A container's exit.
     Exit(Exit),
     /// A condition.
-    Condition(NameId),
+    Condition(Symbol),
 }
 
 /// A rule that a pod met.
@@ -100,7 +101,7 @@ pub struct Match {
 impl Match {
     /// Kubernetes' message about a pod, given as `namespace/name`.
     #[must_use]
-    pub fn message(&self, pod: &str, name: impl FnOnce(NameId) -> String) -> String {
+    pub fn message(&self, pod: &str, name: impl FnOnce(Symbol) -> String) -> String {
         let (rule, action) = (self.rule, self.action.name());
         match self.because {
             Because::Exit(Exit { container, code }) => format!(
@@ -119,7 +120,7 @@ impl Match {
 
     /// The message of a rule that fails the Job, `None` of any other.
     #[must_use]
-    pub fn failure(&self, pod: &str, name: impl FnOnce(NameId) -> String) -> Option<String> {
+    pub fn failure(&self, pod: &str, name: impl FnOnce(Symbol) -> String) -> Option<String> {
         (self.action == Action::FailJob).then(|| self.message(pod, name))
     }
 

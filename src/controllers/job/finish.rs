@@ -2,7 +2,16 @@
 //! time to live.
 
 use super::object::{JobSpec, JobStatus};
-use crate::base::time::SimTime;
+use crate::base::time::{SimDuration, SimTime};
+
+/// How long the controller waits after a pod has changed before it syncs the pod's Job, so that
+/// many changes make one sync.
+pub const POD_BATCH: SimDuration = SimDuration::from_secs(1);
+
+/// How long the controller waits after a sync that met an error of the API, doubled each time, and
+/// at most.
+pub const RETRY: (SimDuration, SimDuration) =
+    (SimDuration::from_secs(1), SimDuration::from_secs(60));
 
 /// Sizes of the batches in which `count` pods are created: 1, 2, 4, … A batch in which a creation
 /// fails is the last one of its sync.

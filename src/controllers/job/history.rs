@@ -1,10 +1,11 @@
 //! A Job's controller alone with its pods: an API server that only stores, pods whose fate is
 //! given. What the Job's status shows is told second by second. For recorded histories.
 
-use super::failure_policy::{Exit, NameId, PodFacts};
+use super::failure_policy::{Exit, PodFacts};
 use super::object::{Job, JobSpec, JobStatus, Release};
 use super::pods::JobPod;
 use super::sync::{JobMemory, JobOutcome, NewPod, sync};
+use crate::base::map::Symbol;
 use crate::base::time::{SimDuration, SimTime};
 use crate::state::{ConditionStatus, Phase};
 
@@ -47,9 +48,9 @@ pub struct JobHistory {
     /// How pods end.
     pub fates: Fates,
     /// The name of the only container.
-    pub container: NameId,
+    pub container: Symbol,
     /// The type `DisruptionTarget`.
-    pub disruption_target: NameId,
+    pub disruption_target: Symbol,
     /// How long it is observed at most.
     pub limit_s: u64,
 }
@@ -91,7 +92,7 @@ struct Pod {
     tracked: bool,
     ended_at: u64,
     exits: Vec<Exit>,
-    conditions: Vec<(NameId, ConditionStatus)>,
+    conditions: Vec<(Symbol, ConditionStatus)>,
     gone: bool,
 }
 
@@ -170,7 +171,7 @@ impl Pod {
         self.settle();
     }
 
-    fn end(&mut self, t: u64, container: NameId, code: i32) {
+    fn end(&mut self, t: u64, container: Symbol, code: i32) {
         self.phase = if code == 0 { Phase::Succeeded } else { Phase::Failed };
         self.ready = false;
         self.ended_at = t;
@@ -263,3 +264,7 @@ impl Run<'_> {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "history_tests.rs"]
+mod tests;

@@ -74,14 +74,19 @@ impl Indexes {
         Self { ranges: inside.map(cut).collect() }
     }
 
-    /// Adds an index, if there is one.
-    pub fn extend_with(&mut self, index: Option<u32>) {
-        index.into_iter().for_each(|index| self.add(index));
-    }
-
     /// Adds all indexes of another set.
     pub fn extend(&mut self, other: &Self) {
-        other.ranges.iter().for_each(|(first, last)| self.add_range(*first, *last));
+        let mut ranges = std::mem::take(&mut self.ranges);
+        ranges.extend(&other.ranges);
+        *self = Self::of_ranges(ranges);
+    }
+
+    fn of_ranges(mut ranges: Vec<(u32, u32)>) -> Self {
+        ranges.sort_unstable();
+        let mut all = Self::default();
+        // In order, so that each one meets the end of the list.
+        ranges.into_iter().for_each(|(first, last)| all.add_range(first, last));
+        all
     }
 
     fn add_range(&mut self, first: u32, last: u32) {
@@ -114,9 +119,7 @@ impl Indexes {
 
 impl FromIterator<u32> for Indexes {
     fn from_iter<T: IntoIterator<Item = u32>>(indexes: T) -> Self {
-        let mut all = Self::default();
-        indexes.into_iter().for_each(|index| all.add(index));
-        all
+        Self::of_ranges(indexes.into_iter().map(|index| (index, index)).collect())
     }
 }
 

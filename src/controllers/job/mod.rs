@@ -19,8 +19,8 @@ mod track;
 mod tests;
 
 pub use backoff::{BackoffRecord, backoff_left};
-pub use failure_policy::{Action, Because, Exit, Match, NameId, On, PodFacts, Rule, policy_match};
-pub use finish::{expires_at, slow_start};
+pub use failure_policy::{Action, Because, Exit, Match, On, PodFacts, Rule, policy_match};
+pub use finish::{POD_BATCH, RETRY, expires_at, slow_start};
 pub use history::{Fate, Fates, JobHistory, JobSeen, PodCreated, Second};
 pub use indexes::Indexes;
 pub use object::{

@@ -2,6 +2,7 @@
 
 use super::failure_policy::{Match, Rule};
 use super::indexes::Indexes;
+use crate::base::map::Symbol;
 use crate::base::time::{SimDuration, SimTime};
 
 /// The release of Kubernetes whose controller is meant, where releases differ.
@@ -163,7 +164,7 @@ impl<P> Reason<P> {
     pub fn message(
         &self,
         pod: impl FnOnce(&P) -> String,
-        name: impl FnOnce(super::NameId) -> String,
+        name: impl FnOnce(Symbol) -> String,
     ) -> String {
         let fixed = match self {
             Self::None => "",

@@ -3,15 +3,17 @@
 //! Kubernetes-behaviour §3.5. Writes are taken to succeed. They leave in this order: deletions or
 //! creations, the first status, removals of finalizers, the last status.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::backoff::{BackoffRecord, backoff_left};
-use super::failure_policy::policy_match;
+use super::failure_policy::{Action, policy_match};
 use super::indexes::Indexes;
 use super::object::{
-    Condition, ConditionKind, Job, JobSpec, JobStatus, PodReplacement, Reason, Release, SuccessRule,
+    Condition, ConditionKind, Job, JobSpec, JobStatus, PodReplacement, Reason, Release,
+    SuccessRule, Uncounted,
 };
 use super::pods::{JobPod, to_remove};
+use crate::base::map::Symbol;
 use crate::base::time::{SimDuration, SimTime};
 use crate::state::Phase;
 
@@ -71,6 +73,25 @@ impl<P> JobEvent<P> {
             Self::Completed => "Completed",
             Self::Failed(reason) => reason.name(),
         }
+    }
+
+    /// Kubernetes' message, given what [`Reason::message`] needs.
+    #[must_use]
+    pub fn message(
+        &self,
+        pod: impl FnOnce(&P) -> String,
+        name: impl FnOnce(Symbol) -> String,
+    ) -> String {
+        let fixed = match self {
+            Self::Suspended => "Job suspended",
+            Self::Resumed => "Job resumed",
+            Self::TooManySucceededPods => {
+                "Too many succeeded pods running after completion count reached"
+            }
+            Self::Completed => "Job completed",
+            Self::Failed(reason) => return reason.message(pod, name),
+        };
+        fixed.to_owned()
     }
 
     /// Whether the event is of type `Normal`, not `Warning`.
@@ -151,6 +172,8 @@ pub(super) struct Sync<'a, 'p, P> {
     /// As it will be written.
     pub(super) status: JobStatus<P>,
     active: Vec<&'a JobPod<'p, P>>,
+    /// Pods that `uncountedTerminatedPods` listed: succeeded ones, failed ones.
+    pub(super) listed: (BTreeSet<P>, BTreeSet<P>),
     ready: u32,
     pub(super) terminating: u32,
     succeeded: u32,
@@ -179,7 +202,7 @@ impl<'a, 'p, P: Copy + Ord> Sync<'a, 'p, P> {
         let active: Vec<_> = pods.iter().filter(|pod| pod.is_active()).collect();
         let mut status = job.status.clone();
         if !job.spec.suspend {
-            status.started = status.started.or(Some(now));
+            status.started = status.started.or(Some(now.floor_to_second()));
         }
         let mut sync = Self {
             job,
@@ -189,6 +212,10 @@ impl<'a, 'p, P: Copy + Ord> Sync<'a, 'p, P> {
             now,
             ready: count(active.iter().filter(|pod| pod.ready)),
             active,
+            listed: {
+                let Uncounted { succeeded, failed } = &job.status.uncounted;
+                (succeeded.iter().copied().collect(), failed.iter().copied().collect())
+            },
             terminating: count(pods.iter().filter(|pod| pod.is_terminating())),
             succeeded: 0,
             failed: 0,
@@ -231,31 +258,30 @@ impl<'a, 'p, P: Copy + Ord> Sync<'a, 'p, P> {
 
     /// Pods that have ended and are in no counter yet, and what they do to the back-off.
     fn count_ended(&mut self, memory: &JobMemory) {
-        let uncounted = &self.job.status.uncounted;
-        let known = |of: &Vec<P>, pod: &JobPod<'_, P>| of.contains(&pod.id);
+        let listed = &self.listed;
         let new = |pod: &&JobPod<'_, P>| pod.tracked && self.has_place(pod);
         let succeeded = self
             .pods
             .iter()
             .filter(new)
-            .filter(|pod| pod.phase == Phase::Succeeded && !known(&uncounted.succeeded, pod));
+            .filter(|pod| pod.phase == Phase::Succeeded && !listed.0.contains(&pod.id));
         let failed = self.pods.iter().filter(new);
         let failed: Vec<_> =
-            failed.filter(|pod| self.has_failed(pod) && !known(&uncounted.failed, pod)).collect();
+            failed.filter(|pod| self.has_failed(pod) && !listed.1.contains(&pod.id)).collect();
         let times = |pods: &[&JobPod<'_, P>]| -> Vec<SimTime> {
             pods.iter().map(|pod| pod.finished_at).collect()
         };
         let succeeded: Vec<_> = succeeded.collect();
         self.record = memory.backoff.after(&times(&succeeded), &times(&failed));
-        self.succeeded =
-            self.status.succeeded + count(succeeded.iter()) + count(uncounted.succeeded.iter());
+        self.succeeded = self.status.succeeded + count(succeeded.iter()) + count(listed.0.iter());
         self.failed = self.status.failed
             + count(failed.iter().filter(|pod| self.counts(pod)))
-            + count(uncounted.failed.iter());
+            + count(listed.1.iter());
     }
 
     fn condition(&self, kind: ConditionKind, reason: Reason<P>) -> Condition<P> {
-        Condition { kind, is_true: true, reason, since: self.now }
+        // The API keeps whole seconds.
+        Condition { kind, is_true: true, reason, since: self.now.floor_to_second() }
     }
 
     fn fail(&mut self, reason: Reason<P>) {
@@ -304,7 +330,7 @@ impl<'a, 'p, P: Copy + Ord> Sync<'a, 'p, P> {
         let rules = self.spec().failure_policy.as_deref()?;
         self.pods.iter().filter(|pod| self.has_failed(pod)).find_map(|pod| {
             let met = policy_match(rules, pod.facts)?;
-            (met.action == super::Action::FailJob).then_some(Reason::PodFailurePolicy(pod.id, met))
+            (met.action == Action::FailJob).then_some(Reason::PodFailurePolicy(pod.id, met))
         })
     }
 
@@ -323,9 +349,9 @@ impl<'a, 'p, P: Copy + Ord> Sync<'a, 'p, P> {
         let Some(completions) = self.completions() else { return };
         let ended = self.pods.iter().filter(|pod| pod.tracked && self.has_place(pod));
         let succeeded = ended.filter(|pod| pod.phase == Phase::Succeeded);
-        let succeeded: Vec<u32> = succeeded.filter_map(|pod| pod.index).collect();
+        let succeeded: Indexes = succeeded.filter_map(|pod| pod.index).collect();
         self.done = self.done.below(completions);
-        succeeded.into_iter().for_each(|index| self.done.add(index));
+        self.done.extend(&succeeded);
         self.succeeded = self.done.len();
         if let Some(limit) = self.spec().backoff_limit_per_index {
             let failed = self.all_failed_indexes(limit);
@@ -354,27 +380,26 @@ impl<'a, 'p, P: Copy + Ord> Sync<'a, 'p, P> {
         let mut failed = self.status.failed_indexes.clone().unwrap_or_default();
         failed = failed.below(self.completions().unwrap_or_default());
         let ended = self.pods.iter().filter(|pod| pod.tracked && self.has_place(pod));
-        for pod in ended.filter(|pod| self.has_failed(pod)) {
+        let for_good = ended.filter(|pod| {
             let rules = self.spec().failure_policy.as_deref().unwrap_or_default();
             let met = policy_match(rules, pod.facts);
-            let by_rule = met.is_some_and(|met| met.action == super::Action::FailIndex);
-            if by_rule || (self.counts(pod) && pod.failures >= limit) {
-                failed.extend_with(pod.index);
-            }
-        }
+            let by_rule = met.is_some_and(|met| met.action == Action::FailIndex);
+            self.has_failed(pod) && (by_rule || (self.counts(pod) && pod.failures >= limit))
+        });
+        failed.extend(&for_good.filter_map(|pod| pod.index).collect());
         failed
     }
 
     /// Failed pods that stay until their index has a new one.
     fn find_delayed(&mut self) {
         let mut settled = self.done.clone();
-        self.active.iter().for_each(|pod| settled.extend_with(pod.index));
-        let failed = self.failed_indexes.clone().unwrap_or_default();
+        settled.extend(&self.active_indexes());
+        self.failed_indexes.iter().for_each(|failed| settled.extend(failed));
         let ended = self.pods.iter().filter(|pod| pod.tracked && self.has_place(pod));
         let ended: Vec<_> = ended.filter(|pod| self.has_failed(pod)).collect();
         for pod in ended {
             let Some(index) = pod.index else { continue };
-            if settled.has(index) || failed.has(index) {
+            if settled.has(index) {
                 continue;
             }
             let kept = self.delayed.entry(index).or_insert(pod);
@@ -382,6 +407,10 @@ impl<'a, 'p, P: Copy + Ord> Sync<'a, 'p, P> {
                 *kept = pod;
             }
         }
+    }
+
+    fn active_indexes(&self) -> Indexes {
+        self.active.iter().filter_map(|pod| pod.index).collect()
     }
 
     /// It is over: all active pods are deleted. They keep their finalizers, so that they count.
@@ -436,7 +465,7 @@ impl<'a, 'p, P: Copy + Ord> Sync<'a, 'p, P> {
             self.out.events.push(event);
             if !suspend {
                 // The deadline begins anew.
-                self.status.started = Some(self.now);
+                self.status.started = Some(told.since);
             }
         }
     }
@@ -522,10 +551,10 @@ impl<'a, 'p, P: Copy + Ord> Sync<'a, 'p, P> {
     /// The lowest indexes that need a pod.
     fn pending_indexes(&self, most: usize, completions: u32) -> Vec<u32> {
         let mut taken = self.done.clone();
-        self.active.iter().for_each(|pod| taken.extend_with(pod.index));
+        taken.extend(&self.active_indexes());
         if self.spec().replacement == PodReplacement::Failed {
             let terminating = self.pods.iter().filter(|pod| pod.is_terminating());
-            terminating.for_each(|pod| taken.extend_with(pod.index));
+            taken.extend(&terminating.filter_map(|pod| pod.index).collect());
         }
         if let Some(failed) = &self.failed_indexes {
             taken.extend(failed);

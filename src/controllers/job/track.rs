@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use super::object::{Condition, ConditionKind, JobStatus, Reason, Release};
+use super::object::{Condition, ConditionKind, JobStatus, Release};
 use super::pods::JobPod;
 use super::sync::{JobEvent, Sync, count};
 use crate::state::Phase;
@@ -56,20 +56,20 @@ impl<P: Copy + Ord> Sync<'_, '_, P> {
                 continue;
             }
             self.out.release.push(pod.id);
-            let known = &self.job.status.uncounted;
-            if pod.phase == Phase::Succeeded && !known.failed.contains(&pod.id) {
+            let was_failed = self.listed.1.contains(&pod.id);
+            if pod.phase == Phase::Succeeded && !was_failed {
                 if self.completions().is_some() {
                     let new = pod.index.filter(|_| self.has_place(pod));
                     if new.is_some_and(|index| !self.job.status.completed_indexes.has(index)) {
                         new_indexes += 1;
                         changed = true;
                     }
-                } else if !known.succeeded.contains(&pod.id) {
+                } else if !self.listed.0.contains(&pod.id) {
                     self.status.uncounted.succeeded.push(pod.id);
                     changed = true;
                 }
             } else if (failed || (self.finished.is_some() && !self.is_over_by_success()))
-                && !known.failed.contains(&pod.id)
+                && !was_failed
                 && self.has_place(pod)
                 && self.counts(pod)
             {
@@ -116,7 +116,7 @@ impl<P: Copy + Ord> Sync<'_, '_, P> {
         if new {
             self.status.set(end);
         }
-        self.finished = Some(Condition { kind: last, since: self.now, ..end });
+        self.finished = Some(Condition { kind: last, since: self.now.floor_to_second(), ..end });
         new
     }
 
@@ -147,7 +147,7 @@ impl<P: Copy + Ord> Sync<'_, '_, P> {
 
 /// Counts uncounted pods whose finalizer is gone.
 fn count_released<P: Copy + Ord>(status: &mut JobStatus<P>, tracked: &BTreeSet<P>) -> bool {
-    let mut released = |of: &mut Vec<P>| {
+    let released = |of: &mut Vec<P>| {
         let before = count(of.iter());
         of.retain(|pod| tracked.contains(pod));
         before - count(of.iter())
