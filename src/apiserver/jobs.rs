@@ -6,7 +6,7 @@ use crate::event::Resource;
 use crate::model::{KindSpec, PodId, WorkloadId};
 use crate::record::Fact;
 use crate::state::{
-    Change, ConditionKind, CronJobObject, JobId, JobObject, JobStatus, Request, Verb,
+    Change, CronJobObject, JobConditionKind, JobId, JobObject, JobStatus, Request, Verb,
 };
 
 impl ApiServer {
@@ -85,7 +85,7 @@ impl ApiServer {
         object.status = status;
         if !ended && let Some(ending) = object.status.ending() {
             let (workload, created) = (object.workload, object.created);
-            let complete = ending.kind == ConditionKind::Complete;
+            let complete = ending.kind == JobConditionKind::Complete;
             let took = cx.now.saturating_since(object.status.started.unwrap_or(created));
             cx.fact(Fact::JobEnded { workload, complete, took });
         }

@@ -5,6 +5,7 @@
 
 mod eviction;
 mod held;
+mod jobs;
 mod pods;
 mod replicas;
 mod sets;
@@ -103,6 +104,12 @@ impl ApiServer {
             | Request::ReviseReplicaSet { .. }
             | Request::DeleteReplicaSet { .. }
             | Request::ReplicaSetStatus { .. } => self.replica_set_request(cx, &request),
+            Request::CreateJob { .. }
+            | Request::DeleteJob { .. }
+            | Request::JobStatus { .. }
+            | Request::ReleasePod { .. }
+            | Request::CronJobStatus { .. }
+            | Request::Suspend { .. } => self.job_request(cx, request),
             Request::StatefulSetStatus { workload, status } => {
                 self.stateful_set_status(cx, workload, status);
             }

@@ -26,13 +26,24 @@ impl ApiServer {
         let ordinals = &mut self.ordinals[workload];
         let (replica, incarnation) = match seat {
             Seat::Lowest => ordinals.take(),
-            Seat::Ordinal(ordinal) => (ordinal, ordinals.take_this(ordinal)),
+            Seat::Ordinal(ordinal) | Seat::Index { index: ordinal, .. } => {
+                (ordinal, ordinals.take_this(ordinal))
+            }
             Seat::Node(node) => (node.raw(), ordinals.take_this(node.raw())),
         };
         let pinned = match seat {
             Seat::Node(node) => Some(node),
-            Seat::Lowest | Seat::Ordinal(_) => None,
+            Seat::Lowest | Seat::Ordinal(_) | Seat::Index { .. } => None,
         };
+        let failures = match seat {
+            Seat::Index { failures, ignored, .. } => [failures, ignored],
+            Seat::Lowest | Seat::Ordinal(_) | Seat::Node(_) => [0, 0],
+        };
+        let job = match owner {
+            Some(Owner::Job(job)) => Some(job),
+            Some(Owner::ReplicaSet(_) | Owner::StatefulSet(_) | Owner::DaemonSet(_)) | None => None,
+        };
+        let run = job.map_or(0, |job| cx.state.api.jobs[job].run);
         let address = pod_address(cx.model.workloads[workload].address, replica, incarnation);
         let uid = cx.streams.stream(StreamKind::PodUid, address).next_u64();
         let node = spec
@@ -49,7 +60,10 @@ impl ApiServer {
             replica,
             incarnation,
             uid,
-            run: 0,
+            run,
+            failures,
+            tracked: job.is_some(),
+            held: false,
             pinned,
             created: cx.now.floor_to_second(),
             node,
@@ -119,6 +133,8 @@ impl ApiServer {
             ready: report.ready,
             start_time: report.start_time,
             restarts: report.restarts,
+            finished: report.finished,
+            exit_codes: report.exit_codes,
             has_ip: report.has_ip,
             nominated_node: before.nominated_node,
         };
@@ -198,7 +214,16 @@ impl ApiServer {
         }
     }
 
-    fn remove_pod(&mut self, cx: &mut Cx<'_>, pod: PodId) {
+    /// The pod's object disappears, unless a finalizer keeps it.
+    pub(super) fn remove_pod(&mut self, cx: &mut Cx<'_>, pod: PodId) {
+        let object = &mut cx.state.api.pods[pod];
+        if object.tracked {
+            if !std::mem::replace(&mut object.held, true) {
+                self.pod_changed(cx, pod, Verb::Modified);
+                self.tell_kubelet(cx, pod);
+            }
+            return;
+        }
         cx.state.api.pods[pod].gone = true;
         cx.fact(Fact::PodDeleted { pod });
         self.pod_changed(cx, pod, Verb::Deleted);

@@ -12,3 +12,5 @@ pub mod time;
 
 #[cfg(test)]
 pub(crate) mod recorded;
+
+pub mod release;

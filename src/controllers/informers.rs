@@ -7,8 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::base::id::IdVec;
 use crate::model::{NodeId, PodId, WorkloadId};
 use crate::state::{
-    Api, Change, DaemonSetObject, DeploymentObject, NodeObject, Owner, PodObject, ReplicaSetId,
-    ReplicaSetObject, StatefulSetObject, Verb,
+    Api, Change, CronJobObject, DaemonSetObject, DeploymentObject, JobId, JobObject, NodeObject,
+    Owner, PodObject, ReplicaSetId, ReplicaSetObject, StatefulSetObject, Verb,
 };
 
 /// Objects as the controllers know them.
@@ -32,6 +32,14 @@ pub struct Informers {
     pub stateful_sets: BTreeMap<WorkloadId, StatefulSetObject>,
     /// DaemonSets.
     pub daemon_sets: BTreeMap<WorkloadId, DaemonSetObject>,
+    /// Jobs; gone ones excepted.
+    pub jobs: BTreeMap<JobId, JobObject>,
+    /// CronJobs.
+    pub cron_jobs: BTreeMap<WorkloadId, CronJobObject>,
+    /// Jobs of each CronJob, gone ones excepted.
+    jobs_by_workload: BTreeMap<WorkloadId, BTreeSet<JobId>>,
+    /// Pods of each Job, gone ones excepted.
+    pods_by_job: BTreeMap<JobId, BTreeSet<PodId>>,
     /// Pods of each StatefulSet and DaemonSet, gone ones excepted.
     pods_by_workload: BTreeMap<WorkloadId, BTreeSet<PodId>>,
     tallies: IdVec<ReplicaSetId, Tally>,
@@ -70,6 +78,10 @@ impl Informers {
         }
         cache.stateful_sets.clone_from(&api.stateful_sets);
         cache.daemon_sets.clone_from(&api.daemon_sets);
+        cache.cron_jobs.clone_from(&api.cron_jobs);
+        for (id, job) in api.jobs.iter().filter(|(_, job)| !job.gone) {
+            cache.store_job(id, Some(job.clone()));
+        }
         for (id, set) in api.replica_sets.iter() {
             if !set.gone {
                 cache.store_replica_set(id, Some(*set));
@@ -150,6 +162,38 @@ impl Informers {
         pods.filter_map(|&id| self.pod(id).map(|pod| (id, pod)))
     }
 
+    /// Known pods of a Job, by id.
+    pub fn pods_of_job(&self, job: JobId) -> impl Iterator<Item = (PodId, &PodObject)> {
+        let pods = self.pods_by_job.get(&job).into_iter().flatten();
+        pods.filter_map(|&id| self.pod(id).map(|pod| (id, pod)))
+    }
+
+    /// Known Jobs of a CronJob, by id.
+    pub fn jobs_of(&self, workload: WorkloadId) -> impl Iterator<Item = (JobId, &JobObject)> {
+        let jobs = self.jobs_by_workload.get(&workload).into_iter().flatten();
+        jobs.filter_map(|&id| self.jobs.get(&id).map(|job| (id, job)))
+    }
+
+    /// Takes in a change of a Job.
+    pub fn apply_job(&mut self, change: &Change<JobId, JobObject>) {
+        let next = (change.verb != Verb::Deleted).then(|| change.object.clone());
+        self.store_job(change.id, next);
+    }
+
+    fn store_job(&mut self, id: JobId, next: Option<JobObject>) {
+        match next {
+            Some(job) => {
+                self.jobs_by_workload.entry(job.workload).or_default().insert(id);
+                self.jobs.insert(id, job);
+            }
+            None => {
+                if let Some(job) = self.jobs.remove(&id) {
+                    self.jobs_by_workload.entry(job.workload).or_default().remove(&id);
+                }
+            }
+        }
+    }
+
     /// Counts of a ReplicaSet's known pods.
     pub fn tally(&self, owner: ReplicaSetId) -> Tally {
         self.tallies.get(owner).copied().unwrap_or_default()
@@ -191,10 +235,14 @@ impl Informers {
             index(&mut self.pods_by_owner, owner_before, owner, id);
         }
         // A pod never changes its controller.
-        if before.is_none() != next.is_none()
-            && let Some(workload) = next.or(before).and_then(|pod| own_workload(&pod))
-        {
-            let pods = self.pods_by_workload.entry(workload).or_default();
+        if before.is_none() != next.is_none() {
+            let pods = match next.or(before).and_then(|pod| pod.owner) {
+                Some(Owner::StatefulSet(workload) | Owner::DaemonSet(workload)) => {
+                    self.pods_by_workload.entry(workload).or_default()
+                }
+                Some(Owner::Job(job)) => self.pods_by_job.entry(job).or_default(),
+                Some(Owner::ReplicaSet(_)) | None => return before,
+            };
             if next.is_some() {
                 pods.insert(id);
             } else {
@@ -219,14 +267,6 @@ impl Informers {
             index(&mut self.sets_by_workload, workload_before, workload, id);
         }
         before
-    }
-}
-
-/// The StatefulSet or DaemonSet that owns a pod.
-fn own_workload(pod: &PodObject) -> Option<WorkloadId> {
-    match pod.owner? {
-        Owner::StatefulSet(workload) | Owner::DaemonSet(workload) => Some(workload),
-        Owner::ReplicaSet(_) | Owner::Job(_) => None,
     }
 }
 

@@ -70,15 +70,17 @@ use crate::event::{ControllerEvent, Event, Watcher, WorkQueue};
 use crate::model::{BudgetId, Model, NodeId, PodId, WorkloadId};
 use crate::record::Fact;
 use crate::state::{
-    BudgetStatus, Change, DaemonSetObject, DeploymentObject, NodeObject, Owner, PodObject, ReplicaSetId,
-    ReplicaSetObject, StatefulSetObject,
+    BudgetStatus, Change, CronJobObject, DaemonSetObject, DeploymentObject, JobId, JobObject,
+    NodeObject, Owner, PodObject, ReplicaSetId, ReplicaSetObject, StatefulSetObject,
 };
 
+use cron_job::CronJobController;
 use daemon_set::DaemonSetController;
 pub use daemon_set::daemon_nodes;
 use deployment::DeploymentController;
 use disruption::DisruptionController;
 use endpoint_slice::EndpointSliceController;
+use job::JobController;
 use replica_set::ReplicaSetController;
 use stateful_set::StatefulSetController;
 
@@ -97,6 +99,8 @@ pub struct Controllers {
     deployments: DeploymentController,
     stateful_sets: StatefulSetController,
     daemon_sets: DaemonSetController,
+    jobs: JobController,
+    cron_jobs: CronJobController,
     replica_sets: ReplicaSetController,
     endpoint_slices: EndpointSliceController,
     disruption: DisruptionController,
@@ -145,6 +149,8 @@ impl Controllers {
             deployments: DeploymentController::new(model),
             stateful_sets: StatefulSetController::default(),
             daemon_sets: DaemonSetController::new(model),
+            jobs: JobController::default(),
+            cron_jobs: CronJobController::default(),
             replica_sets: ReplicaSetController::default(),
             endpoint_slices: EndpointSliceController::new(model),
             disruption: DisruptionController::new(model),
@@ -184,6 +190,12 @@ impl Controllers {
         }
         for workload in cache.daemon_sets.keys() {
             work.enqueue(cx, WorkQueue::DaemonSet, workload.raw());
+        }
+        for job in cache.jobs.keys() {
+            work.enqueue(cx, WorkQueue::Job, job.raw());
+        }
+        for workload in cache.cron_jobs.keys() {
+            work.enqueue(cx, WorkQueue::CronJob, workload.raw());
         }
         for service in cx.model.services.ids() {
             work.enqueue(cx, WorkQueue::EndpointSlice, service.raw());
@@ -240,9 +252,11 @@ impl Controllers {
             WorkQueue::DaemonSet => {
                 self.daemon_sets.sync(cx, &mut work, cache, WorkloadId::from_raw(key));
             }
-            WorkQueue::Job
-            | WorkQueue::CronJob
-            | WorkQueue::HorizontalPodAutoscaler => todo!(),
+            WorkQueue::Job => self.jobs.sync(cx, &mut work, cache, JobId::from_raw(key)),
+            WorkQueue::CronJob => {
+                self.cron_jobs.sync(cx, &mut work, cache, WorkloadId::from_raw(key));
+            }
+            WorkQueue::HorizontalPodAutoscaler => todo!(),
             WorkQueue::Disruption => {
                 self.disruption.sync(cx, &mut work, cache, BudgetId::from_raw(key));
             }
@@ -267,7 +281,8 @@ impl Controllers {
                 self.daemon_sets.observe_pod(change, owner);
                 work.enqueue(cx, WorkQueue::DaemonSet, owner.raw());
             }
-            Some(Owner::Job(_)) | None => {}
+            Some(Owner::Job(owner)) => self.jobs.on_pod(cx, &mut work, change, owner),
+            None => {}
         }
         endpoint_slices.on_pod(cx, &mut work, before.as_ref(), change);
         disruption.on_pod(cx, &mut work, change);
@@ -335,6 +350,25 @@ impl Controllers {
         }
         let Self { queues, epoch, .. } = self;
         Work { epoch: *epoch, queues }.enqueue(cx, WorkQueue::DaemonSet, change.id.raw());
+    }
+
+    /// A watch delivered a change of a Job.
+    pub fn on_job(&mut self, cx: &mut Cx<'_>, change: &Change<JobId, JobObject>) {
+        self.cache.apply_job(change);
+        let Self { cache, queues, epoch, jobs, .. } = self;
+        let mut work = Work { epoch: *epoch, queues };
+        jobs.on_job(cx, &mut work, cache, change);
+        if cache.cron_jobs.contains_key(&change.object.workload) {
+            work.enqueue(cx, WorkQueue::CronJob, change.object.workload.raw());
+        }
+    }
+
+    /// A watch delivered a change of a CronJob.
+    pub fn on_cron_job(&mut self, cx: &mut Cx<'_>, change: &Change<WorkloadId, CronJobObject>) {
+        self.cache.cron_jobs.insert(change.id, change.object.clone());
+        self.cron_jobs.observe_status(change.id);
+        let Self { queues, epoch, .. } = self;
+        Work { epoch: *epoch, queues }.enqueue(cx, WorkQueue::CronJob, change.id.raw());
     }
 
     /// A watch delivered a change of a Deployment.

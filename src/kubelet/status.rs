@@ -5,7 +5,7 @@ use super::phase::{self, ContainerReport, ContainerState, PodCondition};
 use super::pod::{Pod, Role, Stage, restarts, role, spec};
 use crate::base::time::SimTime;
 use crate::model::PodTemplate;
-use crate::state::{ConditionStatus, KubeletStatus, Phase, PodReason};
+use crate::state::{ConditionStatus, ExitCodes, KubeletStatus, Phase, PodReason};
 
 /// The status of a pod as its kubelet has it at `now`.
 pub(crate) fn status(pod: &Pod, template: &PodTemplate, now: SimTime) -> KubeletStatus {
@@ -24,6 +24,18 @@ pub(crate) fn status(pod: &Pod, template: &PodTemplate, now: SimTime) -> Kubelet
         .collect();
     let is_ready = phase::ready(PodCondition { holds: all_ready, ..Default::default() }, &gates);
     let initialized = pod.initialized || (finished && old.initialized.is_true());
+    let mains = || {
+        let main = positions(pod, template).filter(|(role, _)| *role == Role::Main);
+        main.map(|(_, container)| container)
+    };
+    let ran = |container: &&Container| container.instances > 0 && !container.is_running();
+    let ended = mains().filter(ran).map(|container| container.finished_at).max();
+    let mut exit_codes = ExitCodes::default();
+    if finished {
+        for (code, container) in exit_codes.iter_mut().zip(mains()) {
+            *code = Some(container).filter(ran).map(|c| u8::try_from(c.exit_code).unwrap_or(255));
+        }
+    }
     let condition = |holds| if holds { ConditionStatus::True } else { ConditionStatus::False };
     KubeletStatus {
         phase,
@@ -33,6 +45,8 @@ pub(crate) fn status(pod: &Pod, template: &PodTemplate, now: SimTime) -> Kubelet
         ready: old.ready.turned(condition(is_ready.holds), now),
         start_time: old.start_time.or(Some(now.floor_to_second())),
         restarts: pod.containers.iter().map(Container::restarts).max().unwrap_or(0),
+        finished: ended.filter(|_| finished).map(SimTime::floor_to_second),
+        exit_codes,
         has_ip: pod.has_sandbox || (old.has_ip && pod.stage != Stage::Active),
     }
 }

@@ -124,6 +124,28 @@ pub const METRICS: &[MetricDef] = &[
         "Attempts to pull an image that failed (ErrImagePull).",
     ),
     def(
+        "job_duration_seconds",
+        &["quantile"],
+        "s",
+        Lower,
+        "From the start of a Job until it was complete: the mean, the least (quantile=\"0\") and the \
+         most (quantile=\"1\") over Jobs that were complete within the window.",
+    ),
+    def(
+        "jobs_complete_total",
+        &["workload"],
+        "count",
+        Higher,
+        "Jobs that were complete within the window; those of a CronJob together.",
+    ),
+    def(
+        "jobs_failed_total",
+        &["workload"],
+        "count",
+        Lower,
+        "Jobs that failed within the window; those of a CronJob together.",
+    ),
+    def(
         "leaderless_seconds",
         &["component"],
         "s",

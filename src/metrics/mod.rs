@@ -7,6 +7,7 @@
 //! This module never sees the state of the simulation, nor any file.
 
 mod definitions;
+mod jobs;
 mod listings;
 mod load;
 mod lookup;

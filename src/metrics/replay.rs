@@ -7,6 +7,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::jobs::Jobs;
 use super::load::Load;
 use super::node_loss::{Lack, NodeLoss};
 use super::overload::{Fewest, Overload};
@@ -70,6 +71,8 @@ pub(super) struct Replay<'m> {
     pub(super) window: Window,
     /// Pods by id.
     pub(super) pods: Vec<Option<PodTrack>>,
+    /// Jobs.
+    pub(super) jobs: Jobs,
     /// Workloads.
     pub(super) workloads: IdVec<WorkloadId, WorkloadTrack>,
     /// Allocation.
@@ -118,6 +121,7 @@ impl<'m> Replay<'m> {
             model,
             window,
             pods: Vec::new(),
+            jobs: Jobs::default(),
             workloads: IdVec::from_rows(workloads.collect()),
             load,
             nodes_ready: IdVec::from_rows(vec![Switch::new(true); model.nodes.len()]),
@@ -296,6 +300,12 @@ impl<'m> Replay<'m> {
             }
             Fact::Leading { component, leading } => {
                 self.leaderless[component.index()].set(now, !leading, self.window);
+            }
+            Fact::JobCreated { workload } => self.jobs.created(workload),
+            Fact::JobEnded { workload, complete, took } => {
+                if counted > 0 {
+                    self.jobs.ended(workload, complete, took);
+                }
             }
             Fact::RolloutComplete { workload: _ } => self.counts.rollouts += counted,
         }

@@ -363,6 +363,12 @@ fn control_plane(sheet: &mut Sheet, replay: &Replay<'_>) {
     sheet.put("node_disconnected_seconds", &[], seconds(reach.cut_ns()));
     sheet.put("pod_running_unseen_seconds", &[], seconds(reach.unseen_ns()));
     sheet.count("rollouts_complete_total", &[], replay.counts.rollouts);
+    for (workload, ends) in &replay.jobs.of {
+        let name = replay.model.workload_name(*workload);
+        sheet.count("jobs_complete_total", &[("workload", &name)], ends.complete);
+        sheet.count("jobs_failed_total", &[("workload", &name)], ends.failed);
+    }
+    spread_of(sheet, "job_duration_seconds", &replay.jobs.took);
 }
 
 /// Rows of `faults.csv`, in order of begin.

@@ -1,7 +1,7 @@
 //! What the specifications of StatefulSets, DaemonSets, Jobs and CronJobs say besides selector,
 //! replicas and pod template.
 
-use super::{IntOrPercent, TemplateId};
+use super::{CronSpec, IntOrPercent, JobSpec, TemplateId};
 
 /// What only one kind of workload has.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -13,6 +13,10 @@ pub enum KindSpec {
     StatefulSet(StatefulSetSpec),
     /// `apps/v1` DaemonSet.
     DaemonSet(DaemonSetUpdate),
+    /// `batch/v1` Job.
+    Job(Box<JobSpec>),
+    /// `batch/v1` CronJob.
+    CronJob(Box<CronSpec>),
 }
 
 /// What a StatefulSet has.

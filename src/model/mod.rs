@@ -8,10 +8,13 @@
 
 mod app;
 mod budgets;
+mod conditions;
 mod controllers;
 mod faults;
 #[cfg(test)]
 pub(crate) mod fixture;
+mod indexes;
+mod jobs;
 mod kubelet;
 mod labels;
 mod load;
@@ -24,9 +27,15 @@ mod workloads;
 
 pub use app::{AppBehaviour, FailureMode, FailureProcess, Onset, Recovers, Runs, Sight, Sights};
 pub use budgets::{Budget, DisruptionLimit};
+pub use conditions::ConditionStatus;
 pub use controllers::{DaemonSetUpdate, KindSpec, StatefulSetSpec};
 pub use faults::{
     Burst, FailureTrace, Fault, FaultKind, FaultTiming, NodeFailures, Share, Sphere, TraceFailure,
+};
+pub use indexes::Indexes;
+pub use jobs::{
+    Concurrency, CronSpec, JobSpec, PodFailureAction, PodFailureOn, PodFailureRule, PodReplacement,
+    SuccessRule,
 };
 pub use kubelet::{
     CRITICAL_PRIORITY, Capacity, EvictionThreshold, KubeletConfig, ShutdownStep, Signal, Threshold,

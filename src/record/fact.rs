@@ -1,5 +1,6 @@
 //! The vocabulary of facts.
 
+use crate::base::time::SimDuration;
 use crate::event::Watcher;
 use crate::model::{FaultId, NodeId, PodId, PodIdentity, ProbeKind, ServiceId, WorkloadId};
 
@@ -309,6 +310,20 @@ pub enum Fact {
         component: Watcher,
         /// Led.
         leading: bool,
+    },
+    /// A Job was created.
+    JobCreated {
+        /// The Job, or the CronJob whose run it is.
+        workload: WorkloadId,
+    },
+    /// A Job ended.
+    JobEnded {
+        /// The Job, or the CronJob whose run it is.
+        workload: WorkloadId,
+        /// It is complete; otherwise it has failed.
+        complete: bool,
+        /// Since its start.
+        took: SimDuration,
     },
     /// A Deployment's rollout to a new template, or to its first one, completed.
     RolloutComplete {

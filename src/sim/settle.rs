@@ -16,7 +16,7 @@ use crate::record::Fact;
 use crate::state::{
     DaemonSetStatus, Owner, PodObject, ReplicaSetId, ReplicaSetStatus, Seat, StatefulSetStatus,
 };
-use crate::workload::{daemon_set_object, deployment_object, stateful_set_object};
+use crate::workload::{cron_job_object, daemon_set_object, deployment_object, stateful_set_object};
 
 /// Builds the settled state and starts the control plane on it.
 pub(super) fn settle(components: &mut Components, cx: &mut Cx<'_>) {
@@ -51,6 +51,24 @@ fn create_objects(components: &mut Components, cx: &mut Cx<'_>) -> Vec<PodId> {
                 pods.push(components.api.create_pod(cx, template, owner, seat));
             }
             continue;
+        }
+        match spec.kind {
+            // A Job that was there for long is over: these begin with the run.
+            WorkloadKind::Job => {
+                components.api.create_job(cx, workload, 0);
+                continue;
+            }
+            WorkloadKind::CronJob => {
+                let object = cron_job_object(cx, workload);
+                components.api.create_cron_job(cx, workload, object);
+                continue;
+            }
+            WorkloadKind::Deployment
+            | WorkloadKind::ReplicaSet
+            | WorkloadKind::ReplicationController
+            | WorkloadKind::StatefulSet
+            | WorkloadKind::DaemonSet
+            | WorkloadKind::Pod => {}
         }
         if spec.kind == WorkloadKind::DaemonSet {
             let mut object = daemon_set_object(cx, workload);

@@ -204,7 +204,16 @@ fn deliver(components: &mut Components, cx: &mut Cx<'_>, event: WatchEvent) {
                 controllers.on_daemon_set(cx, &change);
             }
         }
-        Resource::Jobs | Resource::CronJobs => todo!(),
+        Resource::Jobs => {
+            if let Some(change) = api.job_log.deliver(event.index).filter(|_| alive) {
+                controllers.on_job(cx, &change);
+            }
+        }
+        Resource::CronJobs => {
+            if let Some(change) = api.cron_job_log.deliver(event.index).filter(|_| alive) {
+                controllers.on_cron_job(cx, &change);
+            }
+        }
         Resource::Deployments => {
             if let Some(change) = api.deployment_log.deliver(event.index).filter(|_| alive) {
                 controllers.on_deployment(cx, &change);

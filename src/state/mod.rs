@@ -7,21 +7,29 @@
 
 mod clients;
 mod conditions;
+mod jobs;
 mod objects;
 mod requests;
 mod sets;
 mod truth;
 mod watch;
 
+pub use crate::model::ConditionStatus;
 pub use clients::{Client, Clients};
 pub use conditions::{NodeCondition, NodeConditions};
+pub use jobs::{
+    Because, Exit, JobCondition, JobConditionKind, JobObject, JobReason, JobStatus, PolicyMatch,
+    Uncounted,
+};
 pub use objects::{
-    BudgetStatus, Condition, ConditionStatus, DeletionCause, DeploymentObject, JobId, NodeObject,
-    Owner, Phase, PodObject, PodReason, PodStatus, ReplicaSetId, ReplicaSetObject,
-    ReplicaSetStatus, Seat, Termination,
+    BudgetStatus, Condition, DeletionCause, DeploymentObject, ExitCodes, JobId, NodeObject, Owner,
+    Phase, PodObject, PodReason, PodStatus, ReplicaSetId, ReplicaSetObject, ReplicaSetStatus, Seat,
+    Termination,
 };
 pub use requests::{KubeletStatus, NodeTaint, Request, RequestSlots, Sent};
-pub use sets::{DaemonSetObject, DaemonSetStatus, StatefulSetObject, StatefulSetStatus};
+pub use sets::{
+    CronJobObject, DaemonSetObject, DaemonSetStatus, StatefulSetObject, StatefulSetStatus,
+};
 pub use truth::{ApiTruth, Heartbeat, NodeTruth, ProcessTruth, Registry, Truth};
 pub use watch::{Change, Streams as WatchStreams, Verb, WatchLog};
 
@@ -46,6 +54,10 @@ pub struct Api {
     pub stateful_sets: BTreeMap<WorkloadId, StatefulSetObject>,
     /// DaemonSets.
     pub daemon_sets: BTreeMap<WorkloadId, DaemonSetObject>,
+    /// Every Job that ever was.
+    pub jobs: IdVec<JobId, JobObject>,
+    /// CronJobs.
+    pub cron_jobs: BTreeMap<WorkloadId, CronJobObject>,
     /// Ready endpoints of each Service, as its EndpointSlices list them.
     pub endpoints: IdVec<ServiceId, BTreeSet<PodId>>,
     /// Endpoints that came or went, in order, until kube-proxies have taken them up.
@@ -64,6 +76,10 @@ pub struct Api {
     pub stateful_set_log: WatchLog<WorkloadId, StatefulSetObject>,
     /// Changes to DaemonSets.
     pub daemon_set_log: WatchLog<WorkloadId, DaemonSetObject>,
+    /// Changes to Jobs.
+    pub job_log: WatchLog<JobId, JobObject>,
+    /// Changes to CronJobs.
+    pub cron_job_log: WatchLog<WorkloadId, CronJobObject>,
     /// Changes to PodDisruptionBudgets.
     pub budget_log: WatchLog<BudgetId, BudgetStatus>,
     /// etcd's revision: one counter over all objects.
@@ -119,6 +135,8 @@ impl State {
                 deployments,
                 stateful_sets: BTreeMap::new(),
                 daemon_sets: BTreeMap::new(),
+                jobs: IdVec::new(),
+                cron_jobs: BTreeMap::new(),
                 endpoints,
                 endpoint_log: Vec::new(),
                 budgets: model.budgets.ids().map(|_| BudgetStatus::default()).collect(),
@@ -128,6 +146,8 @@ impl State {
                 deployment_log: WatchLog::new(),
                 stateful_set_log: WatchLog::new(),
                 daemon_set_log: WatchLog::new(),
+                job_log: WatchLog::new(),
+                cron_job_log: WatchLog::new(),
                 budget_log: WatchLog::new(),
                 revision: 0,
             },

@@ -3,8 +3,8 @@
 
 use std::sync::Arc;
 
-use super::NodeConditions;
 use super::requests::KubeletStatus;
+use super::{ConditionStatus, NodeConditions};
 use crate::base::id::define_id;
 use crate::base::time::{SimDuration, SimTime};
 use crate::model::{NodeId, NodeSpec, PodId, PodIdentity, Taint, TemplateId, WorkloadId};
@@ -37,33 +37,19 @@ pub enum Owner {
 pub enum Seat {
     /// The lowest replica ordinal that is free.
     Lowest,
-    /// This one: the pod of a StatefulSet's ordinal, or of a Job's completion index.
+    /// This one: the pod of a StatefulSet's ordinal.
     Ordinal(u32),
+    /// That of a completion index of a Job.
+    Index {
+        /// The index.
+        index: u32,
+        /// Failures of the index before (annotation `job-index-failure-count`).
+        failures: u16,
+        /// Those that its failure policy ignored.
+        ignored: u16,
+    },
     /// The one of this node, which it cannot do without: the pod of a DaemonSet.
     Node(NodeId),
-}
-
-/// Status of a condition.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ConditionStatus {
-    /// `True`.
-    True,
-    /// `False`.
-    False,
-    /// `Unknown`.
-    Unknown,
-}
-
-impl ConditionStatus {
-    /// Kubernetes' word.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::True => "True",
-            Self::False => "False",
-            Self::Unknown => "Unknown",
-        }
-    }
 }
 
 /// A condition and since when it is so (whole seconds, as `metav1.Time` keeps it).
@@ -218,6 +204,11 @@ pub struct Termination {
     pub cause: DeletionCause,
 }
 
+/// Exit codes of a pod's first app containers; absent for those that have not run.
+///
+/// Fidelity: those of further containers are not known to anybody but the kubelet.
+pub type ExitCodes = [Option<u8>; 4];
+
 /// The status of a pod as the API server has it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PodStatus {
@@ -237,6 +228,10 @@ pub struct PodStatus {
     pub start_time: Option<SimTime>,
     /// Most restarts of any container.
     pub restarts: u32,
+    /// When its last container ended, once it has ended.
+    pub finished: Option<SimTime>,
+    /// Exit codes of its first app containers, once it has ended.
+    pub exit_codes: ExitCodes,
     /// Whether the pod has an IP (its sandbox is up).
     pub has_ip: bool,
     /// `nominatedNodeName`.
@@ -255,6 +250,8 @@ impl PodStatus {
             ready: self.ready,
             start_time: self.start_time,
             restarts: self.restarts,
+            finished: self.finished,
+            exit_codes: self.exit_codes,
             has_ip: self.has_ip,
         }
     }
@@ -272,6 +269,8 @@ impl PodStatus {
             ready: no,
             start_time: None,
             restarts: 0,
+            finished: None,
+            exit_codes: ExitCodes::default(),
             has_ip: false,
             nominated_node: None,
         }
@@ -296,6 +295,12 @@ pub struct PodObject {
     pub run: u32,
     /// `metadata.creationTimestamp` (whole seconds).
     pub created: SimTime,
+    /// Failures of its completion index before it: those that count, and those ignored.
+    pub failures: [u16; 2],
+    /// It has the finalizer `batch.kubernetes.io/job-tracking`.
+    pub tracked: bool,
+    /// It would be gone if it had no finalizer.
+    pub held: bool,
     /// The node that its required affinity names: the pod is of a DaemonSet.
     pub pinned: Option<NodeId>,
     /// `spec.nodeName`.

@@ -2,11 +2,12 @@
 
 use super::clients::Client;
 use super::conditions::NodeConditions;
+use super::jobs::JobStatus;
 use super::objects::{
-    BudgetStatus, Condition, DeletionCause, DeploymentObject, Owner, Phase, PodReason,
-    ReplicaSetId, ReplicaSetStatus, Seat,
+    BudgetStatus, Condition, DeletionCause, DeploymentObject, ExitCodes, JobId, Owner, Phase,
+    PodReason, ReplicaSetId, ReplicaSetStatus, Seat,
 };
-use super::sets::{DaemonSetStatus, StatefulSetStatus};
+use super::sets::{CronJobObject, DaemonSetStatus, StatefulSetStatus};
 use crate::base::map::Symbol;
 use crate::base::time::{SimDuration, SimTime};
 use crate::model::{BudgetId, NodeId, PodId, ServiceId, Taint, TemplateId, WorkloadId};
@@ -28,6 +29,10 @@ pub struct KubeletStatus {
     pub start_time: Option<SimTime>,
     /// Most restarts of any container.
     pub restarts: u32,
+    /// When its last container ended, once the pod has ended.
+    pub finished: Option<SimTime>,
+    /// Exit codes of its first app containers, once the pod has ended.
+    pub exit_codes: ExitCodes,
     /// Whether the pod has an IP.
     pub has_ip: bool,
 }
@@ -167,6 +172,44 @@ pub enum Request {
         replica_set: ReplicaSetId,
         /// Counts.
         status: ReplicaSetStatus,
+    },
+    /// Create a Job.
+    CreateJob {
+        /// The Job, or the CronJob whose run it is.
+        workload: WorkloadId,
+        /// The run of a CronJob; 0 for none.
+        run: u32,
+    },
+    /// Delete a Job in the background.
+    DeleteJob {
+        /// Job.
+        job: JobId,
+    },
+    /// Report a Job's status.
+    JobStatus {
+        /// Job.
+        job: JobId,
+        /// Status.
+        status: Box<JobStatus<PodId>>,
+    },
+    /// Take the Job controller's finalizer off a pod.
+    ReleasePod {
+        /// Pod.
+        pod: PodId,
+    },
+    /// Report a CronJob's status; `suspend` is not written.
+    CronJobStatus {
+        /// CronJob.
+        workload: WorkloadId,
+        /// Status.
+        status: CronJobObject,
+    },
+    /// An operator suspends a Job or a CronJob, or lets it go on.
+    Suspend {
+        /// Which.
+        workload: WorkloadId,
+        /// `spec.suspend`.
+        suspend: bool,
     },
     /// Report a StatefulSet's status.
     StatefulSetStatus {

@@ -9,8 +9,8 @@ use crate::event::Event;
 use crate::model::{FaultId, KindSpec, NodeId, OperationKind, WorkloadId, WorkloadKind};
 use crate::record::Fact;
 use crate::state::{
-    Client, DaemonSetObject, DaemonSetStatus, DeletionCause, DeploymentObject, NodeTaint, Owner, Request,
-    Seat, StatefulSetObject, StatefulSetStatus,
+    Client, CronJobObject, DaemonSetObject, DaemonSetStatus, DeletionCause, DeploymentObject,
+    NodeTaint, Owner, Request, Seat, StatefulSetObject, StatefulSetStatus,
 };
 
 /// Schedules everything that operators do during the run.
@@ -115,7 +115,7 @@ pub fn stateful_set_object(cx: &Cx<'_>, workload: WorkloadId) -> StatefulSetObje
     let spec = &cx.model.workloads[workload];
     let partition = match &spec.own {
         KindSpec::StatefulSet(own) => own.partition,
-        KindSpec::Plain | KindSpec::DaemonSet(_) => 0,
+        KindSpec::Plain | KindSpec::DaemonSet(_) | KindSpec::Job(_) | KindSpec::CronJob(_) => 0,
     };
     let status = StatefulSetStatus::default();
     StatefulSetObject { replicas: spec.replicas, revision: 0, partition, status }
@@ -126,6 +126,18 @@ pub fn stateful_set_object(cx: &Cx<'_>, workload: WorkloadId) -> StatefulSetObje
 pub fn daemon_set_object(cx: &Cx<'_>, workload: WorkloadId) -> DaemonSetObject {
     let template = cx.model.workloads[workload].template;
     DaemonSetObject { template, rolled_out: None, status: DaemonSetStatus::default() }
+}
+
+/// A CronJob object as first applied.
+#[must_use]
+pub fn cron_job_object(cx: &Cx<'_>, workload: WorkloadId) -> CronJobObject {
+    let suspend = match &cx.model.workloads[workload].own {
+        KindSpec::CronJob(own) => own.suspend,
+        KindSpec::Plain | KindSpec::StatefulSet(_) | KindSpec::DaemonSet(_) | KindSpec::Job(_) => {
+            false
+        }
+    };
+    CronJobObject { suspend, active: Vec::new(), last_schedule: None, last_successful: None }
 }
 
 /// `kubectl apply` of every declared workload, in order of declaration.
@@ -150,7 +162,11 @@ pub fn apply_manifests(cx: &mut Cx<'_>, api: &mut ApiServer) {
                 let object = daemon_set_object(cx, workload);
                 api.create_daemon_set(cx, workload, object);
             }
-            WorkloadKind::Job | WorkloadKind::CronJob => todo!(),
+            WorkloadKind::Job => api.create_job(cx, workload, 0),
+            WorkloadKind::CronJob => {
+                let object = cron_job_object(cx, workload);
+                api.create_cron_job(cx, workload, object);
+            }
             WorkloadKind::Pod => {
                 api.create_pod(cx, spec.template, None, Seat::Lowest);
             }

@@ -3,17 +3,17 @@
 
 use std::collections::BTreeMap;
 
-use super::{
-    Concurrency, CronJobSpec, CronJobStatus, Ending, ScheduledJob, Slot, Timetable, WallTime, sync,
-};
-use crate::base::time::{SimDuration, SimTime};
+use super::{CronJobSpec, CronJobStatus, Ending, ScheduledJob, Slot, Timetable, WallTime, sync};
+use crate::base::time::SimTime;
 use crate::controllers::pace::Pace;
 use crate::controllers::{Informers, Work};
 use crate::cx::Cx;
 use crate::event::WorkQueue;
-use crate::model::{ConcurrencyPolicy, KindSpec, Model, WorkloadId};
+use crate::model::{KindSpec, Model, WorkloadId};
 use crate::record::Involved;
-use crate::state::{Client, ConditionKind, CronJobObject, JobId, JobObject, Request};
+use crate::state::{
+    Client, CronJobObject, JobConditionKind as ConditionKind, JobId, JobObject, Request,
+};
 
 /// The controller's memory.
 #[derive(Debug, Default)]
@@ -175,12 +175,8 @@ fn spec_of(model: &Model, workload: WorkloadId) -> CronJobSpec {
     CronJobSpec {
         schedule: own.schedule.clone(),
         timetable: Timetable::of(&own.schedule, own.time_zone.as_deref()),
-        starting_deadline_s: own.starting_deadline.map(|s| i64::try_from(s).unwrap_or(i64::MAX)),
-        concurrency: match own.concurrency {
-            ConcurrencyPolicy::Allow => Concurrency::Allow,
-            ConcurrencyPolicy::Forbid => Concurrency::Forbid,
-            ConcurrencyPolicy::Replace => Concurrency::Replace,
-        },
+        starting_deadline_s: own.starting_deadline_s,
+        concurrency: own.concurrency,
         suspend: false,
         successful_limit: Some(own.successful_limit),
         failed_limit: Some(own.failed_limit),

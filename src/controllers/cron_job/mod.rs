@@ -5,6 +5,7 @@
 //! next time to look out (kubernetes-behaviour §3.6). It knows no cluster, no client and no queue.
 //! [`CronHistory`] is a small stand-in for them, for recorded histories.
 
+mod controller;
 mod history;
 mod missed;
 mod next;
@@ -15,6 +16,7 @@ mod wall;
 #[cfg(test)]
 mod tests;
 
+pub(super) use controller::CronJobController;
 pub use history::{CronAction, CronHistory, CronSync};
 pub use missed::{Horizon, InvalidSchedule, Missed, MostRecent, Wait, most_recent, requeue_after};
 pub use schedule::{Schedule, ScheduleError};

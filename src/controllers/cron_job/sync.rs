@@ -7,6 +7,7 @@ use super::missed::{Horizon, Missed, most_recent, requeue_after};
 use super::schedule::{Schedule, ScheduleError};
 use super::wall::{WallTime, Zone, rfc_1123};
 use crate::base::time::SimDuration;
+pub use crate::model::Concurrency;
 
 /// Names a Job of a CronJob: minutes since the epoch of its scheduled time, which is the suffix of
 /// its name. So one scheduled time never has two Jobs.
@@ -24,30 +25,6 @@ impl Slot {
     #[must_use]
     pub fn name(self, cron_job: &str) -> String {
         format!("{cron_job}-{}", self.0)
-    }
-}
-
-/// What happens to a scheduled time while an earlier Job is active.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Concurrency {
-    /// Both run.
-    Allow,
-    /// It waits, and is forgotten once the next one is due.
-    Forbid,
-    /// The earlier Job is deleted.
-    Replace,
-}
-
-impl Concurrency {
-    /// The one of that name in Kubernetes.
-    #[must_use]
-    pub fn named(name: &str) -> Option<Self> {
-        match name {
-            "Allow" => Some(Self::Allow),
-            "Forbid" => Some(Self::Forbid),
-            "Replace" => Some(Self::Replace),
-            _ => None,
-        }
     }
 }
 

@@ -230,7 +230,12 @@ impl Memory {
         }
     }
 
-    fn write_status(&mut self, cx: &mut Cx<'_>, job: JobId, status: crate::state::JobStatus<PodId>) {
+    fn write_status(
+        &mut self,
+        cx: &mut Cx<'_>,
+        job: JobId,
+        status: crate::state::JobStatus<PodId>,
+    ) {
         self.unseen += 1;
         let status = Box::new(status);
         self.pace.write(cx, Client::Job, Request::JobStatus { job, status });
@@ -297,7 +302,7 @@ fn tell(cx: &mut Cx<'_>, object: &JobObject, outcome: &JobOutcome<PodId>) {
                     let name = model.pod_name(&state.api.pods[*pod].identity());
                     format!("{namespace}/{name}")
                 },
-                |symbol| model.symbols.text(symbol).to_owned(),
+                |symbol| model.symbols.resolve(symbol).to_owned(),
             )
         });
     }

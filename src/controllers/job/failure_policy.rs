@@ -4,70 +4,9 @@
 //! conditions are symbols of the caller's interner.
 
 use crate::base::map::Symbol;
+pub use crate::model::{PodFailureAction as Action, PodFailureOn as On, PodFailureRule as Rule};
 use crate::state::ConditionStatus;
-
-/// What a rule does with a pod.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Action {
-    /// The Job fails.
-    FailJob,
-    /// The pod's index fails.
-    FailIndex,
-    /// The failure does not count against limits.
-    Ignore,
-    /// It counts.
-    Count,
-}
-
-impl Action {
-    /// All of them.
-    pub const ALL: [Self; 4] = [Self::FailJob, Self::FailIndex, Self::Ignore, Self::Count];
-
-    /// Kubernetes' word.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::FailJob => "FailJob",
-            Self::FailIndex => "FailIndex",
-            Self::Ignore => "Ignore",
-            Self::Count => "Count",
-        }
-    }
-}
-
-/// Which pods a rule is about.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum On {
-    /// A container ended with a code other than 0 that is in the list, or is not.
-    ExitCodes {
-        /// Only this container.
-        container: Option<Symbol>,
-        /// Operator `NotIn`, not `In`.
-        not_in: bool,
-        /// The list.
-        values: Vec<i32>,
-    },
-    /// The pod has one of these conditions.
-    Conditions(Vec<(Symbol, ConditionStatus)>),
-}
-
-/// A rule.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Rule {
-    /// Whom it is about.
-    pub on: On,
-    /// What it does.
-    pub action: Action,
-}
-
-/// A container that has ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Exit {
-    /// Its name.
-    pub container: Symbol,
-    /// Its exit code.
-    pub code: i32,
-}
+pub use crate::state::{Because, Exit, PolicyMatch as Match};
 
 /// What rules look at.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -76,59 +15,6 @@ pub struct PodFacts<'a> {
     pub exits: &'a [Exit],
     /// Conditions, as the status lists them.
     pub conditions: &'a [(Symbol, ConditionStatus)],
-}
-
-/// What of a pod met a rule.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Because {
-    /// A container's exit.
-    Exit(Exit),
-    /// A condition.
-    Condition(Symbol),
-}
-
-/// A rule that a pod met.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Match {
-    /// The rule's place.
-    pub rule: usize,
-    /// What it does.
-    pub action: Action,
-    /// What met it.
-    pub because: Because,
-}
-
-impl Match {
-    /// Kubernetes' message about a pod, given as `namespace/name`.
-    #[must_use]
-    pub fn message(&self, pod: &str, name: impl FnOnce(Symbol) -> String) -> String {
-        let (rule, action) = (self.rule, self.action.name());
-        match self.because {
-            Because::Exit(Exit { container, code }) => format!(
-                "Container {} for pod {pod} failed with exit code {code} matching {action} rule \
-                 at index {rule}",
-                name(container)
-            ),
-            Because::Condition(of) => {
-                format!(
-                    "Pod {pod} has condition {} matching {action} rule at index {rule}",
-                    name(of)
-                )
-            }
-        }
-    }
-
-    /// The message of a rule that fails the Job, `None` of any other.
-    #[must_use]
-    pub fn failure(&self, pod: &str, name: impl FnOnce(Symbol) -> String) -> Option<String> {
-        (self.action == Action::FailJob).then(|| self.message(pod, name))
-    }
-
-    /// Whether the failure counts against `backoffLimit`.
-    #[must_use]
-    pub fn counts(&self) -> bool {
-        self.action != Action::Ignore
-    }
 }
 
 /// The first rule that a failed pod meets. A pod that meets none counts as failed.

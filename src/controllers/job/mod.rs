@@ -6,10 +6,10 @@
 //! and no queue. [`JobHistory`] is a small stand-in for them, for recorded histories.
 
 mod backoff;
+mod controller;
 mod failure_policy;
 mod finish;
 mod history;
-mod indexes;
 mod object;
 mod pods;
 mod sync;
@@ -18,11 +18,12 @@ mod track;
 #[cfg(test)]
 mod tests;
 
+pub use crate::model::Indexes;
 pub use backoff::{BackoffRecord, backoff_left};
+pub(super) use controller::JobController;
 pub use failure_policy::{Action, Because, Exit, Match, On, PodFacts, Rule, policy_match};
 pub use finish::{POD_BATCH, RETRY, expires_at, slow_start};
 pub use history::{Fate, Fates, JobHistory, JobSeen, PodCreated, Second};
-pub use indexes::Indexes;
 pub use object::{
     Condition, ConditionKind, Job, JobSpec, JobStatus, PodReplacement, Reason, Release,
     SuccessRule, Uncounted,

@@ -7,7 +7,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::backoff::{BackoffRecord, backoff_left};
 use super::failure_policy::{Action, policy_match};
-use super::indexes::Indexes;
 use super::object::{
     Condition, ConditionKind, Job, JobSpec, JobStatus, PodReplacement, Reason, Release,
     SuccessRule, Uncounted,
@@ -15,6 +14,7 @@ use super::object::{
 use super::pods::{JobPod, to_remove};
 use crate::base::map::Symbol;
 use crate::base::time::{SimDuration, SimTime};
+use crate::model::Indexes;
 use crate::state::Phase;
 
 /// Most pods that a sync creates or deletes.

@@ -11,6 +11,7 @@ mod domains;
 mod expressions;
 mod faults;
 mod gates;
+mod jobs;
 mod kubelet;
 mod load;
 mod nodes;
@@ -196,6 +197,8 @@ fn workloads(
                 let most = scaled_to(loaded, &manifest.object);
                 collected.stateful_set(symbols, address, (o, most), around);
             }
+            Object::Job(o) => collected.job(symbols, address, o, around),
+            Object::CronJob(o) => collected.cron_job(symbols, address, o, around),
             Object::DaemonSet(o) => collected.daemon_set(symbols, address, o, around),
             Object::ReplicationController(o) => {
                 collected.replication_controller(symbols, address, o, around);

@@ -6,6 +6,7 @@ use k8s_openapi::api::apps::v1::{
     DaemonSet, Deployment, DeploymentStrategy as KubeStrategy, ReplicaSet, ReplicaSetSpec,
     StatefulSet,
 };
+use k8s_openapi::api::batch::v1::{CronJob, Job};
 use k8s_openapi::api::core::v1::{
     PersistentVolumeClaim, PersistentVolumeClaimVolumeSource, Pod, PodTemplateSpec,
     ReplicationController, Service as KubeService, Volume,
@@ -14,6 +15,7 @@ use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector as KubeSelector, ObjectMeta};
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
+use super::jobs;
 use super::pods::{self, Identity, Surroundings};
 use super::symbols::Symbols;
 use crate::base::id::IdVec;
@@ -21,9 +23,10 @@ use crate::base::time::SimDuration;
 use crate::controllers::add_daemon_tolerations;
 use crate::model::{
     Budget, DaemonSetUpdate, DeploymentStrategy, DisruptionLimit, IntOrPercent, KindSpec,
-    LabelSelector, Labels, NamespaceId, PodTemplate, Service, StatefulSetSpec, TemplateId,
+    LabelSelector, Labels, NamespaceId, PodTemplate, Runs, Service, StatefulSetSpec, TemplateId,
     Workload, WorkloadId, WorkloadKind,
 };
+use crate::rng::Distribution;
 
 /// The label that pods of one template revision have, by the kind of their workload.
 fn revision_label(kind: WorkloadKind) -> Option<&'static str> {
@@ -185,7 +188,7 @@ impl Collected {
             (workload.address, workload.namespace, workload.name.clone());
         let start = match &workload.own {
             KindSpec::StatefulSet(own) => own.start,
-            KindSpec::Plain | KindSpec::DaemonSet(_) => 0,
+            KindSpec::Plain | KindSpec::DaemonSet(_) | KindSpec::Job(_) | KindSpec::CronJob(_) => 0,
         };
         let mut row = Vec::new();
         for ordinal in start..start + ordinals.max(1) {
@@ -249,6 +252,64 @@ impl Collected {
                 max_unavailable: bound(rolling.and_then(|r| r.max_unavailable.as_ref()), 1),
             }
         });
+    }
+
+    pub(super) fn job(
+        &mut self,
+        symbols: &mut Symbols,
+        address: u64,
+        object: &Job,
+        around: &dyn Surroundings,
+    ) {
+        let Some(spec) = &object.spec else { return };
+        let named = (&object.metadata, WorkloadKind::Job);
+        let id = self.finite(symbols, address, named, &spec.template, around);
+        self.workloads[id].own = KindSpec::Job(Box::new(jobs::job(symbols, spec)));
+    }
+
+    pub(super) fn cron_job(
+        &mut self,
+        symbols: &mut Symbols,
+        address: u64,
+        object: &CronJob,
+        around: &dyn Surroundings,
+    ) {
+        let Some(spec) = &object.spec else { return };
+        let Some(own) = &spec.job_template.spec else { return };
+        let named = (&object.metadata, WorkloadKind::CronJob);
+        let id = self.finite(symbols, address, named, &own.template, around);
+        let compiled = jobs::cron_job(symbols, spec, own);
+        self.workloads[id].own = KindSpec::CronJob(Box::new(compiled));
+    }
+
+    /// Adds a workload whose pods have something to do and then end.
+    fn finite(
+        &mut self,
+        symbols: &mut Symbols,
+        address: u64,
+        named: (&ObjectMeta, WorkloadKind),
+        template: &PodTemplateSpec,
+        around: &dyn Surroundings,
+    ) -> WorkloadId {
+        let declared = Declared {
+            selector: &KubeSelector::default(),
+            template,
+            replicas: 0,
+            min_ready: None,
+            revision_history_limit: None,
+        };
+        let id = self.controlled(symbols, address, named, around, declared);
+        let workload = &mut self.workloads[id];
+        workload.selector = LabelSelector::none();
+        let template = workload.template;
+        for container in &mut self.templates[template].containers {
+            container.behaviour.runs.get_or_insert_with(|| Runs {
+                length_s: Distribution::Constant(jobs::DEFAULT_RUN_S),
+                fails: 0.0,
+                exit_code: 1,
+            });
+        }
+        id
     }
 
     /// Adds a workload of a kind that has a selector and a template.

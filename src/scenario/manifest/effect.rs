@@ -50,6 +50,20 @@ const SPECS: &[(&str, &[&str])] = &[
             "volumeClaimTemplates",
         ],
     ),
+    ("Job", JOB),
+    (
+        "CronJob",
+        &[
+            "concurrencyPolicy",
+            "failedJobsHistoryLimit",
+            "jobTemplate",
+            "schedule",
+            "startingDeadlineSeconds",
+            "successfulJobsHistoryLimit",
+            "suspend",
+            "timeZone",
+        ],
+    ),
     (
         "DaemonSet",
         &["minReadySeconds", "revisionHistoryLimit", "selector", "template", "updateStrategy"],
@@ -128,6 +142,22 @@ const CLAIM: &[&str] = &[
 const VOLUMES: &[&str] =
     &["persistentVolumeClaim", "gcePersistentDisk", "awsElasticBlockStore", "iscsi", "rbd"];
 
+const JOB: &[&str] = &[
+    "activeDeadlineSeconds",
+    "backoffLimit",
+    "backoffLimitPerIndex",
+    "completionMode",
+    "completions",
+    "maxFailedIndexes",
+    "parallelism",
+    "podFailurePolicy",
+    "podReplacementPolicy",
+    "successPolicy",
+    "suspend",
+    "template",
+    "ttlSecondsAfterFinished",
+];
+
 const POD: &[&str] = &[
     "activeDeadlineSeconds",
     "affinity",
@@ -175,6 +205,13 @@ pub fn effect_of(info: &KindInfo, node: &Node) -> Effect {
             pod(spec, "spec", &mut ignored);
         } else {
             unread(spec, "spec", fields, &mut ignored);
+        }
+        if let Some(job) = spec.get("jobTemplate").and_then(|template| template.get("spec")) {
+            let path = "spec.jobTemplate.spec";
+            unread(job, path, JOB, &mut ignored);
+            if let Some(template) = job.get("template").and_then(|template| template.get("spec")) {
+                pod(template, "spec.jobTemplate.spec.template.spec", &mut ignored);
+            }
         }
         if let Some(template) = spec.get("template").and_then(|template| template.get("spec")) {
             pod(template, "spec.template.spec", &mut ignored);
