@@ -200,7 +200,9 @@ fn spec_of(model: &Model, workload: WorkloadId) -> DaemonSpec {
             DaemonUpdate::RollingUpdate { max_surge, max_unavailable }
         }
         KindSpec::DaemonSet(DaemonSetUpdate::OnDelete) => DaemonUpdate::OnDelete,
-        KindSpec::Plain | KindSpec::StatefulSet(_) => unreachable!("the workload is a DaemonSet"),
+        KindSpec::Plain | KindSpec::StatefulSet(_) | KindSpec::Job(_) | KindSpec::CronJob(_) => {
+            unreachable!("the workload is a DaemonSet")
+        }
     };
     DaemonSpec { update, min_ready: model.workloads[workload].min_ready }
 }

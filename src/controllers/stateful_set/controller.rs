@@ -30,7 +30,9 @@ pub(in crate::controllers) struct StatefulSetController {
 fn own_spec(model: &Model, workload: WorkloadId) -> &StatefulSetSpec {
     match &model.workloads[workload].own {
         KindSpec::StatefulSet(own) => own,
-        KindSpec::Plain | KindSpec::DaemonSet(_) => unreachable!("the workload is a StatefulSet"),
+        KindSpec::Plain | KindSpec::DaemonSet(_) | KindSpec::Job(_) | KindSpec::CronJob(_) => {
+            unreachable!("the workload is a StatefulSet")
+        }
     }
 }
 
