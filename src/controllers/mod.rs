@@ -6,8 +6,10 @@
 //!
 //! It knows nothing of the scheduler, of kubelets or of the truth behind the API.
 
+mod availability;
 #[cfg(test)]
 mod bench;
+mod daemon_set;
 mod deployment;
 mod disruption;
 mod endpoint_slice;
@@ -20,21 +22,40 @@ mod node_oracle;
 mod pod_gc;
 #[cfg(test)]
 mod recorded_tests;
+mod release;
 mod replica_set;
+mod revisions;
 mod rolling;
 mod schedule;
+mod stateful_set;
 mod taint_eviction;
 mod victims;
 mod well_known;
 mod zones;
 
+pub use availability::is_available;
+pub use daemon_set::{
+    BURST_REPLICAS, Choice, DaemonClass, DaemonNode, DaemonNotice, DaemonPlacement, DaemonPod,
+    DaemonRemoval, DaemonSpec, DaemonStatus, DaemonStep, DaemonSync, DaemonUpdate,
+    FailedPodBackoff, Managed, add_daemon_tolerations, daemon_placement, daemon_removal_message,
+    daemon_status, daemon_status_recheck, manage, rolling_update, slow_start_batches,
+    sync_daemon_set,
+};
 pub use disruption::{Budgeted, BudgetedPod, Scale, budgeted, settled_budgets};
 pub use endpoint_slice::{EndpointConditions, EndpointPod, endpoint, endpoint_hostname};
 pub use informers::Informers;
 pub use node_history::{NodeChange, NodeView, Observation, node_history};
 pub use node_lifecycle::NodeLifecycle;
 pub use pod_gc::PodGc;
+pub use release::Release;
+pub use revisions::{Revision, Revisions};
 pub use rolling::{ReplicaCounts, RollingStep, StrategyBounds, rolling_step};
+pub use stateful_set::{
+    ClaimFacts, ClaimOwner, ClaimRetention, PodChange, PodManagement, Removal, Retention, Rollout,
+    StatefulAction, StatefulChange, StatefulEvent, StatefulPod, StatefulPodView, StatefulSpec,
+    StatefulStatus, StatefulSync, StatefulUpdate, StatefulView, claim_name, ready_recheck,
+    stateful_events, stateful_history, stateful_pod_name, sync_stateful_set,
+};
 pub use taint_eviction::{Evictions, Looked, Stay, TaintEviction, no_execute, stay};
 pub use victims::{VictimRank, deletion_order};
 pub use zones::{TaintInterval, TaintRates, ZoneState, ZoneTainter, taint_interval};

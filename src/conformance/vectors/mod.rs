@@ -1,6 +1,7 @@
 //! Vectors: an input and an output of one function of a controller or of the kubelet, the topic
 //! being the file's stem. A topic is one line of [`TOPICS`].
 
+mod daemon_set;
 mod disruption;
 mod lifecycle;
 mod nodes;
@@ -10,6 +11,7 @@ mod pressure;
 mod prober;
 mod selectors;
 mod services;
+mod stateful_set;
 mod timers;
 mod values;
 
@@ -31,6 +33,8 @@ pub(super) fn supported() -> impl Iterator<Item = &'static str> {
 
 /// Topics that are supported, and what is arbitrary in their outputs.
 const TOPICS: &[(&str, Answer, Normal)] = &[
+    ("daemonset_node_should_run", daemon_set::node_should_run, normal::exact),
+    ("daemonset_rolling_step", daemon_set::rolling_step, normal::exact),
     ("endpointslice_conditions", services::endpoint, normal::exact),
     ("go_duration", values::duration, normal::exact),
     ("int_or_percent", values::int_or_percent, normal::exact),
@@ -49,6 +53,7 @@ const TOPICS: &[(&str, Answer, Normal)] = &[
     ("pod_requests_limits", values::pod_amounts_of, normal::exact),
     ("quantity_arith", values::quantity_arith, normal::exact),
     ("quantity_parse", values::quantity, normal::exact),
+    ("statefulset_trace", stateful_set::trace, stateful_set::parallel),
     ("taint_eviction_trace", timers::taint_eviction, normal::exact),
     ("taint_toleration_time", nodes::toleration_time, normal::exact),
 ];
