@@ -95,7 +95,8 @@ pub(super) fn status(word: &str) -> Result<ConditionStatus, String> {
     all.into_iter().find(|status| status.name() == word).ok_or_else(|| format!("no status: {word}"))
 }
 
-fn effect(effect: TaintEffect) -> &'static str {
+/// Kubernetes' word for an effect.
+pub(super) fn effect(effect: TaintEffect) -> &'static str {
     match effect {
         TaintEffect::NoSchedule => "NoSchedule",
         TaintEffect::PreferNoSchedule => "PreferNoSchedule",

@@ -2,6 +2,7 @@
 //! being the file's stem. A topic is one line of [`TOPICS`].
 
 mod cron_jobs;
+mod daemon_set;
 mod disruption;
 mod jobs;
 mod lifecycle;
@@ -12,6 +13,7 @@ mod pressure;
 mod prober;
 mod selectors;
 mod services;
+mod stateful_set;
 mod timers;
 mod values;
 
@@ -36,6 +38,8 @@ const TOPICS: &[(&str, Answer, Normal)] = &[
     ("cron_next", cron_jobs::next, normal::exact),
     ("cronjob_schedule_time", cron_jobs::schedule_time, normal::exact),
     ("cronjob_trace", cron_jobs::trace, normal::exact),
+    ("daemonset_node_should_run", daemon_set::node_should_run, normal::exact),
+    ("daemonset_rolling_step", daemon_set::rolling_step, normal::exact),
     ("endpointslice_conditions", services::endpoint, normal::exact),
     ("go_duration", values::duration, normal::exact),
     ("int_or_percent", values::int_or_percent, normal::exact),
@@ -57,6 +61,7 @@ const TOPICS: &[(&str, Answer, Normal)] = &[
     ("pod_requests_limits", values::pod_amounts_of, normal::exact),
     ("quantity_arith", values::quantity_arith, normal::exact),
     ("quantity_parse", values::quantity, normal::exact),
+    ("statefulset_trace", stateful_set::trace, stateful_set::parallel),
     ("taint_eviction_trace", timers::taint_eviction, normal::exact),
     ("taint_toleration_time", nodes::toleration_time, normal::exact),
 ];

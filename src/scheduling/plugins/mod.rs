@@ -35,6 +35,9 @@ mod volume_restrictions;
 mod volume_zone;
 mod worst_fit;
 
+pub use node_affinity::matches_required;
+pub use taint_toleration::first_untolerated;
+
 pub(super) use pod_topology_spread_class::{domain_weight, spread_sum};
 
 use super::framework::{PluginDef, PluginId};

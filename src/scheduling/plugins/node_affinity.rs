@@ -54,7 +54,8 @@ fn matches_any(model: &Model, node: &NodeSpec, terms: &[NodeSelectorTerm]) -> bo
 }
 
 /// Whether a node matches the selector and the required affinity of a class.
-fn matches_required(model: &Model, spec: &PodTemplate, node: &NodeSpec) -> bool {
+#[must_use]
+pub fn matches_required(model: &Model, spec: &PodTemplate, node: &NodeSpec) -> bool {
     spec.node_selector.iter().all(|&(key, value)| node.labels.get(key) == Some(value))
         && spec.node_affinity.as_ref().is_none_or(|terms| matches_any(model, node, terms))
 }

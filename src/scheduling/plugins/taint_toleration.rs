@@ -24,8 +24,9 @@ pub(super) const DEF: PluginDef = PluginDef {
 };
 
 /// The first NoSchedule or NoExecute taint that pods of a class do not tolerate.
+#[must_use]
 #[inline]
-pub(super) fn first_untolerated(spec: &PodTemplate, taints: &[Taint]) -> Option<Taint> {
+pub fn first_untolerated(spec: &PodTemplate, taints: &[Taint]) -> Option<Taint> {
     taints.iter().copied().find(|taint| {
         taint.effect != TaintEffect::PreferNoSchedule
             && !spec.tolerations.iter().any(|toleration| toleration.tolerates(taint))
