@@ -8,6 +8,7 @@ pub mod id;
 pub mod map;
 pub mod math;
 pub mod quantity;
+pub mod release;
 pub mod time;
 
 #[cfg(test)]

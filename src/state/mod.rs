@@ -7,6 +7,7 @@
 
 mod clients;
 mod conditions;
+mod deployment;
 mod objects;
 mod requests;
 mod truth;
@@ -14,9 +15,12 @@ mod watch;
 
 pub use clients::{Client, Clients};
 pub use conditions::{NodeCondition, NodeConditions};
+pub use deployment::{
+    Availability, DeploymentObject, DeploymentStatus, ProgressReason, Progressing,
+};
 pub use objects::{
-    BudgetStatus, Condition, ConditionStatus, DeletionCause, DeploymentObject, NodeObject, Phase,
-    PodObject, PodReason, PodStatus, ReplicaSetId, ReplicaSetObject, ReplicaSetStatus, Termination,
+    BudgetStatus, Condition, ConditionStatus, DeletionCause, NodeObject, Phase, PodObject,
+    PodReason, PodStatus, ReplicaSetId, ReplicaSetObject, ReplicaSetStatus, Termination,
 };
 pub use requests::{KubeletStatus, NodeTaint, Request, RequestSlots, Sent};
 pub use truth::{ApiTruth, Heartbeat, NodeTruth, ProcessTruth, Registry, Truth};

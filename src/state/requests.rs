@@ -2,9 +2,9 @@
 
 use super::clients::Client;
 use super::conditions::NodeConditions;
+use super::deployment::DeploymentObject;
 use super::objects::{
-    BudgetStatus, Condition, DeletionCause, DeploymentObject, Phase, PodReason, ReplicaSetId,
-    ReplicaSetStatus,
+    BudgetStatus, Condition, DeletionCause, Phase, PodReason, ReplicaSetId, ReplicaSetStatus,
 };
 use crate::base::map::Symbol;
 use crate::base::time::{SimDuration, SimTime};

@@ -1,7 +1,9 @@
-//! The arithmetic of rolling updates and of scaling several ReplicaSets: pure functions.
+//! The arithmetic of rolling updates: pure functions of sizes, which know no objects and no time.
 //!
 //! Kubernetes-behaviour §3.2. One pass does one kind of action: the new set is reconciled, and only
 //! if that changed nothing are the old ones.
+
+use crate::model::{DeploymentStrategy, IntOrPercent};
 
 /// A ReplicaSet as the arithmetic sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,17 +26,38 @@ pub struct StrategyBounds {
 impl StrategyBounds {
     /// Surge rounds up, unavailable down; both zero would block, so one may be unavailable.
     #[must_use]
-    pub fn resolve(
-        max_surge: crate::model::IntOrPercent,
-        max_unavailable: crate::model::IntOrPercent,
+    pub fn fenceposts(
+        max_surge: IntOrPercent,
+        max_unavailable: IntOrPercent,
         desired: i32,
     ) -> Self {
         let surge = max_surge.ceil(desired);
         let unavailable = max_unavailable.floor(desired);
-        if surge == 0 && unavailable == 0 {
-            return Self { surge, unavailable: desired.min(1) };
+        Self { surge, unavailable: if surge == 0 && unavailable == 0 { 1 } else { unavailable } }
+    }
+
+    /// The fence posts as a rolling update uses them: no more than all may be unavailable.
+    #[must_use]
+    pub fn resolve(max_surge: IntOrPercent, max_unavailable: IntOrPercent, desired: i32) -> Self {
+        let posts = Self::fenceposts(max_surge, max_unavailable, desired);
+        Self { surge: posts.surge, unavailable: posts.unavailable.min(desired) }
+    }
+
+    /// The bounds of a strategy; recreating allows for neither.
+    #[must_use]
+    pub fn of(strategy: DeploymentStrategy, desired: i32) -> Self {
+        match strategy {
+            DeploymentStrategy::RollingUpdate { max_surge, max_unavailable } => {
+                Self::resolve(max_surge, max_unavailable, desired)
+            }
+            DeploymentStrategy::Recreate => Self { surge: 0, unavailable: 0 },
         }
-        Self { surge, unavailable: unavailable.min(desired) }
+    }
+
+    /// How many of `desired` pods are to be available.
+    #[must_use]
+    pub fn min_available(self, desired: i32) -> i32 {
+        desired - self.unavailable
     }
 }
 
@@ -43,10 +66,11 @@ impl StrategyBounds {
 pub enum RollingStep {
     /// Scale the new set to this.
     New(i32),
-    /// Scale old sets to these, in the order given; unchanged ones included.
-    Old(Vec<i32>),
+    /// Scale old sets, one after another: place among the old ones, new size. A set may come twice,
+    /// first for its unhealthy pods.
+    Old(Vec<(usize, i32)>),
     /// The same, but the pass was given up on the way: Kubernetes does not count it as scaling.
-    OldGivenUp(Vec<i32>),
+    OldGivenUp(Vec<(usize, i32)>),
     /// Nothing to do until something changes.
     Nothing,
 }
@@ -72,6 +96,11 @@ fn new_replicas(desired: i32, surge: i32, new: i32, total: i32) -> i32 {
     if new >= desired {
         return desired;
     }
+    room(desired, surge, new, total)
+}
+
+/// How large the new set, now of `new` pods, may be when all sets together want `total`.
+pub(super) fn room(desired: i32, surge: i32, new: i32, total: i32) -> i32 {
     let room = desired + surge - total;
     if room <= 0 { new } else { new + room.min(desired - new) }
 }
@@ -88,111 +117,52 @@ fn old_replicas(
     if old_total == 0 {
         return RollingStep::Nothing;
     }
-    let min_available = desired - bounds.unavailable;
+    let min_available = bounds.min_available(desired);
     let new_unavailable = new.spec - new.available;
     let max_down = total - min_available - new_unavailable;
     if max_down <= 0 {
         return RollingStep::Nothing;
     }
     let mut sizes: Vec<i32> = old.iter().map(|set| set.spec).collect();
+    let mut moves = Vec::new();
     let mut cleaned = 0;
-    for (size, set) in sizes.iter_mut().zip(old) {
+    for (at, set) in old.iter().enumerate() {
         if cleaned >= max_down {
             break;
         }
-        if set.spec == 0 {
+        if set.spec == 0 || set.spec == set.available {
             continue;
         }
         if set.available > set.spec {
             // Kubernetes gives the pass up here: the set has not caught up with its scale-down.
-            return changed(sizes, old, RollingStep::OldGivenUp);
+            return RollingStep::OldGivenUp(moves);
         }
         let unhealthy = (set.spec - set.available).min(max_down - cleaned);
-        *size -= unhealthy;
+        sizes[at] -= unhealthy;
         cleaned += unhealthy;
+        moves.push((at, sizes[at]));
     }
     // Pods of sets already scaled to zero do not count, though some may still be available.
     let active = old.iter().filter(|set| set.spec > 0);
     let available = new.available + active.map(|set| set.available).sum::<i32>();
     let mut budget = available - min_available;
-    for size in &mut sizes {
+    for (at, size) in sizes.iter_mut().enumerate() {
         if budget <= 0 {
             break;
         }
-        let down = (*size).min(budget);
-        *size -= down;
-        budget -= down;
-    }
-    changed(sizes, old, RollingStep::Old)
-}
-
-/// The sizes as a step, if they differ from those before.
-fn changed(
-    sizes: Vec<i32>,
-    old: &[ReplicaCounts],
-    step: fn(Vec<i32>) -> RollingStep,
-) -> RollingStep {
-    let before = old.iter().map(|set| set.spec);
-    if sizes.iter().copied().eq(before) { RollingStep::Nothing } else { step(sizes) }
-}
-
-/// A ReplicaSet in proportional scaling.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct ProportionalSet {
-    /// `spec.replicas`.
-    pub(super) spec: i32,
-    /// Annotation `deployment.kubernetes.io/max-replicas`, or the deployment's last known total.
-    pub(super) max_annotation: i32,
-    /// Orders sets of equal size: the creation order, later is greater.
-    pub(super) created: u64,
-}
-
-/// New sizes of the active sets when a Deployment with several of them is resized: each keeps its
-/// share of `allowed` (desired + surge), what rounding leaves goes to the largest.
-pub(super) fn proportional(sets: &[ProportionalSet], allowed: i32) -> Vec<i32> {
-    let total: i32 = sets.iter().map(|set| set.spec).sum();
-    let to_add = allowed - total;
-    let mut order: Vec<usize> = (0..sets.len()).collect();
-    order.sort_by(|&a, &b| {
-        let by_size = sets[b].spec.cmp(&sets[a].spec);
-        let by_age = if to_add > 0 {
-            sets[b].created.cmp(&sets[a].created)
-        } else {
-            sets[a].created.cmp(&sets[b].created)
-        };
-        by_size.then(by_age).then(a.cmp(&b))
-    });
-    let mut sizes: Vec<i32> = sets.iter().map(|set| set.spec).collect();
-    let mut added = 0;
-    for &at in &order {
-        if to_add == 0 {
-            break;
+        if *size > 0 {
+            let down = (*size).min(budget);
+            *size -= down;
+            budget -= down;
+            moves.push((at, *size));
         }
-        let left = to_add - added;
-        let share = share(&sets[at], allowed);
-        let share =
-            if to_add > 0 { share.clamp(0, left.max(0)) } else { share.clamp(left.min(0), 0) };
-        sizes[at] += share;
-        added += share;
     }
-    if let Some(&first) = order.first() {
-        sizes[first] = (sizes[first] + to_add - added).max(0);
-    }
-    sizes
-}
-
-/// By how much a set's proportional size differs from its present one, rounded half away from zero.
-fn share(set: &ProportionalSet, allowed: i32) -> i32 {
-    let max = i64::from(set.max_annotation.max(1));
-    let scaled = i64::from(set.spec) * i64::from(allowed);
-    let rounded = (2 * scaled + max) / (2 * max);
-    i32::try_from(rounded - i64::from(set.spec)).unwrap_or(i32::MAX)
+    if moves.is_empty() { RollingStep::Nothing } else { RollingStep::Old(moves) }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::IntOrPercent;
 
     #[test]
     fn bounds_round_surge_up_and_unavailable_down() {
@@ -221,9 +191,10 @@ mod tests {
                     log.push(format!("U{:+}", spec - new.spec));
                     new.spec = spec;
                 }
-                RollingStep::Old(sizes) | RollingStep::OldGivenUp(sizes) => {
-                    log.push(format!("D{:+}", sizes[0] - old.spec));
-                    old.spec = sizes[0];
+                RollingStep::Old(moves) | RollingStep::OldGivenUp(moves) => {
+                    let (_, size) = moves[moves.len() - 1];
+                    log.push(format!("D{:+}", size - old.spec));
+                    old.spec = size;
                     old.available = old.available.min(old.spec);
                 }
                 RollingStep::Nothing => return log,
@@ -269,15 +240,5 @@ mod tests {
         let mut old = ReplicaCounts { spec: 10, available: 10 };
         settle(10, bounds, &mut new, &mut old);
         assert_eq!((new.spec, old.spec, old.available), (5, 8, 8));
-    }
-
-    #[test]
-    fn proportional_scaling_keeps_shares_and_gives_the_rest_to_the_largest() {
-        let set = |spec, created| ProportionalSet { spec, max_annotation: 13, created };
-        // 10 → 15 with surge 4: 19 pods over 8 + 5, shares 11.69 and 7.31.
-        assert_eq!(proportional(&[set(8, 1), set(5, 2)], 19), [12, 7]);
-        assert_eq!(proportional(&[set(8, 1), set(5, 2)], 13), [8, 5]);
-        let down = proportional(&[set(8, 1), set(5, 2)], 6);
-        assert_eq!(down.iter().sum::<i32>(), 6);
     }
 }
