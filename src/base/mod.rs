@@ -10,6 +10,3 @@ pub mod math;
 pub mod quantity;
 pub mod release;
 pub mod time;
-
-#[cfg(test)]
-pub(crate) mod recorded;

@@ -8,7 +8,7 @@
 
 #[cfg(test)]
 mod bench;
-mod deployment;
+pub mod deployment;
 mod disruption;
 mod endpoint_slice;
 mod informers;
@@ -18,25 +18,25 @@ mod node_lifecycle;
 #[cfg(test)]
 mod node_oracle;
 mod pod_gc;
-#[cfg(test)]
-mod recorded_tests;
 mod replica_set;
-mod rolling;
 mod schedule;
 mod taint_eviction;
 mod victims;
 mod well_known;
 mod zones;
 
+pub use deployment::settled_deployment;
 pub use disruption::{Budgeted, BudgetedPod, Scale, budgeted, settled_budgets};
 pub use endpoint_slice::{EndpointConditions, EndpointPod, endpoint, endpoint_hostname};
 pub use informers::Informers;
 pub use node_history::{NodeChange, NodeView, Observation, node_history};
 pub use node_lifecycle::NodeLifecycle;
 pub use pod_gc::PodGc;
-pub use rolling::{ReplicaCounts, RollingStep, StrategyBounds, rolling_step};
 pub use taint_eviction::{Evictions, Looked, Stay, TaintEviction, no_execute, stay};
-pub use victims::{VictimRank, deletion_order};
+pub use victims::{
+    DeletionSequence, VictimPhase, VictimRank, colocated, deletion_cost, deletion_order,
+    deletion_sequence,
+};
 pub use zones::{TaintInterval, TaintRates, ZoneState, ZoneTainter, taint_interval};
 
 use std::collections::BTreeSet;

@@ -101,14 +101,8 @@ fn report(cx: &mut Cx<'_>) {
         cx.state.api.replica_sets[id].status = status;
         let workload = cx.state.api.replica_sets[id].workload;
         if let Some(deployment) = &mut cx.state.api.deployments[workload] {
-            deployment.status_replicas = status.replicas;
-            deployment.updated = status.replicas;
-            deployment.ready = status.ready;
-            deployment.available = status.available;
-            deployment.complete = status.available == deployment.replicas;
-            // Rolled out long ago, even if not all replicas fit now.
-            deployment.rolled_out = Some(deployment.template);
-            deployment.progress = SimTime::ZERO;
+            let set = &cx.state.api.replica_sets[id];
+            *deployment = settled_deployment(cx.model, workload, deployment, set);
         }
     }
 }

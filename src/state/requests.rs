@@ -165,11 +165,12 @@ pub enum Request {
         /// Counts.
         status: ReplicaSetStatus,
     },
-    /// Report a Deployment's status: `replicas`, `template` and `paused` are not written.
+    /// Report a Deployment's status and revision. Taken only if `generation` is the object's own:
+    /// the specification is the one that it was worked out for.
     DeploymentStatus {
         /// Deployment.
         workload: WorkloadId,
-        /// The status fields.
+        /// The object as it is to be.
         status: DeploymentObject,
     },
     /// Change a node's conditions.

@@ -8,7 +8,7 @@ use crate::cx::Cx;
 use crate::event::Event;
 use crate::model::{FaultId, NodeId, OperationKind, WorkloadId, WorkloadKind};
 use crate::record::Fact;
-use crate::state::{Client, DeletionCause, DeploymentObject, NodeTaint, Request};
+use crate::state::{Client, DeletionCause, DeploymentObject, DeploymentStatus, NodeTaint, Request};
 
 /// Schedules everything that operators do during the run.
 ///
@@ -89,14 +89,11 @@ pub fn deployment_object(cx: &Cx<'_>, workload: WorkloadId) -> DeploymentObject 
         replicas: spec.replicas,
         template: spec.template,
         paused: spec.paused,
-        status_replicas: 0,
-        updated: 0,
-        ready: 0,
-        available: 0,
+        generation: 1,
+        revision: 0,
+        status: DeploymentStatus::default(),
         complete: false,
         rolled_out: None,
-        progress: cx.now,
-        deadline_exceeded: false,
     }
 }
 

@@ -232,7 +232,8 @@ impl Names {
             let message = write.event(RECORDED, name(*template))?;
             Some(format!("Normal ScalingReplicaSet {message}"))
         });
-        let number = |annotation: Option<i32>| annotation.map(|n| n.to_string()).unwrap_or_default();
+        let number =
+            |annotation: Option<i32>| annotation.map(|n| n.to_string()).unwrap_or_default();
         let sets = look.sets.iter().map(|set| {
             let (desired, max) = (number(set.desired), number(set.max));
             let view = json!({

@@ -1,6 +1,7 @@
 //! Vectors: an input and an output of one function of a controller or of the kubelet, the topic
 //! being the file's stem. A topic is one line of [`TOPICS`].
 
+mod deployments;
 mod disruption;
 mod lifecycle;
 mod nodes;
@@ -12,6 +13,7 @@ mod selectors;
 mod services;
 mod timers;
 mod values;
+mod victims;
 
 use serde_json::Value;
 
@@ -31,6 +33,10 @@ pub(super) fn supported() -> impl Iterator<Item = &'static str> {
 
 /// Topics that are supported, and what is arbitrary in their outputs.
 const TOPICS: &[(&str, Answer, Normal)] = &[
+    ("deployment_fenceposts", deployments::fenceposts, normal::exact),
+    ("deployment_proportional_scale", deployments::proportional_scale, normal::exact),
+    ("deployment_rolling_step", deployments::rolling_step, normal::exact),
+    ("deployment_rollout_trace", deployments::rollout, normal::numbers),
     ("endpointslice_conditions", services::endpoint, normal::exact),
     ("go_duration", values::duration, normal::exact),
     ("int_or_percent", values::int_or_percent, normal::exact),
@@ -49,6 +55,7 @@ const TOPICS: &[(&str, Answer, Normal)] = &[
     ("pod_requests_limits", values::pod_amounts_of, normal::exact),
     ("quantity_arith", values::quantity_arith, normal::exact),
     ("quantity_parse", values::quantity, normal::exact),
+    ("replicaset_scale_down_order", victims::scale_down_order, normal::exact),
     ("taint_eviction_trace", timers::taint_eviction, normal::exact),
     ("taint_toleration_time", nodes::toleration_time, normal::exact),
 ];

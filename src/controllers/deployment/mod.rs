@@ -1,27 +1,48 @@
 //! Deployment controller: rolls from one pod template to the next.
 //!
-//! Kubernetes-behaviour §3.2. It creates and scales ReplicaSets; pods are theirs.
+//! Kubernetes-behaviour §3.2. It creates and scales ReplicaSets; pods are theirs. What is decided
+//! is decided by [`sync()`]; here its facts are gathered and its writes are sent.
 
-use std::collections::BTreeMap;
+mod history;
+mod recorded;
+mod rolling;
+mod scale;
+mod status;
+mod sync;
+#[cfg(test)]
+mod tests;
 
-use super::rolling::{
-    ProportionalSet, ReplicaCounts, RollingStep, StrategyBounds, proportional, rolling_step,
-};
+pub use recorded::{DeploymentChange, Look, NewDeployment, SetView, Settled, deployment_history};
+pub use rolling::{ReplicaCounts, RollingStep, StrategyBounds, rolling_step};
+pub use scale::annotated;
+pub use sync::{Decision, DeploymentFacts, Rolled, SetFacts, SetWrite, resize, rollout_step, sync};
+
+use std::collections::{BTreeMap, BTreeSet};
+
 use super::{Informers, Work};
 use crate::base::id::IdVec;
+use crate::base::release::Release;
 use crate::base::time::{SimDuration, SimTime};
 use crate::cx::Cx;
 use crate::event::WorkQueue;
-use crate::model::{DeploymentStrategy, Model, TemplateId, Workload, WorkloadId};
+use crate::model::{DeploymentStrategy, Model, TemplateId, WorkloadId};
 use crate::record::Involved;
-use crate::state::{Client, DeploymentObject, ReplicaSetId, ReplicaSetObject, Request};
+use crate::state::{
+    Client, DeploymentObject, DeploymentStatus, ProgressReason, Progressing, ReplicaSetId,
+    ReplicaSetObject, Request,
+};
+
+/// A deadline of so many seconds, and a history limit of so many sets, are none (`math.MaxInt32`).
+const NONE: i32 = i32::MAX;
 
 /// Writes to ReplicaSets that the cache does not show yet: until it does, no further step.
 #[derive(Debug, Default)]
 struct Pending {
     create: Option<TemplateId>,
-    scale: BTreeMap<ReplicaSetId, i32>,
+    /// Replicas and annotations.
+    scale: BTreeMap<ReplicaSetId, (i32, (i32, i32))>,
     revise: Option<(ReplicaSetId, u32)>,
+    delete: BTreeSet<ReplicaSetId>,
 }
 
 impl Pending {
@@ -31,66 +52,43 @@ impl Pending {
         {
             self.create = None;
         }
-        self.scale.retain(|&id, replicas| {
-            cache.replica_set(id).is_some_and(|set| set.replicas != *replicas)
+        self.scale.retain(|&id, wanted| {
+            cache.replica_set(id).is_some_and(|set| {
+                (set.replicas, (set.desired_annotation, set.max_annotation)) != *wanted
+            })
         });
         if let Some((id, revision)) = self.revise
             && cache.replica_set(id).is_none_or(|set| set.revision == revision)
         {
             self.revise = None;
         }
-        self.create.is_none() && self.scale.is_empty() && self.revise.is_none()
+        self.delete.retain(|&id| cache.replica_set(id).is_some());
+        self.create.is_none()
+            && self.scale.is_empty()
+            && self.revise.is_none()
+            && self.delete.is_empty()
     }
+}
+
+/// The controller's memory of one Deployment.
+#[derive(Debug, Default)]
+struct Memory {
+    pending: Pending,
+    /// The object with the status written last.
+    reported: Option<DeploymentObject>,
+    /// When it looks again in any case.
+    timer: Option<SimTime>,
 }
 
 /// The controller's memory.
 #[derive(Debug)]
 pub(super) struct DeploymentController {
-    pending: IdVec<WorkloadId, Pending>,
-    reported: IdVec<WorkloadId, Option<DeploymentObject>>,
-}
-
-/// One Deployment in one sync.
-struct Rollout<'a> {
-    workload: WorkloadId,
-    spec: &'a Workload,
-    object: DeploymentObject,
-    new: Option<(ReplicaSetId, ReplicaSetObject)>,
-    /// Oldest first.
-    old: Vec<(ReplicaSetId, ReplicaSetObject)>,
-}
-
-impl Rollout<'_> {
-    fn bounds(&self) -> StrategyBounds {
-        match self.spec.strategy {
-            DeploymentStrategy::RollingUpdate { max_surge, max_unavailable } => {
-                StrategyBounds::resolve(max_surge, max_unavailable, self.object.replicas)
-            }
-            DeploymentStrategy::Recreate => StrategyBounds { surge: 0, unavailable: 0 },
-        }
-    }
-
-    fn annotations(&self) -> (i32, i32) {
-        (self.object.replicas, self.object.replicas + self.bounds().surge)
-    }
-
-    fn all(&self) -> impl Iterator<Item = &(ReplicaSetId, ReplicaSetObject)> {
-        self.old.iter().chain(&self.new)
-    }
-
-    fn revision(&self) -> u32 {
-        self.old.iter().map(|(_, set)| set.revision).max().unwrap_or(0) + 1
-    }
+    memory: IdVec<WorkloadId, Memory>,
 }
 
 impl DeploymentController {
     pub(super) fn new(model: &Model) -> Self {
-        let (mut pending, mut reported) = (IdVec::new(), IdVec::new());
-        for _ in model.workloads.ids() {
-            pending.push(Pending::default());
-            reported.push(None);
-        }
-        Self { pending, reported }
+        Self { memory: model.workloads.ids().map(|_| Memory::default()).collect() }
     }
 
     pub(super) fn sync(
@@ -101,280 +99,183 @@ impl DeploymentController {
         workload: WorkloadId,
     ) {
         let Some(object) = cache.deployments[workload] else { return };
-        if !self.pending[workload].settle(cache, workload) {
+        let memory = &mut self.memory[workload];
+        if !memory.pending.settle(cache, workload) {
             return;
         }
-        let (mut new, mut old) = (None, Vec::new());
+        // A status on its way counts as written; none is sent until it has arrived.
+        let sent = memory.reported.filter(|sent| sent.generation == object.generation);
+        let known = sent.map_or(object, |sent| written(&object, &sent));
+        let deployment = deployment_facts(cx.model, workload, &known);
+        let recreates = deployment.strategy == DeploymentStrategy::Recreate;
+        let (mut ids, mut sets) = (Vec::new(), Vec::new());
         for (id, set) in cache.sets_of(workload) {
-            if set.template == object.template {
-                new = Some((id, *set));
-            } else {
-                old.push((id, *set));
+            let has_pods =
+                recreates && cache.pods_of(id).any(|(_, pod)| !pod.status.phase.is_terminal());
+            ids.push(id);
+            sets.push(set_facts(set, has_pods));
+        }
+        let decision = sync(&deployment, &sets, cx.now);
+        for &write in &decision.writes {
+            tell(cx, workload, &deployment, &sets, write);
+        }
+        memory.pending.send(cx, (workload, object.template), &ids, &decision.writes);
+        if known == object {
+            let next = reported(&object, &decision);
+            if next != object {
+                memory.reported = Some(next);
+                cx.request(
+                    Client::Deployment,
+                    Request::DeploymentStatus { workload, status: next },
+                );
             }
         }
-        old.sort_by_key(|(id, set)| (set.created, *id));
-        let spec = &cx.model.workloads[workload];
-        let rollout = Rollout { workload, spec, object, new, old };
-        if !self.step(cx, cache, &rollout) {
-            self.clean_up(cx, &rollout);
-        }
-        self.report(cx, work, &rollout);
-    }
-
-    /// Takes one step of the rollout; returns whether it wrote anything.
-    fn step(&mut self, cx: &mut Cx<'_>, cache: &Informers, rollout: &Rollout<'_>) -> bool {
-        let desired = rollout.object.replicas;
-        let resized =
-            rollout.all().any(|(_, set)| set.replicas > 0 && set.desired_annotation != desired);
-        if rollout.object.paused || resized {
-            return self.resize(cx, rollout);
-        }
-        match rollout.spec.strategy {
-            DeploymentStrategy::RollingUpdate { .. } => {
-                let Some((new_id, new)) = rollout.new else {
-                    return self.create(cx, rollout);
-                };
-                if self.revise(cx, rollout, new_id, &new) {
-                    return true;
-                }
-                self.roll(cx, rollout, new_id, &new)
-            }
-            DeploymentStrategy::Recreate => self.recreate(cx, cache, rollout),
-        }
-    }
-
-    /// A set that was used before becomes the newest revision again.
-    fn revise(
-        &mut self,
-        cx: &mut Cx<'_>,
-        rollout: &Rollout<'_>,
-        id: ReplicaSetId,
-        set: &ReplicaSetObject,
-    ) -> bool {
-        let revision = rollout.revision();
-        if set.revision >= revision {
-            return false;
-        }
-        self.pending[rollout.workload].revise = Some((id, revision));
-        cx.request(Client::Deployment, Request::ReviseReplicaSet { replica_set: id, revision });
-        true
-    }
-
-    fn create(&mut self, cx: &mut Cx<'_>, rollout: &Rollout<'_>) -> bool {
-        let desired = rollout.object.replicas;
-        let total: i32 = rollout.old.iter().map(|(_, set)| set.replicas).sum();
-        let room = desired + rollout.bounds().surge - total;
-        let replicas = match rollout.spec.strategy {
-            DeploymentStrategy::RollingUpdate { .. } => room.clamp(0, desired),
-            DeploymentStrategy::Recreate => desired,
-        };
-        let (workload, template) = (rollout.workload, rollout.object.template);
-        self.pending[workload].create = Some(template);
-        scaled_event(cx, workload, template, (0, replicas));
-        cx.request(
-            Client::Deployment,
-            Request::CreateReplicaSet {
-                workload,
-                template,
-                replicas,
-                revision: rollout.revision(),
-                annotations: rollout.annotations(),
-            },
-        );
-        true
-    }
-
-    fn roll(
-        &mut self,
-        cx: &mut Cx<'_>,
-        rollout: &Rollout<'_>,
-        new_id: ReplicaSetId,
-        new: &ReplicaSetObject,
-    ) -> bool {
-        let counts = |set: &ReplicaSetObject| ReplicaCounts {
-            spec: set.replicas,
-            available: set.status.available,
-        };
-        let old: Vec<ReplicaCounts> = rollout.old.iter().map(|(_, set)| counts(set)).collect();
-        match rolling_step(rollout.object.replicas, rollout.bounds(), counts(new), &old) {
-            RollingStep::New(replicas) => self.scale(cx, rollout, (new_id, new), replicas),
-            RollingStep::Old(sizes) | RollingStep::OldGivenUp(sizes) => {
-                for ((id, set), replicas) in rollout.old.iter().zip(sizes) {
-                    self.scale(cx, rollout, (*id, set), replicas);
-                }
-                true
-            }
-            RollingStep::Nothing => false,
-        }
-    }
-
-    fn recreate(&mut self, cx: &mut Cx<'_>, cache: &Informers, rollout: &Rollout<'_>) -> bool {
-        let mut wrote = false;
-        for (id, set) in &rollout.old {
-            wrote |= self.scale(cx, rollout, (*id, set), 0);
-        }
-        if wrote {
-            return true;
-        }
-        // Terminating pods count as present until their objects are gone.
-        let waits = rollout
-            .old
-            .iter()
-            .flat_map(|(id, _)| cache.pods_of(*id))
-            .any(|(_, pod)| !pod.status.phase.is_terminal());
-        if waits {
-            return false;
-        }
-        match rollout.new {
-            None => self.create(cx, rollout),
-            Some((id, set)) => {
-                self.revise(cx, rollout, id, &set)
-                    || self.scale(cx, rollout, (id, &set), rollout.object.replicas)
-            }
-        }
-    }
-
-    /// The Deployment was resized, or is paused: scale in proportion, no rollout step.
-    fn resize(&mut self, cx: &mut Cx<'_>, rollout: &Rollout<'_>) -> bool {
-        let desired = rollout.object.replicas;
-        let active: Vec<_> = rollout.all().filter(|(_, set)| set.replicas > 0).copied().collect();
-        if active.len() <= 1 {
-            let only = active.first().or(rollout.new.as_ref());
-            return only.is_some_and(|(id, set)| self.scale(cx, rollout, (*id, set), desired));
-        }
-        let allowed = if desired > 0 { desired + rollout.bounds().surge } else { 0 };
-        let sets: Vec<ProportionalSet> = active
-            .iter()
-            .map(|(id, set)| ProportionalSet {
-                spec: set.replicas,
-                max_annotation: set.max_annotation,
-                created: set.created.as_nanos() + u64::from(id.raw()),
-            })
-            .collect();
-        let sizes = proportional(&sets, allowed);
-        let mut wrote = false;
-        for ((id, set), replicas) in active.iter().zip(sizes) {
-            wrote |= self.scale(cx, rollout, (*id, set), replicas);
-        }
-        wrote
-    }
-
-    /// Scales one set, or only brings its annotations up to date; returns whether it wrote.
-    fn scale(
-        &mut self,
-        cx: &mut Cx<'_>,
-        rollout: &Rollout<'_>,
-        (id, set): (ReplicaSetId, &ReplicaSetObject),
-        replicas: i32,
-    ) -> bool {
-        let annotations = rollout.annotations();
-        let annotated = (set.desired_annotation, set.max_annotation) == annotations;
-        if set.replicas == replicas && (annotated || replicas == 0) {
-            return false;
-        }
-        if set.replicas != replicas {
-            self.pending[rollout.workload].scale.insert(id, replicas);
-            scaled_event(cx, rollout.workload, set.template, (set.replicas, replicas));
-        }
-        cx.request(
-            Client::Deployment,
-            Request::ScaleReplicaSet { replica_set: id, replicas, annotations },
-        );
-        set.replicas != replicas
-    }
-
-    /// Deletes empty old sets beyond the revision history limit, oldest revision first.
-    fn clean_up(&self, cx: &mut Cx<'_>, rollout: &Rollout<'_>) {
-        if !rollout.object.complete {
-            return;
-        }
-        let limit = usize::try_from(rollout.spec.revision_history_limit).unwrap_or(0);
-        let mut empty: Vec<_> = rollout
-            .old
-            .iter()
-            .filter(|(_, set)| set.replicas == 0 && set.status.replicas == 0)
-            .collect();
-        empty.sort_by_key(|(id, set)| (set.revision, *id));
-        let surplus = rollout.old.len().saturating_sub(limit);
-        for (id, _) in empty.into_iter().take(surplus) {
-            cx.request(Client::Deployment, Request::DeleteReplicaSet { replica_set: *id });
-        }
-    }
-
-    fn report(&mut self, cx: &mut Cx<'_>, work: &mut Work<'_>, rollout: &Rollout<'_>) {
-        let object = &rollout.object;
-        let sum = |count: fn(&ReplicaSetObject) -> i32| -> i32 {
-            rollout.all().map(|(_, set)| count(set)).sum()
-        };
-        let mut status = DeploymentObject {
-            status_replicas: sum(|set| set.status.replicas),
-            ready: sum(|set| set.status.ready),
-            available: sum(|set| set.status.available),
-            updated: rollout.new.map_or(0, |(_, set)| set.status.replicas),
-            ..*object
-        };
-        let desired = object.replicas;
-        status.complete = rollout.new.is_some()
-            && status.updated == desired
-            && status.status_replicas == desired
-            && status.available == desired;
-        status.rolled_out = match status.complete {
-            true => Some(object.template),
-            false => object.rolled_out.filter(|of| *of == object.template),
-        };
-        let old_pods = |s: &DeploymentObject| s.status_replicas - s.updated;
-        let progressed = status.updated > object.updated
-            || old_pods(&status) < old_pods(object)
-            || status.ready > object.ready
-            || status.available > object.available;
-        let rolled_out = status.rolled_out.is_some() && old_pods(&status) == 0;
-        if status.complete || rolled_out {
-            status.deadline_exceeded = false;
-        } else if progressed || object.complete {
-            status.progress = cx.now.floor_to_second();
-            status.deadline_exceeded = false;
-        } else if !object.paused {
-            self.watch_deadline(cx, work, rollout, &mut status);
-        }
-        let last = self.reported[rollout.workload].unwrap_or(*object);
-        let same = DeploymentObject {
-            replicas: last.replicas,
-            template: last.template,
-            paused: last.paused,
-            ..status
-        } == last;
-        if !same {
-            self.reported[rollout.workload] = Some(status);
-            let workload = rollout.workload;
-            cx.request(Client::Deployment, Request::DeploymentStatus { workload, status });
-        }
-    }
-
-    /// Marks the rollout as overdue, or looks again a second after the deadline.
-    fn watch_deadline(
-        &self,
-        cx: &mut Cx<'_>,
-        work: &mut Work<'_>,
-        rollout: &Rollout<'_>,
-        status: &mut DeploymentObject,
-    ) {
-        let deadline: SimTime = status.progress.saturating_add(rollout.spec.progress_deadline);
-        if cx.now > deadline {
-            status.deadline_exceeded = true;
-        } else {
-            let again = deadline.saturating_add(SimDuration::from_secs(1));
-            work.enqueue_at(cx, WorkQueue::Deployment, rollout.workload.raw(), again);
+        if let Some(again) = decision.again
+            && memory.timer.filter(|at| *at > cx.now).is_none_or(|at| again < at)
+        {
+            memory.timer = Some(again);
+            work.enqueue_at(cx, WorkQueue::Deployment, workload.raw(), again);
         }
     }
 }
 
-/// Event `ScalingReplicaSet`.
-fn scaled_event(cx: &mut Cx<'_>, workload: WorkloadId, template: TemplateId, sizes: (i32, i32)) {
-    let (from, to) = sizes;
+impl Pending {
+    /// Sends the writes of one look. They leave together, so one set is scaled once.
+    // Fidelity: Kubernetes sends the next write when the last one is answered.
+    fn send(
+        &mut self,
+        cx: &mut Cx<'_>,
+        (workload, template): (WorkloadId, TemplateId),
+        ids: &[ReplicaSetId],
+        writes: &[SetWrite],
+    ) {
+        for write in writes {
+            match *write {
+                SetWrite::Create { replicas, revision, annotations } => {
+                    self.create = Some(template);
+                    let create = Request::CreateReplicaSet {
+                        workload,
+                        template,
+                        replicas,
+                        revision,
+                        annotations,
+                    };
+                    cx.request(Client::Deployment, create);
+                }
+                SetWrite::Revise { set, revision } => {
+                    let replica_set = ids[set];
+                    self.revise = Some((replica_set, revision));
+                    let revise = Request::ReviseReplicaSet { replica_set, revision };
+                    cx.request(Client::Deployment, revise);
+                }
+                SetWrite::Scale { set, to, annotations, .. } => {
+                    self.scale.insert(ids[set], (to, annotations));
+                }
+                SetWrite::Delete { set } => {
+                    let replica_set = ids[set];
+                    self.delete.insert(replica_set);
+                    cx.request(Client::Deployment, Request::DeleteReplicaSet { replica_set });
+                }
+            }
+        }
+        for (&replica_set, &(replicas, annotations)) in &self.scale {
+            let scale = Request::ScaleReplicaSet { replica_set, replicas, annotations };
+            cx.request(Client::Deployment, scale);
+        }
+    }
+}
+
+/// The object with what the controller writes of it.
+fn written(object: &DeploymentObject, sent: &DeploymentObject) -> DeploymentObject {
+    let DeploymentObject { revision, status, complete, rolled_out, .. } = *sent;
+    DeploymentObject { revision, status, complete, rolled_out, ..*object }
+}
+
+/// The object as a decision leaves it.
+fn reported(object: &DeploymentObject, decision: &Decision) -> DeploymentObject {
+    let Decision { status, revision, complete, .. } = *decision;
+    let rolled_out = match complete {
+        true => Some(object.template),
+        false => object.rolled_out.filter(|of| *of == object.template),
+    };
+    DeploymentObject { revision, status, complete, rolled_out, ..*object }
+}
+
+fn deployment_facts(
+    model: &Model,
+    workload: WorkloadId,
+    object: &DeploymentObject,
+) -> DeploymentFacts {
+    let spec = &model.workloads[workload];
+    let deadline = spec.progress_deadline;
+    let limit = spec.revision_history_limit;
+    DeploymentFacts {
+        replicas: object.replicas,
+        template: object.template,
+        strategy: spec.strategy,
+        progress_deadline: (deadline < SimDuration::from_secs(NONE.unsigned_abs().into()))
+            .then_some(deadline),
+        revision_history_limit: (limit != NONE).then_some(limit),
+        paused: object.paused,
+        generation: object.generation,
+        revision: object.revision,
+        status: object.status,
+    }
+}
+
+fn set_facts(set: &ReplicaSetObject, has_pods: bool) -> SetFacts {
+    SetFacts {
+        template: set.template,
+        replicas: set.replicas,
+        status: set.status,
+        created: set.created,
+        revision: set.revision,
+        desired: Some(set.desired_annotation),
+        max: Some(set.max_annotation),
+        has_pods,
+    }
+}
+
+/// Event `ScalingReplicaSet`, if the write causes one.
+fn tell(
+    cx: &mut Cx<'_>,
+    workload: WorkloadId,
+    deployment: &DeploymentFacts,
+    sets: &[SetFacts],
+    write: SetWrite,
+) {
+    let template = match write {
+        SetWrite::Create { .. } => deployment.template,
+        SetWrite::Scale { set, .. } => sets[set].template,
+        SetWrite::Revise { .. } | SetWrite::Delete { .. } => return,
+    };
+    if !write.changes_size() {
+        return;
+    }
     let kind = (false, "ScalingReplicaSet", "deployment-controller");
     cx.kube_event(Involved::Workload(workload), kind, |model, _| {
-        let direction = if to >= from { "up" } else { "down" };
-        let set = model.replica_set_name(template);
-        format!("Scaled {direction} replica set {set} from {from} to {to}")
+        write.event(Release::default(), &model.replica_set_name(template)).unwrap_or_default()
     });
+}
+
+/// The Deployment as the controller has left it in a cluster that has been at rest for long: its
+/// only set has been rolled out, even if not all replicas fit now.
+#[must_use]
+pub fn settled_deployment(
+    model: &Model,
+    workload: WorkloadId,
+    object: &DeploymentObject,
+    set: &ReplicaSetObject,
+) -> DeploymentObject {
+    let progressing = Progressing {
+        reason: ProgressReason::NewReplicaSetAvailable,
+        about: Some(object.template),
+        updated: SimTime::ZERO,
+        since: SimTime::ZERO,
+    };
+    let status = DeploymentStatus { progressing: Some(progressing), ..object.status };
+    let before = DeploymentObject { status, rolled_out: Some(object.template), ..*object };
+    let deployment = deployment_facts(model, workload, &before);
+    let decision = sync(&deployment, &[set_facts(set, true)], SimTime::ZERO);
+    reported(&before, &decision)
 }

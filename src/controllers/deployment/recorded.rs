@@ -85,9 +85,9 @@ pub struct Settled {
 }
 
 /// The Deployment, its sets and how many pods of each exist.
-struct World {
-    deployment: DeploymentFacts,
-    sets: Vec<SetFacts>,
+pub(super) struct World {
+    pub(super) deployment: DeploymentFacts,
+    pub(super) sets: Vec<SetFacts>,
     pods: Vec<i32>,
 }
 
@@ -98,18 +98,7 @@ pub fn deployment_history(
     new: &NewDeployment,
     changes: &[(SimTime, DeploymentChange)],
 ) -> Vec<Settled> {
-    let deployment = DeploymentFacts {
-        replicas: new.replicas,
-        template: new.template,
-        strategy: new.strategy,
-        progress_deadline: new.progress_deadline,
-        revision_history_limit: new.revision_history_limit,
-        paused: false,
-        generation: 1,
-        revision: 0,
-        status: DeploymentStatus::default(),
-    };
-    let mut world = World { deployment, sets: Vec::new(), pods: Vec::new() };
+    let mut world = World::new(new);
     let settled = changes.iter().map(|&(now, change)| {
         world.happens(change);
         world.settle(now)
@@ -118,7 +107,23 @@ pub fn deployment_history(
 }
 
 impl World {
-    fn happens(&mut self, change: DeploymentChange) {
+    /// A Deployment without sets.
+    pub(super) fn new(new: &NewDeployment) -> Self {
+        let deployment = DeploymentFacts {
+            replicas: new.replicas,
+            template: new.template,
+            strategy: new.strategy,
+            progress_deadline: new.progress_deadline,
+            revision_history_limit: new.revision_history_limit,
+            paused: false,
+            generation: 1,
+            revision: 0,
+            status: DeploymentStatus::default(),
+        };
+        Self { deployment, sets: Vec::new(), pods: Vec::new() }
+    }
+
+    pub(super) fn happens(&mut self, change: DeploymentChange) {
         let deployment = &mut self.deployment;
         match change {
             DeploymentChange::Nothing => return,
@@ -156,18 +161,24 @@ impl World {
     fn settle(&mut self, now: SimTime) -> Settled {
         let mut looks = Vec::new();
         for _ in 0..LOOKS {
-            self.control_sets();
-            let decision = sync(&self.deployment, &self.sets, now);
-            let still =
-                decision.writes.is_empty() && decision.status == self.deployment.status;
+            let (still, look) = self.look(now);
             if !still || looks.is_empty() {
-                looks.push(self.apply(&decision, now));
+                looks.push(look);
             }
             if still {
                 break;
             }
         }
         Settled { looks, status: self.deployment.status }
+    }
+
+    /// Lets the ReplicaSet controller and then the Deployment controller look; whether nothing
+    /// changed, and what there is to see.
+    pub(super) fn look(&mut self, now: SimTime) -> (bool, Look) {
+        self.control_sets();
+        let decision = sync(&self.deployment, &self.sets, now);
+        let still = decision.writes.is_empty() && decision.status == self.deployment.status;
+        (still, self.apply(&decision, now))
     }
 
     fn apply(&mut self, decision: &Decision, now: SimTime) -> Look {

@@ -132,7 +132,8 @@ impl Pass {
         } else if self.advances(&status) {
             let next = self.condition(ProgressReason::ReplicaSetUpdated, about);
             let same = current.filter(|c| c.reason.status() == next.reason.status());
-            status.progressing = Some(Progressing { since: same.map_or(next.since, |c| c.since), ..next });
+            status.progressing =
+                Some(Progressing { since: same.map_or(next.since, |c| c.since), ..next });
         } else if current.is_some_and(|condition| self.overdue(&condition, deadline)) {
             let next = self.condition(ProgressReason::ProgressDeadlineExceeded, about);
             status.progressing = Some(turned(current, next));

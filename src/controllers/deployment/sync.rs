@@ -107,16 +107,25 @@ pub enum SetWrite {
 }
 
 impl SetWrite {
+    /// The size before, unless the set is created, and afterwards.
+    fn sizes(&self) -> Option<(Option<i32>, i32)> {
+        match *self {
+            Self::Create { replicas, .. } => Some((None, replicas)),
+            Self::Scale { from, to, .. } => Some((Some(from), to)),
+            Self::Revise { .. } | Self::Delete { .. } => None,
+        }
+    }
+
+    /// Another number of pods is wanted from now on, which an event tells.
+    #[must_use]
+    pub fn changes_size(&self) -> bool {
+        self.sizes().is_some_and(|(from, to)| from.unwrap_or(0) != to)
+    }
+
     /// Message of the event `ScalingReplicaSet`, if the write causes one; `set` is the set's name.
     #[must_use]
     pub fn event(&self, release: Release, set: &str) -> Option<String> {
-        let (from, to) = match *self {
-            Self::Create { replicas, .. } if replicas > 0 => (None, replicas),
-            Self::Scale { from, to, .. } if from != to => (Some(from), to),
-            Self::Create { .. } | Self::Scale { .. } | Self::Revise { .. } | Self::Delete { .. } => {
-                return None;
-            }
-        };
+        let (from, to) = self.sizes().filter(|_| self.changes_size())?;
         let direction = if from.is_none_or(|from| from < to) { "up" } else { "down" };
         let scaled = format!("Scaled {direction} replica set {set}");
         Some(match (release, from) {
