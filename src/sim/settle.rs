@@ -8,8 +8,7 @@ use std::collections::BTreeSet;
 
 use super::world::Components;
 use crate::base::id::IdVec;
-use crate::base::time::SimTime;
-use crate::controllers::settled_budgets;
+use crate::controllers::{settled_budgets, settled_deployment};
 use crate::cx::Cx;
 use crate::model::{PodId, WorkloadId, WorkloadKind};
 use crate::record::Fact;

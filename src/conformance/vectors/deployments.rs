@@ -201,10 +201,10 @@ enum Change {
 struct Names(Vec<String>);
 
 impl Names {
-    fn template(&mut self, name: String) -> TemplateId {
+    fn template(&mut self, name: &str) -> TemplateId {
         let known = self.0.iter().position(|known| *known == name);
         TemplateId::from_index(known.unwrap_or_else(|| {
-            self.0.push(name.clone());
+            self.0.push(name.to_owned());
             self.0.iter().position(|known| *known == name).unwrap_or_default()
         }))
     }
@@ -214,12 +214,12 @@ impl Names {
             Change::Create | Change::Resync => DeploymentChange::Nothing,
             Change::TerminatingPodsGone => DeploymentChange::Gone,
             Change::SetImage { image } => {
-                DeploymentChange::Template(self.template(format!("rs-{image}")))
+                DeploymentChange::Template(self.template(&format!("rs-{image}")))
             }
             Change::Scale { replicas } => DeploymentChange::Replicas(*replicas),
             Change::SetPaused { paused } => DeploymentChange::Paused(*paused),
             Change::RsStatus { rs, ready_replicas, available_replicas } => DeploymentChange::Pods {
-                template: self.template(rs.clone()),
+                template: self.template(rs),
                 ready: *ready_replicas,
                 available: *available_replicas,
             },
@@ -257,7 +257,7 @@ pub(super) fn rollout(input: &Value) -> Result<Value, String> {
     let strategy = input.strategy.rolling_update.as_ref().map(Rolling::strategy).transpose()?;
     let new = NewDeployment {
         replicas: input.replicas,
-        template: names.template("rs-v1".to_owned()),
+        template: names.template("rs-v1"),
         strategy: strategy.unwrap_or(DeploymentStrategy::Recreate),
         progress_deadline: Some(SimDuration::from_secs(input.progress_deadline_seconds)),
         revision_history_limit: Some(input.revision_history_limit),
