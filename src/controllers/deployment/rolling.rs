@@ -177,68 +177,21 @@ mod tests {
         assert_eq!(StrategyBounds::resolve(zero, zero, 5).unavailable, 1);
     }
 
-    /// Runs passes until nothing changes; new pods become available only when told so.
-    fn settle(
-        desired: i32,
-        bounds: StrategyBounds,
-        new: &mut ReplicaCounts,
-        old: &mut ReplicaCounts,
-    ) -> Vec<String> {
-        let mut log = Vec::new();
-        loop {
-            match rolling_step(desired, bounds, *new, &[*old]) {
-                RollingStep::New(spec) => {
-                    log.push(format!("U{:+}", spec - new.spec));
-                    new.spec = spec;
-                }
-                RollingStep::Old(moves) | RollingStep::OldGivenUp(moves) => {
-                    let (_, size) = moves[moves.len() - 1];
-                    log.push(format!("D{:+}", size - old.spec));
-                    old.spec = size;
-                    old.available = old.available.min(old.spec);
-                }
-                RollingStep::Nothing => return log,
-            }
-        }
-    }
-
     #[test]
-    fn the_worked_rollouts_of_the_reference() {
-        let cases: [(i32, StrategyBounds, &[&[&str]]); 3] = [
-            (
-                10,
-                StrategyBounds { surge: 3, unavailable: 2 },
-                &[&["U+3", "D-2", "U+2"], &["D-5", "U+5"], &["D-3"]],
-            ),
-            (
-                4,
-                StrategyBounds { surge: 1, unavailable: 1 },
-                &[&["U+1", "D-1", "U+1"], &["D-2", "U+2"], &["D-1"]],
-            ),
-            (
-                3,
-                StrategyBounds { surge: 1, unavailable: 0 },
-                &[&["U+1"], &["D-1", "U+1"], &["D-1", "U+1"], &["D-1"]],
-            ),
-        ];
-        for (desired, bounds, rounds) in cases {
-            let mut new = ReplicaCounts { spec: 0, available: 0 };
-            let mut old = ReplicaCounts { spec: desired, available: desired };
-            for (round, expected) in rounds.iter().enumerate() {
-                let log = settle(desired, bounds, &mut new, &mut old);
-                assert_eq!(log, *expected, "{desired} replicas, round {round}");
-                new.available = new.spec;
-            }
-            assert_eq!((new.spec, old.spec), (desired, 0));
-        }
-    }
-
-    #[test]
-    fn a_rollout_whose_pods_never_become_ready_stops_at_the_budget() {
+    fn unhealthy_pods_of_old_sets_go_first_and_no_more_than_the_budget_allows() {
         let bounds = StrategyBounds { surge: 3, unavailable: 2 };
-        let mut new = ReplicaCounts { spec: 0, available: 0 };
-        let mut old = ReplicaCounts { spec: 10, available: 10 };
-        settle(10, bounds, &mut new, &mut old);
-        assert_eq!((new.spec, old.spec, old.available), (5, 8, 8));
+        let set = |spec, available| ReplicaCounts { spec, available };
+        for (new, old, expected) in [
+            // Five new pods are not available: nothing may go.
+            (set(5, 0), vec![set(8, 5)], RollingStep::Nothing),
+            // Two may go, and three are unhealthy; available ones are too few to go.
+            (set(5, 2), vec![set(8, 5)], RollingStep::Old(vec![(0, 6)])),
+            // One unhealthy pod and then three available ones, oldest set first.
+            (set(5, 5), vec![set(4, 3), set(4, 4)], RollingStep::Old(vec![(0, 3), (0, 0), (1, 3)])),
+            // The second set has not caught up: what was done stays done.
+            (set(5, 5), vec![set(4, 3), set(4, 5)], RollingStep::OldGivenUp(vec![(0, 3)])),
+        ] {
+            assert_eq!(rolling_step(10, bounds, new, &old), expected, "{new:?} {old:?}");
+        }
     }
 }

@@ -85,18 +85,19 @@ fn the_worked_rollouts_of_the_reference() {
 fn a_rollout_whose_pods_never_become_ready_stops_at_the_budget_and_is_overdue() {
     let late = DeploymentChange::Nothing;
     let new = NewDeployment {
-        progress_deadline: Some(SimDuration::from_secs(15)),
+        progress_deadline: Some(SimDuration::from_secs(20)),
         ..declared(10, quarter())
     };
-    let told = history(&new, &[DeploymentChange::Template(NEW), late, late]);
+    let told = history(&new, &[DeploymentChange::Template(NEW), late, late, late]);
     let sizes: Vec<i32> =
         told[0].looks[told[0].looks.len() - 1].sets.iter().map(|set| set.replicas).collect();
     assert_eq!(sizes, [8, 5]);
     let reason = |settled: &Settled| settled.status.progressing.expect("followed").reason;
     let reasons: Vec<ProgressReason> = told.iter().map(reason).collect();
     let updated = ProgressReason::ReplicaSetUpdated;
-    assert_eq!(reasons, [updated, updated, ProgressReason::ProgressDeadlineExceeded]);
-    assert_eq!(told[2].status.available, 8);
+    // The last instant of the deadline is still in time.
+    assert_eq!(reasons, [updated, updated, updated, ProgressReason::ProgressDeadlineExceeded]);
+    assert_eq!(told[3].status.available, 8);
 }
 
 #[test]
@@ -193,9 +194,32 @@ fn sets_keep_their_shares_and_the_largest_takes_what_rounding_leaves() {
     assert_eq!(resized(15, &sets), [(0, 12), (1, 7)]);
     assert_eq!(resized(10, &sets), [], "neither sizes nor annotations change");
     assert_eq!(resized(0, &sets), [(0, 0), (1, 0)]);
+    // Of two equal ones the newer grows first, and the older shrinks first.
+    let equal = [SetFacts { replicas: 5, ..sets[0] }, sets[1]];
+    assert_eq!(resized(11, &equal), [(1, 9), (0, 5)]);
+    assert_eq!(resized(5, &equal), [(0, 3), (1, 4)]);
     // Without the annotation: by the pods that the Deployment has, none here.
     let bare = [SetFacts { max: None, ..sets[0] }, SetFacts { max: None, ..sets[1] }];
     assert_eq!(resized(15, &bare), [(0, 14), (1, 5)]);
+}
+
+#[test]
+fn more_available_pods_than_wanted_leave_none_unavailable() {
+    let new = declared(2, quarter());
+    let status = ReplicaSetStatus { replicas: 4, ready: 4, available: 4 };
+    let set = SetFacts {
+        template: OLD,
+        replicas: 2,
+        status,
+        created: SimTime::ZERO,
+        revision: 1,
+        desired: Some(2),
+        max: Some(3),
+        has_pods: true,
+    };
+    let decision = sync(&World::new(&new).deployment, &[set], seconds(1));
+    assert_eq!((decision.status.available, decision.status.unavailable), (4, 0));
+    assert!(!decision.complete, "two pods are still to go");
 }
 
 #[test]
