@@ -21,8 +21,6 @@ pub struct DeploymentObject {
     pub revision: u32,
     /// `status`.
     pub status: DeploymentStatus,
-    /// All replicas are of the current template and available, and no others are left.
-    pub complete: bool,
     /// The current template, once its rollout has completed; replicas lost later do not take that
     /// back.
     pub rolled_out: Option<TemplateId>,

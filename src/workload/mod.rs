@@ -92,7 +92,6 @@ pub fn deployment_object(cx: &Cx<'_>, workload: WorkloadId) -> DeploymentObject 
         generation: 1,
         revision: 0,
         status: DeploymentStatus::default(),
-        complete: false,
         rolled_out: None,
     }
 }

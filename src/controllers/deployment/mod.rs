@@ -187,8 +187,8 @@ impl Pending {
 
 /// The object with what the controller writes of it.
 fn written(object: &DeploymentObject, sent: &DeploymentObject) -> DeploymentObject {
-    let DeploymentObject { revision, status, complete, rolled_out, .. } = *sent;
-    DeploymentObject { revision, status, complete, rolled_out, ..*object }
+    let DeploymentObject { revision, status, rolled_out, .. } = *sent;
+    DeploymentObject { revision, status, rolled_out, ..*object }
 }
 
 /// The object as a decision leaves it.
@@ -198,7 +198,7 @@ fn reported(object: &DeploymentObject, decision: &Decision) -> DeploymentObject 
         true => Some(object.template),
         false => object.rolled_out.filter(|of| *of == object.template),
     };
-    DeploymentObject { revision, status, complete, rolled_out, ..*object }
+    DeploymentObject { revision, status, rolled_out, ..*object }
 }
 
 fn deployment_facts(
