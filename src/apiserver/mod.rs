@@ -136,8 +136,8 @@ impl ApiServer {
                 };
                 if deployment.template != template {
                     deployment.template = template;
+                    deployment.generation += 1;
                     deployment.rolled_out = None;
-                    deployment.progress = cx.now.floor_to_second();
                 }
                 self.deployment_changed(cx, workload);
             }
@@ -241,6 +241,7 @@ impl ApiServer {
                 return;
             }
             deployment.replicas = replicas;
+            deployment.generation += 1;
             self.deployment_changed(cx, workload);
         } else if let Some(set) = cx.state.api.stateful_sets.get_mut(&workload) {
             if set.replicas == replicas {
@@ -275,23 +276,15 @@ impl ApiServer {
         status: &DeploymentObject,
     ) {
         let Some(deployment) = &mut cx.state.api.deployments[workload] else { return };
-        let (replicas, template, paused) =
-            (deployment.replicas, deployment.template, deployment.paused);
-        // A status worked out before the template changed says nothing of the new one.
-        let rolled_out = status.rolled_out.filter(|of| *of == template);
-        let next = DeploymentObject {
-            replicas,
-            template,
-            paused,
-            complete: status.complete && rolled_out.is_some(),
-            rolled_out,
-            progress: status.progress.max(deployment.progress),
-            ..*status
-        };
+        // A conflict: what was worked out for another specification is not taken.
+        if status.generation != deployment.generation {
+            return;
+        }
+        let next = *status;
         if *deployment == next {
             return;
         }
-        let completes = rolled_out.is_some() && deployment.rolled_out.is_none();
+        let completes = next.rolled_out.is_some() && deployment.rolled_out.is_none();
         *deployment = next;
         if completes {
             cx.fact(Fact::RolloutComplete { workload });

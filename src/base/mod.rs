@@ -8,9 +8,5 @@ pub mod id;
 pub mod map;
 pub mod math;
 pub mod quantity;
-pub mod time;
-
-#[cfg(test)]
-pub(crate) mod recorded;
-
 pub mod release;
+pub mod time;

@@ -11,7 +11,7 @@ mod availability;
 mod bench;
 pub mod cron_job;
 mod daemon_set;
-mod deployment;
+pub mod deployment;
 mod disruption;
 mod endpoint_slice;
 mod informers;
@@ -23,12 +23,8 @@ mod node_lifecycle;
 mod node_oracle;
 mod pace;
 mod pod_gc;
-#[cfg(test)]
-mod recorded_tests;
-mod release;
 mod replica_set;
 mod revisions;
-mod rolling;
 mod schedule;
 mod stateful_set;
 mod taint_eviction;
@@ -44,15 +40,15 @@ pub use daemon_set::{
     daemon_status, daemon_status_recheck, manage, rolling_update, slow_start_batches,
     sync_daemon_set,
 };
+pub use deployment::settled_deployment;
 pub use disruption::{Budgeted, BudgetedPod, Scale, budgeted, settled_budgets};
 pub use endpoint_slice::{EndpointConditions, EndpointPod, endpoint, endpoint_hostname};
 pub use informers::Informers;
 pub use node_history::{NodeChange, NodeView, Observation, node_history};
 pub use node_lifecycle::NodeLifecycle;
 pub use pod_gc::PodGc;
-pub use release::Release;
+pub use crate::base::release::Release;
 pub use revisions::{Revision, Revisions};
-pub use rolling::{ReplicaCounts, RollingStep, StrategyBounds, rolling_step};
 pub use stateful_set::{
     ClaimFacts, ClaimOwner, ClaimRetention, PodChange, PodManagement, Removal, Retention, Rollout,
     StatefulAction, StatefulChange, StatefulEvent, StatefulPod, StatefulPodView, StatefulSpec,
@@ -60,7 +56,10 @@ pub use stateful_set::{
     stateful_events, stateful_history, stateful_pod_name, sync_stateful_set,
 };
 pub use taint_eviction::{Evictions, Looked, Stay, TaintEviction, no_execute, stay};
-pub use victims::{VictimRank, deletion_order};
+pub use victims::{
+    DeletionSequence, VictimPhase, VictimRank, colocated, deletion_cost, deletion_order,
+    deletion_sequence,
+};
 pub use zones::{TaintInterval, TaintRates, ZoneState, ZoneTainter, taint_interval};
 
 use std::collections::BTreeSet;

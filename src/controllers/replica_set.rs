@@ -228,13 +228,14 @@ fn rank(cache: &Informers, set: &ReplicaSetObject, pod: &PodObject) -> VictimRan
     });
     VictimRank {
         assigned: pod.node.is_some(),
-        phase: pod.status.phase,
+        phase: pod.status.phase.into(),
         ready: pod.is_ready(),
         deletion_cost: 0,
         colocated,
-        ready_since: pod.status.ready.since,
+        ready_since: Some(pod.status.ready.since),
         restarts: pod.status.restarts,
-        created: pod.created,
+        sidecar_restarts: 0,
+        created: Some(pod.created),
         uid: pod.uid,
     }
 }

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::world::Components;
 use crate::base::id::IdVec;
 use crate::base::time::SimTime;
-use crate::controllers::{daemon_nodes, settled_budgets};
+use crate::controllers::{daemon_nodes, settled_budgets, settled_deployment};
 use crate::cx::Cx;
 use crate::model::{KindSpec, PodId, WorkloadId, WorkloadKind};
 use crate::record::Fact;
@@ -149,14 +149,8 @@ fn report(cx: &mut Cx<'_>) {
         cx.state.api.replica_sets[id].status = status;
         let workload = cx.state.api.replica_sets[id].workload;
         if let Some(deployment) = &mut cx.state.api.deployments[workload] {
-            deployment.status_replicas = status.replicas;
-            deployment.updated = status.replicas;
-            deployment.ready = status.ready;
-            deployment.available = status.available;
-            deployment.complete = status.available == deployment.replicas;
-            // Rolled out long ago, even if not all replicas fit now.
-            deployment.rolled_out = Some(deployment.template);
-            deployment.progress = SimTime::ZERO;
+            let set = &cx.state.api.replica_sets[id];
+            *deployment = settled_deployment(cx.model, workload, deployment, set);
         }
     }
 }

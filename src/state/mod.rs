@@ -8,6 +8,7 @@
 mod clients;
 mod conditions;
 mod jobs;
+mod deployment;
 mod objects;
 mod requests;
 mod sets;
@@ -17,14 +18,16 @@ mod watch;
 pub use crate::model::ConditionStatus;
 pub use clients::{Client, Clients};
 pub use conditions::{NodeCondition, NodeConditions};
+pub use deployment::{
+    Availability, DeploymentObject, DeploymentStatus, ProgressReason, Progressing,
+};
 pub use jobs::{
     Because, Exit, JobCondition, JobConditionKind, JobObject, JobReason, JobStatus, PolicyMatch,
     Uncounted,
 };
 pub use objects::{
-    BudgetStatus, Condition, DeletionCause, DeploymentObject, ExitCodes, JobId, NodeObject, Owner,
-    Phase, PodObject, PodReason, PodStatus, ReplicaSetId, ReplicaSetObject, ReplicaSetStatus, Seat,
-    Termination,
+    BudgetStatus, Condition, DeletionCause, ExitCodes, JobId, NodeObject, Owner, Phase, PodObject,
+    PodReason, PodStatus, ReplicaSetId, ReplicaSetObject, ReplicaSetStatus, Seat, Termination,
 };
 pub use requests::{KubeletStatus, NodeTaint, Request, RequestSlots, Sent};
 pub use sets::{

@@ -421,34 +421,6 @@ pub struct ReplicaSetObject {
     pub gone: bool,
 }
 
-/// A Deployment object.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct DeploymentObject {
-    /// `spec.replicas`.
-    pub replicas: i32,
-    /// Current template.
-    pub template: TemplateId,
-    /// `spec.paused`.
-    pub paused: bool,
-    /// `status.replicas`.
-    pub status_replicas: i32,
-    /// `status.updatedReplicas`.
-    pub updated: i32,
-    /// `status.readyReplicas`.
-    pub ready: i32,
-    /// `status.availableReplicas`.
-    pub available: i32,
-    /// All replicas are of the current template and available, and no others are left.
-    pub complete: bool,
-    /// The current template, once its rollout has completed (`Progressing` with the reason
-    /// `NewReplicaSetAvailable`); replicas lost later do not take that back.
-    pub rolled_out: Option<TemplateId>,
-    /// `lastUpdateTime` of the `Progressing` condition.
-    pub progress: SimTime,
-    /// `Progressing=False`, reason `ProgressDeadlineExceeded`.
-    pub deadline_exceeded: bool,
-}
-
 /// The status of a PodDisruptionBudget; its specification never changes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct BudgetStatus {

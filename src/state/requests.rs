@@ -2,10 +2,11 @@
 
 use super::clients::Client;
 use super::conditions::NodeConditions;
+use super::deployment::DeploymentObject;
 use super::jobs::JobStatus;
 use super::objects::{
-    BudgetStatus, Condition, DeletionCause, DeploymentObject, ExitCodes, JobId, Owner, Phase,
-    PodReason, ReplicaSetId, ReplicaSetStatus, Seat,
+    BudgetStatus, Condition, DeletionCause, ExitCodes, JobId, Owner, Phase, PodReason,
+    ReplicaSetId, ReplicaSetStatus, Seat,
 };
 use super::sets::{CronJobObject, DaemonSetStatus, StatefulSetStatus};
 use crate::base::map::Symbol;
@@ -226,10 +227,12 @@ pub enum Request {
         status: DaemonSetStatus,
     },
     /// Report a Deployment's status: `replicas`, `template` and `paused` are not written.
+    /// Report a Deployment's status and revision. Taken only if `generation` is the object's own:
+    /// the specification is the one that it was worked out for.
     DeploymentStatus {
         /// Deployment.
         workload: WorkloadId,
-        /// The status fields.
+        /// The object as it is to be.
         status: DeploymentObject,
     },
     /// Change a node's conditions.

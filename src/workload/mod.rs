@@ -10,7 +10,7 @@ use crate::model::{FaultId, KindSpec, NodeId, OperationKind, WorkloadId, Workloa
 use crate::record::Fact;
 use crate::state::{
     Client, CronJobObject, DaemonSetObject, DaemonSetStatus, DeletionCause, DeploymentObject,
-    NodeTaint, Owner, Request, Seat, StatefulSetObject, StatefulSetStatus,
+    DeploymentStatus, NodeTaint, Owner, Request, Seat, StatefulSetObject, StatefulSetStatus,
 };
 
 /// Schedules everything that operators do during the run.
@@ -98,14 +98,10 @@ pub fn deployment_object(cx: &Cx<'_>, workload: WorkloadId) -> DeploymentObject 
         replicas: spec.replicas,
         template: spec.template,
         paused: spec.paused,
-        status_replicas: 0,
-        updated: 0,
-        ready: 0,
-        available: 0,
-        complete: false,
+        generation: 1,
+        revision: 0,
+        status: DeploymentStatus::default(),
         rolled_out: None,
-        progress: cx.now,
-        deadline_exceeded: false,
     }
 }
 

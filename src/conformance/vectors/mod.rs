@@ -3,6 +3,7 @@
 
 mod cron_jobs;
 mod daemon_set;
+mod deployments;
 mod disruption;
 mod jobs;
 mod lifecycle;
@@ -16,6 +17,7 @@ mod services;
 mod stateful_set;
 mod timers;
 mod values;
+mod victims;
 
 use serde_json::Value;
 
@@ -40,6 +42,10 @@ const TOPICS: &[(&str, Answer, Normal)] = &[
     ("cronjob_trace", cron_jobs::trace, normal::exact),
     ("daemonset_node_should_run", daemon_set::node_should_run, normal::exact),
     ("daemonset_rolling_step", daemon_set::rolling_step, normal::exact),
+    ("deployment_fenceposts", deployments::fenceposts, normal::exact),
+    ("deployment_proportional_scale", deployments::proportional_scale, normal::exact),
+    ("deployment_rolling_step", deployments::rolling_step, normal::exact),
+    ("deployment_rollout_trace", deployments::rollout, normal::numbers),
     ("endpointslice_conditions", services::endpoint, normal::exact),
     ("go_duration", values::duration, normal::exact),
     ("int_or_percent", values::int_or_percent, normal::exact),
@@ -62,6 +68,7 @@ const TOPICS: &[(&str, Answer, Normal)] = &[
     ("quantity_arith", values::quantity_arith, normal::exact),
     ("quantity_parse", values::quantity, normal::exact),
     ("statefulset_trace", stateful_set::trace, stateful_set::parallel),
+    ("replicaset_scale_down_order", victims::scale_down_order, normal::exact),
     ("taint_eviction_trace", timers::taint_eviction, normal::exact),
     ("taint_toleration_time", nodes::toleration_time, normal::exact),
 ];
