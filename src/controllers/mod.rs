@@ -11,6 +11,7 @@ mod bench;
 mod deployment;
 mod disruption;
 mod endpoint_slice;
+pub mod horizontal_pod_autoscaler;
 mod informers;
 mod leases;
 mod node_history;
@@ -29,7 +30,11 @@ mod well_known;
 mod zones;
 
 pub use disruption::{Budgeted, BudgetedPod, Scale, budgeted, settled_budgets};
-pub use endpoint_slice::{EndpointConditions, EndpointPod, endpoint, endpoint_hostname};
+pub use endpoint_slice::{
+    EndpointConditions, EndpointPod, HintsEvent, NodeCpu, PackedEndpoint, Packing, PortSet, Slice,
+    SliceCounts, ZoneShares, add_hints, endpoint, endpoint_hostname, hints_by_zone, pack,
+    zone_shares,
+};
 pub use informers::Informers;
 pub use node_history::{NodeChange, NodeView, Observation, node_history};
 pub use node_lifecycle::NodeLifecycle;

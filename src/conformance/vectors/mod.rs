@@ -1,6 +1,7 @@
 //! Vectors: an input and an output of one function of a controller or of the kubelet, the topic
 //! being the file's stem. A topic is one line of [`TOPICS`].
 
+mod autoscaler;
 mod disruption;
 mod lifecycle;
 mod nodes;
@@ -10,6 +11,7 @@ mod pressure;
 mod prober;
 mod selectors;
 mod services;
+mod slices;
 mod timers;
 mod values;
 
@@ -32,7 +34,11 @@ pub(super) fn supported() -> impl Iterator<Item = &'static str> {
 /// Topics that are supported, and what is arbitrary in their outputs.
 const TOPICS: &[(&str, Answer, Normal)] = &[
     ("endpointslice_conditions", services::endpoint, normal::exact),
+    ("endpointslice_packing", slices::packing, normal::exact),
+    ("endpointslice_topology_hints", slices::hints, normal::exact),
     ("go_duration", values::duration, normal::exact),
+    ("hpa_replica_calculator", autoscaler::calculation, normal::exact),
+    ("hpa_sequences", autoscaler::sequences, normal::exact),
     ("int_or_percent", values::int_or_percent, normal::exact),
     ("kubelet_crashloop_backoff", timers::backoff, normal::exact),
     ("kubelet_eviction_ranking", pressure::ranking, pressure::without_ties),
