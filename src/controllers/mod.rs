@@ -14,6 +14,7 @@ mod daemon_set;
 pub mod deployment;
 mod disruption;
 mod endpoint_slice;
+pub mod horizontal_pod_autoscaler;
 mod informers;
 pub mod job;
 mod leases;
@@ -42,7 +43,11 @@ pub use daemon_set::{
 };
 pub use deployment::settled_deployment;
 pub use disruption::{Budgeted, BudgetedPod, Scale, budgeted, settled_budgets};
-pub use endpoint_slice::{EndpointConditions, EndpointPod, endpoint, endpoint_hostname};
+pub use endpoint_slice::{
+    EndpointConditions, EndpointPod, HintsEvent, NodeCpu, PackedEndpoint, Packing, PortSet, Slice,
+    SliceCounts, ZoneShares, add_hints, endpoint, endpoint_hostname, hints_by_zone, pack,
+    zone_shares,
+};
 pub use informers::Informers;
 pub use node_history::{NodeChange, NodeView, Observation, node_history};
 pub use node_lifecycle::NodeLifecycle;

@@ -4,6 +4,7 @@
 mod cron_jobs;
 mod daemon_set;
 mod deployments;
+mod autoscaler;
 mod disruption;
 mod jobs;
 mod lifecycle;
@@ -15,6 +16,7 @@ mod prober;
 mod selectors;
 mod services;
 mod stateful_set;
+mod slices;
 mod timers;
 mod values;
 mod victims;
@@ -47,7 +49,11 @@ const TOPICS: &[(&str, Answer, Normal)] = &[
     ("deployment_rolling_step", deployments::rolling_step, normal::exact),
     ("deployment_rollout_trace", deployments::rollout, normal::numbers),
     ("endpointslice_conditions", services::endpoint, normal::exact),
+    ("endpointslice_packing", slices::packing, normal::exact),
+    ("endpointslice_topology_hints", slices::hints, normal::exact),
     ("go_duration", values::duration, normal::exact),
+    ("hpa_replica_calculator", autoscaler::calculation, normal::exact),
+    ("hpa_sequences", autoscaler::sequences, normal::exact),
     ("int_or_percent", values::int_or_percent, normal::exact),
     ("job_backoff", jobs::backoff, normal::exact),
     ("job_pod_failure_policy", jobs::pod_failure_policy, normal::exact),

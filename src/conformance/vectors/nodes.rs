@@ -28,7 +28,7 @@ pub(super) struct Flags {
 }
 
 /// A number in thousandths.
-fn milli(number: &Number) -> Result<u64, String> {
+pub(super) fn milli(number: &Number) -> Result<u64, String> {
     let quantity: Quantity = number.to_string().parse().map_err(|_| format!("odd {number}"))?;
     u64::try_from(quantity.milli_value()).map_err(|error| error.to_string())
 }

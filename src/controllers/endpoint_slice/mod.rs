@@ -3,6 +3,18 @@
 //! Kubernetes-behaviour §3.10. An endpoint is ready when its pod is Ready and not terminating, or
 //! when the Service publishes addresses that are not ready. Slices of 100 are not modelled apart:
 //! what is kept is the set of ready endpoints.
+//!
+//! [`conditions`], [`packing`] and [`topology`] are the controller's functions without its state.
+
+mod conditions;
+mod packing;
+#[cfg(test)]
+mod tests;
+mod topology;
+
+pub use conditions::{EndpointConditions, EndpointPod, endpoint, endpoint_hostname};
+pub use packing::{PackedEndpoint, Packing, PortSet, Slice, SliceCounts, pack};
+pub use topology::{HintsEvent, NodeCpu, ZoneShares, add_hints, hints_by_zone, zone_shares};
 
 use std::collections::BTreeMap;
 
@@ -11,7 +23,7 @@ use crate::base::id::IdVec;
 use crate::cx::Cx;
 use crate::event::WorkQueue;
 use crate::model::{Model, PodId, ServiceId, TemplateId};
-use crate::state::{Change, Client, Phase, PodObject, Request};
+use crate::state::{Change, Client, PodObject, Request};
 
 /// The controller's memory.
 #[derive(Debug)]
@@ -87,47 +99,6 @@ impl EndpointSliceController {
             self.pending[service].extend(gone.into_iter().map(|pod| (pod, false)));
         }
     }
-}
-
-/// What decides about a pod's endpoint.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct EndpointPod {
-    /// Phase.
-    pub phase: Phase,
-    /// It has an IP address.
-    pub has_ip: bool,
-    /// Its `Ready` condition is True.
-    pub ready: bool,
-    /// It is being deleted.
-    pub terminating: bool,
-}
-
-/// Conditions of an endpoint.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct EndpointConditions {
-    /// Traffic goes there.
-    pub ready: bool,
-    /// It could serve traffic: ready, whether it is going or not.
-    pub serving: bool,
-    /// Its pod is being deleted.
-    pub terminating: bool,
-}
-
-/// The endpoint of a pod, if it is in its Service's slices at all.
-#[must_use]
-pub fn endpoint(pod: EndpointPod, publish_not_ready: bool) -> Option<EndpointConditions> {
-    if pod.phase.is_terminal() || !pod.has_ip {
-        return None;
-    }
-    let (serving, terminating) = (pod.ready, pod.terminating);
-    let ready = publish_not_ready || (serving && !terminating);
-    Some(EndpointConditions { ready, serving, terminating })
-}
-
-/// The host name of an endpoint: the pod's own, if its subdomain is the Service.
-#[must_use]
-pub fn endpoint_hostname<'a>(hostname: &'a str, subdomain: &str, service: &str) -> &'a str {
-    if subdomain == service { hostname } else { "" }
 }
 
 /// Whether a pod is a ready endpoint.
