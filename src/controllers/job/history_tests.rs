@@ -97,10 +97,12 @@ fn check(run: &Run<'_>, before: &JobStatus<usize>) -> Result<(), TestCaseError> 
         let all = spec.completions.unwrap();
         prop_assert!(indexes.iter().all(|index| index.is_some_and(|index| index < all)));
     }
-    if spec.replacement == PodReplacement::Failed && spec.indexed {
-        let mut live = BTreeSet::new();
-        let alive = run.pods.iter().filter(|pod| !pod.phase.is_terminal());
-        prop_assert!(alive.into_iter().all(|pod| live.insert(pod.created.pod.index)));
+    if spec.replacement == PodReplacement::Failed {
+        // Pods that terminate count as well.
+        let alive: Vec<&Pod> = run.pods.iter().filter(|pod| !pod.phase.is_terminal()).collect();
+        prop_assert!(alive.len() <= usize::try_from(spec.parallelism).unwrap());
+        let indexes: BTreeSet<_> = alive.iter().map(|pod| pod.created.pod.index).collect();
+        prop_assert!(!spec.indexed || indexes.len() == alive.len());
     }
     let status = &run.job.status;
     prop_assert!(status.failed >= before.failed && status.succeeded >= before.succeeded);
@@ -131,7 +133,10 @@ fn check(run: &Run<'_>, before: &JobStatus<usize>) -> Result<(), TestCaseError> 
 
 proptest! {
     #[test]
-    fn no_index_has_two_active_pods_and_parallelism_holds(history in history()) {
+    fn no_index_has_two_active_pods_and_parallelism_holds(
+        history in history(),
+        deletions in prop::collection::btree_map(1_u64..60, 0_usize..4, 0..6),
+    ) {
         let spec = history.spec.clone();
         let job = Job { spec, status: JobStatus::default(), deleted: false };
         let memory = JobMemory::default();
@@ -141,6 +146,13 @@ proptest! {
                 run.job.spec.suspend = *suspend;
             }
             run.pods.iter_mut().for_each(|pod| pod.proceed(t, &history));
+            if let Some(nth) = deletions.get(&t) {
+                // Somebody deletes a pod.
+                let mut live = run.pods.iter_mut().filter(|pod| !pod.phase.is_terminal());
+                if let Some(pod) = live.nth(*nth) {
+                    pod.deleted_at = pod.deleted_at.or(Some(t));
+                }
+            }
             for _ in 0..SYNCS {
                 let before = run.job.status.clone();
                 run.sync(t);

@@ -593,6 +593,9 @@ impl<'a, 'p, P: Copy + Ord> Sync<'a, 'p, P> {
 
 /// Whether a rule of `successPolicy` is met.
 fn met(rule: &SuccessRule, done: &Indexes) -> bool {
+    if done.is_empty() {
+        return false;
+    }
     match (&rule.indexes, rule.count) {
         (None, None) => false,
         (None, Some(count)) => done.len() >= count,

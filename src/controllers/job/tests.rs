@@ -224,6 +224,25 @@ fn a_suspended_job_deletes_its_pods_and_starts_anew() {
 }
 
 #[test]
+fn a_terminating_pod_is_replaced_at_once_or_when_it_has_ended() {
+    let terminating = JobPod { deleted: true, index: Some(0), ..pod(0, Phase::Running) };
+    for indexed in [false, true] {
+        for replacement in [PodReplacement::TerminatingOrFailed, PodReplacement::Failed] {
+            let mut job = job(JobSpec { indexed, replacement, ..JobSpec::default() });
+            // Taken for failed it starts the back-off, else it holds its place.
+            let out = step(&mut job, &[terminating], 4);
+            assert!(out.create.is_empty());
+            let failed = u32::from(replacement == PodReplacement::TerminatingOrFailed);
+            assert_eq!((job.status.failed, job.status.terminating), (failed, Some(1)));
+            assert_eq!(out.again_after.is_some(), failed == 1);
+            let counted = JobPod { tracked: failed == 0, ..terminating };
+            let later = step(&mut job, &[counted], 30);
+            assert_eq!(later.create.len() == 1, failed == 1, "{replacement:?}");
+        }
+    }
+}
+
+#[test]
 fn restarts_on_the_node_count_as_failures() {
     let spec = JobSpec { restart_on_failure: true, backoff_limit: 3, ..JobSpec::default() };
     for (restarts, fails) in [(2, false), (3, true)] {
