@@ -81,10 +81,10 @@ impl Images {
     }
 }
 
-fn change(event: &Event, images: &mut Images) -> Result<StatefulChange, String> {
+fn change(event: &Event, seen: &mut Images) -> Result<StatefulChange, String> {
     let (pod, change) = match event {
         Event::Create => return Ok(StatefulChange::Created),
-        Event::SetImage { image } => return Ok(StatefulChange::Template(images.template(image))),
+        Event::SetImage { image } => return Ok(StatefulChange::Template(seen.template(image))),
         Event::Scale { replicas } => return Ok(StatefulChange::Scale(*replicas)),
         Event::SetPartition { partition } => return Ok(StatefulChange::Partition(*partition)),
         Event::PodReady { pod } => (pod, PodChange::Ready),
@@ -119,24 +119,24 @@ fn spec(spec: &Spec) -> StatefulSpec {
 /// A set's history: what the controller does after each event.
 pub(super) fn trace(input: &Value) -> Result<Value, String> {
     let trace: Trace = read(input)?;
-    let mut images = Images(Vec::new());
-    let first = images.template(FIRST_IMAGE);
+    let mut seen = Images(Vec::new());
+    let first = seen.template(FIRST_IMAGE);
     let changes: Result<Vec<StatefulChange>, String> =
-        trace.events.iter().map(|event| change(event, &mut images)).collect();
+        trace.events.iter().map(|event| change(event, &mut seen)).collect();
     let views = stateful_history(spec(&trace.spec), first, &changes?);
     let results: Result<Vec<Value>, String> =
-        views.iter().map(|view| result(view, &images)).collect();
+        views.iter().map(|view| result(view, &seen)).collect();
     Ok(json!({"results": results?}))
 }
 
-fn result(view: &StatefulView, images: &Images) -> Result<Value, String> {
+fn result(view: &StatefulView, seen: &Images) -> Result<Value, String> {
     let words = |actions: &Vec<StatefulAction>| {
-        actions.iter().map(|action| act(action, images)).collect::<Result<Vec<_>, _>>()
+        actions.iter().map(|action| act(action, seen)).collect::<Result<Vec<_>, _>>()
     };
     let syncs: Result<Vec<Vec<String>>, String> = view.syncs.iter().map(words).collect();
     let status = &view.status;
     Ok(json!({
-        "pods": view.pods.iter().map(|one| pod(one, images)).collect::<Vec<_>>(),
+        "pods": view.pods.iter().map(|one| pod(one, seen)).collect::<Vec<_>>(),
         "status": {
             "availableReplicas": status.available,
             "currentReplicas": status.current,
@@ -149,11 +149,11 @@ fn result(view: &StatefulView, images: &Images) -> Result<Value, String> {
     }))
 }
 
-fn act(action: &StatefulAction, images: &Images) -> Result<String, String> {
+fn act(action: &StatefulAction, seen: &Images) -> Result<String, String> {
     match action {
         StatefulAction::Create { ordinal, revision } => {
             let name = stateful_pod_name(SET, *ordinal);
-            Ok(format!("create {name} {}", images.of(*revision)))
+            Ok(format!("create {name} {}", seen.of(*revision)))
         }
         StatefulAction::Delete { ordinal, .. } => {
             Ok(format!("delete {}", stateful_pod_name(SET, *ordinal)))
@@ -164,9 +164,9 @@ fn act(action: &StatefulAction, images: &Images) -> Result<String, String> {
     }
 }
 
-fn pod(pod: &StatefulPodView, images: &Images) -> String {
+fn pod(pod: &StatefulPodView, seen: &Images) -> String {
     let name = stateful_pod_name(SET, pod.ordinal);
-    let (image, phase) = (images.of(pod.revision), pod.phase.name());
+    let (image, phase) = (seen.of(pod.revision), pod.phase.name());
     let ready = if pod.ready { " ready" } else { "" };
     let terminating = if pod.terminating { " terminating" } else { "" };
     format!("{name} {image} {phase}{ready}{terminating}")

@@ -224,6 +224,25 @@ fn the_rolling_update_waits_for_the_managing_pass() {
 }
 
 #[test]
+fn a_surge_counts_new_pods_that_are_on_their_way() {
+    let rows = [
+        (RUN, vec![old(0), unready(new(1))]),
+        (RUN, vec![old(2)]),
+        (RUN, vec![unready(old(3))]),
+        (RUN, vec![old(4)]),
+        // Too many pods: the other pass sees to them, and they count as one on its way.
+        (RUN, vec![old(5), old(6)]),
+    ];
+    // A node whose old pod is not available gets a new one whatever the bound.
+    for (surge, expected) in [(1, &[2][..]), (2, &[2]), (3, &[2, 1]), (9, &[2, 1, 3])] {
+        let step = rolling_update(&counts(surge, 0), &nodes(&rows));
+        let taken: Vec<usize> = step.creates.taken().iter().map(|node| node.index()).collect();
+        assert_eq!(taken, expected, "{surge}");
+        assert!(step.deletes.taken().is_empty());
+    }
+}
+
+#[test]
 fn with_a_surge_pods_on_nodes_no_longer_meant_go_when_others_are_available() {
     // Two nodes are meant, one pod is on a third; it goes when both others are available.
     let rows = |second| [(RUN, vec![new(0)]), (RUN, vec![second]), (STAY, vec![old(2)])];

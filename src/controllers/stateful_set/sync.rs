@@ -476,13 +476,12 @@ impl<'a> Pass<'a> {
         place.is_terminating() || !place.is_running_and_ready() || !available
     }
 
-    /// Deletes pods whose ordinals are not wanted: all, or in order the highest one. In order, one
-    /// that is not healthy is waited for, unless it is the lowest pod of the whole set that is not.
+    /// Deletes pods whose ordinals are not wanted: all, or in order the highest one. In order, all
+    /// wanted pods are healthy by now; a pod that is not is waited for, unless it is the lowest of
+    /// those.
     fn scale_down(&mut self) -> Walk {
         let ordered = self.spec.is_ordered();
-        let healthy_replicas = !self.replicas.iter().any(|place| self.is_unhealthy(place));
-        let lowest = self.condemned.iter().rposition(|place| self.is_unhealthy(place));
-        let first_unhealthy = lowest.filter(|_| healthy_replicas);
+        let first_unhealthy = self.condemned.iter().rposition(|place| self.is_unhealthy(place));
         for (at, place) in self.condemned.iter().enumerate() {
             let Some(pod) = place.pod else { continue };
             let settled = place.is_running_and_ready() && place.is_available(self.spec.min_ready);
