@@ -25,6 +25,7 @@ mod replica_set;
 mod rolling;
 mod schedule;
 mod taint_eviction;
+pub mod vertical_pod_autoscaler;
 mod victims;
 mod well_known;
 mod zones;
