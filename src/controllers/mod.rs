@@ -29,6 +29,7 @@ mod revisions;
 mod schedule;
 mod stateful_set;
 mod taint_eviction;
+pub mod vertical_pod_autoscaler;
 mod victims;
 mod well_known;
 mod zones;

@@ -91,7 +91,7 @@ fn settings(tolerance: &Number) -> Result<Settings, String> {
 }
 
 fn metric_name() -> MetricName {
-    MetricName { name: "m".into(), selector: None }
+    MetricName::plain("m")
 }
 
 impl Calculation {

@@ -58,6 +58,12 @@ pub struct MetricName {
 }
 
 impl MetricName {
+    /// A metric of this name without a selector.
+    #[must_use]
+    pub fn plain(name: &str) -> Self {
+        Self { name: name.into(), selector: None }
+    }
+
     fn with_selector(&self) -> String {
         format!("{}({})", self.name, self.selector_text())
     }

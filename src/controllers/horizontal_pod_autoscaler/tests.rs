@@ -62,7 +62,7 @@ fn cpu(target: ResourceTarget) -> MetricSource {
 }
 
 fn queue_length(average_milli: i64) -> MetricSource {
-    let metric = MetricName { name: "queue".into(), selector: None };
+    let metric = MetricName::plain("queue");
     MetricSource::External { metric, target: ValueTarget::AverageMilli(average_milli) }
 }
 
@@ -192,7 +192,7 @@ fn replicas_by_the_value_of_an_object() {
         (average(1000), (4, 4), 4401, 5, 1101),
         (average(1000), (0, 0), 4401, 5, 0),
     ] {
-        let metric = MetricName { name: "hits".into(), selector: None };
+        let metric = MetricName::plain("hits");
         let (kind, object) = ("Ingress".into(), "main".into());
         let source = MetricSource::Object { kind, object, metric, target };
         let scale = Scale { spec, status };
