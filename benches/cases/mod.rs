@@ -215,6 +215,7 @@ impl<'a> Placing<'a> {
         }
         self.snapshot.refresh();
         let decision = self.framework.schedule(&Query {
+            pinned: None,
             model: self.model,
             snapshot: &self.snapshot,
             template,

@@ -76,7 +76,6 @@ fn reaches(cx: &Cx<'_>, client: Client) -> bool {
         | Client::DaemonSet
         | Client::Job
         | Client::CronJob
-        | Client::HorizontalPodAutoscaler
         | Client::Operator => true,
     };
     connected && cx.state.truth.api.writable(cx.model)

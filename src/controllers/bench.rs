@@ -202,6 +202,11 @@ impl<'a> Bench<'a> {
         status.ready = Condition::new(ConditionStatus::True, now);
         let number = self.state.api.pods.len();
         let pod = self.state.api.pods.push(PodObject {
+            failures: [0, 0],
+            tracked: false,
+            held: false,
+            pinned: None,
+            run: 0,
             template: TemplateId::from_index(0),
             owner: None,
             replica: u32::try_from(number).unwrap(),

@@ -34,6 +34,7 @@ mod victims;
 mod well_known;
 mod zones;
 
+pub use crate::base::release::Release;
 pub use availability::is_available;
 pub use daemon_set::{
     BURST_REPLICAS, Choice, DaemonClass, DaemonNode, DaemonNotice, DaemonPlacement, DaemonPod,
@@ -53,7 +54,6 @@ pub use informers::Informers;
 pub use node_history::{NodeChange, NodeView, Observation, node_history};
 pub use node_lifecycle::NodeLifecycle;
 pub use pod_gc::PodGc;
-pub use crate::base::release::Release;
 pub use revisions::{Revision, Revisions};
 pub use stateful_set::{
     ClaimFacts, ClaimOwner, ClaimRetention, PodChange, PodManagement, Removal, Retention, Rollout,
@@ -261,7 +261,6 @@ impl Controllers {
             WorkQueue::CronJob => {
                 self.cron_jobs.sync(cx, &mut work, cache, WorkloadId::from_raw(key));
             }
-            WorkQueue::HorizontalPodAutoscaler => todo!(),
             WorkQueue::Disruption => {
                 self.disruption.sync(cx, &mut work, cache, BudgetId::from_raw(key));
             }

@@ -22,13 +22,11 @@ pub enum WorkQueue {
     Job = 6,
     /// CronJob controller; keys are `WorkloadId`s.
     CronJob = 7,
-    /// HorizontalPodAutoscaler controller; keys are positions in the model.
-    HorizontalPodAutoscaler = 8,
 }
 
 impl WorkQueue {
     /// Number of work queues.
-    pub const COUNT: usize = 9;
+    pub const COUNT: usize = 8;
 
     /// Position in tables.
     #[must_use]

@@ -229,6 +229,7 @@ mod tests {
 
     fn app(checks_dependencies: bool) -> AppBehaviour {
         AppBehaviour {
+            runs: None,
             memory_bytes: 0,
             ephemeral_bytes: 0,
             processes: 1,

@@ -295,7 +295,7 @@ fn workload(name: &str, template: TemplateId) -> Workload {
         revision_history_limit: 10,
         progress_deadline: SimDuration::from_secs(600),
         paused: false,
-        own: KindSpec::Plain,
+        own: crate::model::KindSpec::Plain,
     }
 }
 
@@ -404,6 +404,7 @@ pub(crate) fn container(image: ImageId) -> ContainerSpec {
         post_start: Hook::None,
         pre_stop: Hook::None,
         behaviour: AppBehaviour {
+            runs: None,
             memory_bytes: 0,
             ephemeral_bytes: 0,
             processes: 0,

@@ -8,7 +8,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::world::Components;
 use crate::base::id::IdVec;
-use crate::base::time::SimTime;
 use crate::controllers::{daemon_nodes, settled_budgets, settled_deployment};
 use crate::cx::Cx;
 use crate::model::{KindSpec, PodId, WorkloadId, WorkloadKind};

@@ -32,8 +32,6 @@ pub enum Client {
     Job,
     /// CronJob controller.
     CronJob,
-    /// HorizontalPodAutoscaler controller.
-    HorizontalPodAutoscaler,
     /// The kubelet of a node.
     Kubelet(NodeId),
     /// A person or a pipeline; never throttled.
@@ -56,8 +54,7 @@ impl Client {
             | Self::StatefulSet
             | Self::DaemonSet
             | Self::Job
-            | Self::CronJob
-            | Self::HorizontalPodAutoscaler => Some(Watcher::ControllerManager),
+            | Self::CronJob => Some(Watcher::ControllerManager),
             Self::Kubelet(_) | Self::Operator => None,
         }
     }
@@ -96,7 +93,7 @@ impl Bucket {
 }
 
 /// Controllers with a client of their own.
-const CONTROLLERS: usize = 12;
+const CONTROLLERS: usize = 11;
 
 /// The buckets of all clients, and the count of all requests.
 #[derive(Debug)]
@@ -155,7 +152,6 @@ impl Clients {
             Client::DaemonSet => &mut self.controllers[8],
             Client::Job => &mut self.controllers[9],
             Client::CronJob => &mut self.controllers[10],
-            Client::HorizontalPodAutoscaler => &mut self.controllers[11],
             Client::Kubelet(node) => &mut self.kubelets[node],
             Client::Operator => return None,
         })

@@ -7,8 +7,8 @@
 
 mod clients;
 mod conditions;
-mod jobs;
 mod deployment;
+mod jobs;
 mod objects;
 mod requests;
 mod sets;

@@ -1,10 +1,10 @@
 //! Vectors: an input and an output of one function of a controller or of the kubelet, the topic
 //! being the file's stem. A topic is one line of [`TOPICS`].
 
+mod autoscaler;
 mod cron_jobs;
 mod daemon_set;
 mod deployments;
-mod autoscaler;
 mod disruption;
 mod jobs;
 mod lifecycle;
@@ -15,8 +15,8 @@ mod pressure;
 mod prober;
 mod selectors;
 mod services;
-mod stateful_set;
 mod slices;
+mod stateful_set;
 mod timers;
 mod values;
 mod victims;

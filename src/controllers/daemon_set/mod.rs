@@ -11,6 +11,7 @@
 //! It knows nothing of watches, of queues, of expectations or of the simulation's state.
 
 mod backoff;
+mod controller;
 mod manage;
 mod placement;
 mod rolling;
@@ -19,6 +20,8 @@ mod sync;
 mod tests;
 
 pub use backoff::FailedPodBackoff;
+pub(super) use controller::DaemonSetController;
+pub use controller::daemon_nodes;
 pub use manage::{DaemonRemoval, Managed, manage};
 pub use placement::{DaemonClass, DaemonPlacement, add_daemon_tolerations, daemon_placement};
 pub use rolling::{Choice, DaemonStep, rolling_update};

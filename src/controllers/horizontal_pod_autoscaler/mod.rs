@@ -30,19 +30,11 @@ pub use metric::{
 pub use recorded_sequence::{NOW, SequenceStep, StepTaken, moment, sequence};
 pub use replica_calculator::{Failure, Measured, PodGroup, Proposal, Scale, pod_groups, propose};
 
+/// Whose behaviour is meant. In 1.29 within tolerance is |1 − ratio| ≤ tolerance: a ratio of 1.1 is
+/// outside 0.1, for as floats 1.1 − 1 is more than 0.1; and the average over no replicas is the
+/// smallest integer. In 1.34 it is 1 − tolerance ≤ ratio ≤ 1 + tolerance, and that average is 0.
+pub use crate::base::release::Release;
 use crate::base::time::{SimDuration, SimTime};
-
-/// Whose behaviour is meant.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Release {
-    /// Within tolerance is |1 − ratio| ≤ tolerance: a ratio of 1.1 is outside 0.1, for as floats
-    /// 1.1 − 1 is more than 0.1. The average over no replicas is the smallest integer.
-    V1_29,
-    /// Within tolerance is 1 − tolerance ≤ ratio ≤ 1 + tolerance: a ratio of 1.1 is within 0.1. The
-    /// average over no replicas is 0.
-    #[default]
-    V1_34,
-}
 
 /// Flags of the controller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

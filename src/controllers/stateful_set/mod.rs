@@ -7,6 +7,7 @@
 //! It knows nothing of watches, of queues or of the simulation's state.
 
 mod claims;
+mod controller;
 mod events;
 mod history;
 mod sync;
@@ -14,6 +15,7 @@ mod sync;
 mod tests;
 
 pub use claims::{ClaimFacts, ClaimOwner, ClaimRetention, Retention, claim_name};
+pub(super) use controller::{StatefulSetController, ready_for};
 pub use events::{StatefulEvent, stateful_events};
 pub use history::{PodChange, StatefulChange, StatefulPodView, StatefulView, stateful_history};
 pub use sync::{

@@ -40,6 +40,7 @@ pub(super) fn probe(handler: ProbeHandler) -> ProbeSpec {
 
 pub(super) fn behaviour(startup_s: f64) -> AppBehaviour {
     AppBehaviour {
+        runs: None,
         memory_bytes: 0,
         ephemeral_bytes: 0,
         processes: 1,
@@ -298,6 +299,11 @@ impl<'a> Cluster<'a> {
     pub(super) fn bound(&mut self) -> PodId {
         let replica = u32::try_from(self.state.api.pods.len()).unwrap();
         self.state.api.pods.push(PodObject {
+            failures: [0, 0],
+            tracked: false,
+            held: false,
+            pinned: None,
+            run: 0,
             template: TemplateId::from_index(0),
             owner: None,
             replica,

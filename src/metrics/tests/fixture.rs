@@ -22,6 +22,11 @@ pub(super) fn secs(seconds: u64) -> SimTime {
     SimTime::from_secs(seconds)
 }
 
+/// What the name of a pod of these is made of.
+pub(super) fn identity(template: TemplateId, uid: u64) -> PodIdentity {
+    PodIdentity { template, uid, replica: 0, run: 0 }
+}
+
 pub(super) fn pod(number: u32) -> PodId {
     PodId::from_raw(number)
 }
@@ -261,7 +266,10 @@ impl Story {
     pub(super) fn create(&mut self, time: u64, number: u32) -> &mut Self {
         let template = TemplateId::from_raw(0);
         let uid = u64::from(number);
-        self.at(time, Fact::PodCreated { pod: pod(number), workload: WEB, template, uid })
+        self.at(
+            time,
+            Fact::PodCreated { pod: pod(number), workload: WEB, identity: identity(template, uid) },
+        )
     }
 
     pub(super) fn bind(&mut self, time: u64, number: u32, node: NodeId) -> &mut Self {

@@ -24,6 +24,7 @@ pub(super) fn probed(run_s: u64) -> Model {
     };
     let none = || Distribution::Constant(0.0);
     let behaviour = AppBehaviour {
+        runs: None,
         startup_s: none(),
         shutdown_s: none(),
         latency: SimDuration::ZERO,

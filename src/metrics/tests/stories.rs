@@ -1,7 +1,7 @@
 //! Metrics of small stories, computed by hand.
 
 use super::fixture::{
-    N0, N1, Story, TOOL, WEB, check, model, model_with, pod, secs, value, zone_a,
+    N0, N1, Story, TOOL, WEB, check, identity, model, model_with, pod, secs, value, zone_a,
 };
 use super::probes::probed;
 use crate::event::Watcher;
@@ -75,7 +75,10 @@ fn a_bare_pod_is_wanted_until_it_succeeds_or_is_deleted() {
         let mut story = Story::default();
         let template = TemplateId::from_raw(1);
         story
-            .at(0, Fact::PodCreated { pod: pod(0), workload: TOOL, template, uid: 7 })
+            .at(
+                0,
+                Fact::PodCreated { pod: pod(0), workload: TOOL, identity: identity(template, 7) },
+            )
             .bind(0, 0, N0)
             .up(0, 0)
             .at(50, last);

@@ -1,6 +1,6 @@
 //! Series and listings of a short outage.
 
-use super::fixture::{N0, N1, Story, TOOL, WEB, model, model_with, pod, secs, zone_a};
+use super::fixture::{N0, N1, Story, TOOL, WEB, identity, model, model_with, pod, secs, zone_a};
 use crate::metrics::{RunTables, tables};
 use crate::model::{PoolId, TemplateId};
 use crate::record::{DeletionCause, ExitCause, Fact, Involved, KubeEvent, PodReason, QueueName};
@@ -163,7 +163,7 @@ fn stages_tell_what_disturbed_pods_went_through() {
 fn bare_pods_have_no_workload_and_restarts_add_up_over_containers() {
     let mut story = Story::default();
     let template = TemplateId::from_raw(1);
-    story.at(5, Fact::PodCreated { pod: pod(0), workload: TOOL, template, uid: 0 });
+    story.at(5, Fact::PodCreated { pod: pod(0), workload: TOOL, identity: identity(template, 0) });
     for (container, restarts) in [(0, 2), (1, 3)] {
         story.at(9, Fact::ContainerStarted { pod: pod(0), container, restarts });
     }

@@ -68,9 +68,8 @@ fn failure_policy(symbols: &mut Symbols, policy: &PodFailurePolicy) -> Vec<PodFa
             },
             None => {
                 let patterns = rule.on_pod_conditions.iter().flatten();
-                let patterns = patterns.map(|pattern| {
-                    (symbols.intern(&pattern.type_), status(&pattern.status))
-                });
+                let patterns = patterns
+                    .map(|pattern| (symbols.intern(&pattern.type_), status(&pattern.status)));
                 PodFailureOn::Conditions(patterns.collect::<Vec<(Symbol, ConditionStatus)>>())
             }
         };

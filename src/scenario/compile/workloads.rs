@@ -153,7 +153,7 @@ impl Collected {
             min_ready: spec.min_ready_seconds,
             revision_history_limit: spec.revision_history_limit,
         };
-        let id = self.controlled(symbols, address, (&object.metadata, kind), around, declared);
+        let id = self.controlled(symbols, address, (&object.metadata, kind), around, &declared);
         let update = spec.update_strategy.as_ref();
         let partition = update.and_then(|u| u.rolling_update.as_ref()).and_then(|u| u.partition);
         let start = spec.ordinals.as_ref().and_then(|ordinals| ordinals.start).unwrap_or(0);
@@ -236,7 +236,7 @@ impl Collected {
             min_ready: spec.min_ready_seconds,
             revision_history_limit: spec.revision_history_limit,
         };
-        let id = self.controlled(symbols, address, (&object.metadata, kind), around, declared);
+        let id = self.controlled(symbols, address, (&object.metadata, kind), around, &declared);
         let update = spec.update_strategy.as_ref();
         let rolling = update.and_then(|update| update.rolling_update.as_ref());
         // Both were checked before.
@@ -298,12 +298,12 @@ impl Collected {
             min_ready: None,
             revision_history_limit: None,
         };
-        let id = self.controlled(symbols, address, named, around, declared);
+        let id = self.controlled(symbols, address, named, around, &declared);
         let workload = &mut self.workloads[id];
         workload.selector = LabelSelector::none();
         let template = workload.template;
         for container in &mut self.templates[template].containers {
-            container.behaviour.runs.get_or_insert_with(|| Runs {
+            container.behaviour.runs.get_or_insert(Runs {
                 length_s: Distribution::Constant(jobs::DEFAULT_RUN_S),
                 fails: 0.0,
                 exit_code: 1,
@@ -319,7 +319,7 @@ impl Collected {
         address: u64,
         (metadata, kind): (&ObjectMeta, WorkloadKind),
         around: &dyn Surroundings,
-        declared: Declared<'_>,
+        declared: &Declared<'_>,
     ) -> WorkloadId {
         let namespace = symbols.namespace(metadata.namespace.as_deref().unwrap_or_default());
         let template =
