@@ -1,0 +1,1 @@
+//! Every rule on a fixture that trips it and on one that does not.
