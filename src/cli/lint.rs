@@ -164,9 +164,9 @@ fn human(read: &Linted) -> String {
 fn of_finding(finding: &Finding, sources: &SourceMap) -> Value {
     let (rule, diagnostic) = (finding.rule, &finding.diagnostic);
     let span = diagnostic.span.unwrap_or_default();
-    let related = diagnostic.related.iter().map(|(span, label)| {
-        json!({"file": sources.name(span.file), "line": span.line, "label": label})
-    });
+    let related = diagnostic.related.iter().map(
+        |(span, label)| json!({"file": sources.name(span.file), "line": span.line, "label": label}),
+    );
     json!({
         "code": rule.code,
         "name": rule.name,

@@ -48,7 +48,8 @@ fn requests(
     let metrics = autoscaler.spec.metrics.as_deref().unwrap_or_default();
     for (index, metric) in metrics.iter().enumerate() {
         let at = at.key("metrics").index(index);
-        if let Some(resource) = metric.resource.as_ref().filter(|r| r.target.type_ == "Utilization") {
+        if let Some(resource) = metric.resource.as_ref().filter(|r| r.target.type_ == "Utilization")
+        {
             asked.push((&resource.name, None, at.key("resource")));
         }
         let of_one = metric.container_resource.as_ref();
@@ -69,7 +70,7 @@ fn requests(
             only.is_none_or(|only| only == container.name)
                 && !container_amounts(container, Stated::Requests).contains_key(name)
         });
-        if let Some((container, place)) = lacks {
+        if let Some((container, _)) = lacks {
             let message = format!(
                 "{} scales {} on the utilization of {name}, which its container {} does not request",
                 autoscaler.manifest.object.title(),
@@ -77,7 +78,6 @@ fn requests(
                 container.name
             );
             let other = (workload.manifest, "what it scales");
-            let _ = place;
             let on = (autoscaler.manifest, &at);
             found.add_related(&rules::HPA_WITHOUT_REQUEST, on, other, message);
         }
@@ -97,6 +97,6 @@ fn missing(scene: &Scene<'_>, autoscaler: &Autoscaler<'_>, at: &Cursor<'_>, foun
             target.name
         );
         let at = at.keys(&["scaleTargetRef", "name"]);
-        found.add(&rules::HPA_OF_NOTHING, autoscaler.manifest, &at, message);
+        found.add_as(scene.missing(), &rules::HPA_OF_NOTHING, autoscaler.manifest, &at, message);
     }
 }

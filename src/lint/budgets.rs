@@ -26,7 +26,7 @@ fn selects_nothing(scene: &Scene<'_>, budget: &Budget<'_>, found: &mut Findings)
         let title = budget.manifest.object.title();
         let message = format!("{title} selects no pod of any object in namespace {namespace}");
         let at = budget.manifest.cursor().keys(&["spec", "selector"]);
-        found.add(&rules::BUDGET_OF_NOTHING, budget.manifest, &at, message);
+        found.add_as(scene.missing(), &rules::BUDGET_OF_NOTHING, budget.manifest, &at, message);
     }
 }
 
@@ -41,7 +41,9 @@ fn blocks(budget: &Budget<'_>, selected: &[&Workload<'_>], found: &mut Findings)
         // Nothing is expected, and so nothing allowed.
         DisruptionLimit::Absent => ("minAvailable", Some(0)),
         // Percentages are rounded up: any share of one pod is a pod.
-        DisruptionLimit::MaxUnavailable(max) => ("maxUnavailable", Some(max.ceil(pods.unwrap_or(1)))),
+        DisruptionLimit::MaxUnavailable(max) => {
+            ("maxUnavailable", Some(max.ceil(pods.unwrap_or(1))))
+        }
         DisruptionLimit::MinAvailable(min) => {
             // All of them stays all of them, whatever their number.
             let all = min.ceil(1) >= 1 && min.ceil(1_000_000) >= 1_000_000;

@@ -120,7 +120,7 @@ impl<'a> Cluster<'a> {
     }
 }
 
-/// Number of domains that groups make up under a topology key, and whether all nodes are in one.
+/// Number of domains that groups make up under a topology key.
 pub(super) fn domains(groups: &[&Group], key: &str) -> u32 {
     if key == HOSTNAME {
         return groups.iter().map(|group| group.count).sum();
@@ -184,9 +184,10 @@ fn group(node: &KubeNode, name: String, count: u32) -> Group {
     }
     let status = node.status.as_ref();
     let offered = status.and_then(|s| s.allocatable.as_ref().or(s.capacity.as_ref()));
-    let read = |(name, amount): (&String, &k8s_openapi::apimachinery::pkg::api::resource::Quantity)| {
-        Some((name.clone(), amount.0.parse().ok()?))
-    };
+    let read =
+        |(name, amount): (&String, &k8s_openapi::apimachinery::pkg::api::resource::Quantity)| {
+            Some((name.clone(), amount.0.parse().ok()?))
+        };
     let allocatable = offered.into_iter().flatten().filter_map(read).collect();
     let spot = is_spot(&labels);
     Group { name, count, labels, taints, allocatable, spot }
@@ -194,8 +195,8 @@ fn group(node: &KubeNode, name: String, count: u32) -> Group {
 
 fn required_terms(pod: &PodSpec) -> &[NodeSelectorTerm] {
     let affinity = pod.affinity.as_ref().and_then(|affinity| affinity.node_affinity.as_ref());
-    let required = affinity
-        .and_then(|a| a.required_during_scheduling_ignored_during_execution.as_ref());
+    let required =
+        affinity.and_then(|a| a.required_during_scheduling_ignored_during_execution.as_ref());
     required.map_or(&[], |required| &required.node_selector_terms)
 }
 

@@ -73,8 +73,10 @@ fn shortest_wait(schedule: &str) -> Option<u32> {
     let fields: Vec<&str> = schedule.split_whitespace().collect();
     let [minutes, hours, _, _, _] = fields.as_slice() else { return None };
     let (minutes, hours) = (values(minutes, 59)?, values(hours, 23)?);
-    let mut times: Vec<u32> =
-        hours.iter().flat_map(|hour| minutes.iter().map(move |minute| hour * 60 + minute)).collect();
+    let mut times: Vec<u32> = hours
+        .iter()
+        .flat_map(|hour| minutes.iter().map(move |minute| hour * 60 + minute))
+        .collect();
     times.push(times.first()? + DAY);
     times.windows(2).map(|pair| pair[1] - pair[0]).min()
 }

@@ -27,7 +27,16 @@ macro_rules! scenarios {
     };
 }
 
-scenarios!("drain", "images", "overcommitted", "pending", "pressure", "probes", "rollout", "services");
+scenarios!(
+    "drain",
+    "images",
+    "overcommitted",
+    "pending",
+    "pressure",
+    "probes",
+    "rollout",
+    "services"
+);
 
 /// Where a scenario of [`SCENARIOS`] stands in the repository.
 #[must_use]

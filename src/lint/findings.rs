@@ -121,7 +121,8 @@ pub(super) fn check_annotations(scene: &Scene<'_>, found: &mut Findings) {
         for word in ignored(manifest).filter(|word| rules::find(word).is_none()) {
             let all = rules::RULES.iter().flat_map(|rule| [rule.code, rule.name]);
             let near = did_you_mean(word, all).map(|near| format!("; did you mean {near}?"));
-            let message = format!("no rule is called \"{}\"{}", short(word), near.unwrap_or_default());
+            let message =
+                format!("no rule is called \"{}\"{}", short(word), near.unwrap_or_default());
             let at = manifest.cursor().keys(&["metadata", "annotations", IGNORE_ANNOTATION]);
             found.add(&rules::UNKNOWN_CODE, manifest, &at, message);
         }

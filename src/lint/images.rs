@@ -14,7 +14,11 @@ pub(super) fn check(scene: &Scene<'_>, found: &mut Findings) {
             let image = container.image.as_deref().unwrap_or_default();
             // Kubernetes pulls exactly these each time unless it is told not to.
             if !image.is_empty() && image_pull_policy(image) == "Always" {
-                let message = format!("{}: the image {} may change", title(workload, container), short(image));
+                let message = format!(
+                    "{}: the image {} may change",
+                    title(workload, container),
+                    short(image)
+                );
                 found.add(&rules::UNPINNED_IMAGE, workload.manifest, &at.key("image"), message);
             }
         }

@@ -21,8 +21,6 @@ mod rollouts;
 mod rules;
 mod scene;
 mod services;
-#[cfg(test)]
-mod tests;
 
 pub use evidence::{Evidence, SCENARIOS, scenario_path};
 pub use findings::{Finding, IGNORE_ANNOTATION};

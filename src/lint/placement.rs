@@ -74,9 +74,8 @@ fn no_node(cluster: &Cluster<'_>, workload: &Workload<'_>, found: &mut Findings)
 /// A pod that no usable node could hold were it empty.
 fn too_large(workload: &Workload<'_>, usable: &[&Group], found: &mut Findings) -> bool {
     let requests = pod_amounts(workload.pod, Stated::Requests, (true, true));
-    let offered = |group: &Group, name: &str| {
-        group.allocatable.get(name).copied().unwrap_or(Quantity::ZERO)
-    };
+    let offered =
+        |group: &Group, name: &str| group.allocatable.get(name).copied().unwrap_or(Quantity::ZERO);
     let fits = |group: &&&Group| {
         requests.iter().all(|(name, amount)| amount.is_zero() || *amount <= offered(group, name))
     };
@@ -84,28 +83,25 @@ fn too_large(workload: &Workload<'_>, usable: &[&Group], found: &mut Findings) -
         return false;
     }
     // The resource that is scarcest: one of which no node has enough, else any that is short.
-    let most = |name: &str| {
-        usable.iter().map(|g| offered(g, name)).max().unwrap_or(Quantity::ZERO)
-    };
+    let most = |name: &str| usable.iter().map(|g| offered(g, name)).max().unwrap_or(Quantity::ZERO);
     let short = requests.iter().find(|(name, amount)| **amount > most(name));
     let title = workload.title();
     let message = match short {
         Some((name, amount)) => {
             let most = most(name);
-            format!("a pod of {title} requests {amount} of {name}; a node that it may use offers {most} at most")
+            format!(
+                "a pod of {title} requests {amount} of {name}; a node that it may use offers {most} at most"
+            )
         }
-        None => format!("a pod of {title} requests more than any single node that it may use offers"),
+        None => {
+            format!("a pod of {title} requests more than any single node that it may use offers")
+        }
     };
     found.add(&rules::TOO_LARGE, workload.manifest, &workload.at.key("containers"), message);
     true
 }
 
-fn spread(
-    cluster: &Cluster<'_>,
-    workload: &Workload<'_>,
-    usable: &[&Group],
-    found: &mut Findings,
-) {
+fn spread(cluster: &Cluster<'_>, workload: &Workload<'_>, usable: &[&Group], found: &mut Findings) {
     let constraints = workload.pod.topology_spread_constraints.as_deref().unwrap_or_default();
     for (index, constraint) in constraints.iter().enumerate() {
         if constraint.when_unsatisfiable != "DoNotSchedule" || constraint.topology_key.is_empty() {
@@ -186,7 +182,8 @@ fn kept_apart(workload: &Workload<'_>, usable: &[&Group], found: &mut Findings) 
 /// The required anti-affinity to its own pods, or the host port, that leaves the fewest places.
 fn tightest<'a>(workload: &Workload<'a>, usable: &[&Group]) -> Option<Apart<'a>> {
     let affinity = workload.pod.affinity.as_ref().and_then(|a| a.pod_anti_affinity.as_ref());
-    let terms = affinity.and_then(|a| a.required_during_scheduling_ignored_during_execution.as_ref());
+    let terms =
+        affinity.and_then(|a| a.required_during_scheduling_ignored_during_execution.as_ref());
     let at = workload.at.keys(&["affinity", "podAntiAffinity", REQUIRED]);
     let own = |term: &&PodAffinityTerm| {
         let namespace = workload.manifest.object.namespace().to_owned();

@@ -15,7 +15,8 @@ pub(super) fn check(scene: &Scene<'_>, found: &mut Findings) {
         let known = class.is_empty()
             || BUILT_IN.contains(&class)
             || scene.objects().iter().any(|manifest| {
-                matches!(manifest.object, Object::PriorityClass(_)) && manifest.object.name() == class
+                matches!(manifest.object, Object::PriorityClass(_))
+                    && manifest.object.name() == class
             });
         if !known {
             let message = format!("{}: there is no PriorityClass \"{class}\"", workload.title());
@@ -27,7 +28,8 @@ pub(super) fn check(scene: &Scene<'_>, found: &mut Findings) {
         let Object::PriorityClass(class) = &manifest.object else { continue };
         if class.global_default == Some(true) && class.value != 0 {
             let title = manifest.object.title();
-            let message = format!("{title} gives priority {} to pods that name no class", class.value);
+            let message =
+                format!("{title} gives priority {} to pods that name no class", class.value);
             let at = manifest.cursor().key("globalDefault");
             found.add(&rules::DEFAULT_CLASS, manifest, &at, message);
         }

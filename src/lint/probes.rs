@@ -12,6 +12,9 @@ use crate::scenario::manifest::Cursor;
 /// A start that one in so many is faster than, and one in so many slower than.
 const SHARES: (f64, f64) = (0.01, 0.99);
 
+/// Half a second more than a probe waits is no difference worth a finding.
+const ROUNDING_S: f64 = 0.5;
+
 /// Looks at the probes of every container.
 pub(super) fn check(scene: &Scene<'_>, found: &mut Findings) {
     for workload in &scene.workloads {
@@ -76,7 +79,8 @@ fn timeouts(
         ("startupProbe", &container.startup_probe),
     ] {
         let Some(probe) = probe else { continue };
-        let (timeout, period) = (probe.timeout_seconds.unwrap_or(1), probe.period_seconds.unwrap_or(10));
+        let (timeout, period) =
+            (probe.timeout_seconds.unwrap_or(1), probe.period_seconds.unwrap_or(10));
         // A second each is what the defaults make of the shortest period there is.
         if timeout >= period && timeout > 1 {
             let message = format!(
@@ -109,16 +113,18 @@ fn slow_start(
     let (least, most) =
         ((delay + patience(probe) - period) as f64, (delay + patience(probe)) as f64);
     let (fast, slow) = (startup.quantile(SHARES.0), startup.quantile(SHARES.1));
-    if slow <= least {
+    if slow <= least + ROUNDING_S {
         return;
     }
     let always = fast > most;
     let named = title(workload, container);
-    let waits = seconds(most);
+    let kills = format!("its {field} kills it after {}", seconds(most));
     let message = if always {
-        format!("{named} starts in {} at best; its {field} kills it after {waits}", seconds(fast))
+        format!("{named} starts in {} at best; {kills}", seconds(fast))
     } else {
-        format!("{named}: one start in a hundred takes {} or more; its {field} kills it after {waits}", seconds(slow))
+        let slow = seconds(slow);
+        let least = seconds(least);
+        format!("{named}: one start in a hundred takes {slow} or more; {kills}, or {least}")
     };
     let level = if always { rule.level } else { Severity::Warning };
     found.add_as(level, rule, workload.manifest, &at.key(field), message);

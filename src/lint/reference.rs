@@ -35,10 +35,9 @@ pub fn page(rule: &Rule) -> String {
         Needs::Behaviour => line("* Looks at what a scenario says under `behaviour:`."),
     }
     match rule.evidence {
-        Evidence::Shown { scenario, bad, good } => line(&format!(
-            "* Shown by `{}`: `{bad}` beside `{good}`.",
-            scenario_path(scenario)
-        )),
+        Evidence::Shown { scenario, bad, good } => {
+            line(&format!("* Shown by `{}`: `{bad}` beside `{good}`.", scenario_path(scenario)))
+        }
         Evidence::Unshown(reason) => line(&format!("* Shown by no scenario: {reason}.")),
     }
     text

@@ -6,6 +6,7 @@ use super::findings::Findings;
 use super::probes::title;
 use super::rules;
 use super::scene::{Scene, Workload};
+use crate::base::diag::Severity;
 use crate::base::quantity::Quantity;
 use crate::scenario::compile::{Stated, container_amounts, pod_amounts};
 use crate::scenario::manifest::{Cursor, Object};
@@ -19,9 +20,13 @@ pub(super) fn check(scene: &Scene<'_>, found: &mut Findings) {
         let defaulted = has_limit_range(scene, workload.manifest.object.namespace());
         if is_best_effort(workload) {
             if !defaulted {
-                let message = format!("{}: its pods request and are limited to nothing", workload.title());
+                let message =
+                    format!("{}: its pods request and are limited to nothing", workload.title());
                 let at = workload.at.key("containers");
-                found.add(&rules::BEST_EFFORT, workload.manifest, &at, message);
+                // What ends by itself is started again if it is evicted.
+                let rule = &rules::BEST_EFFORT;
+                let level = if workload.stays() { rule.level } else { Severity::Note };
+                found.add_as(level, rule, workload.manifest, &at, message);
             }
         } else if !defaulted {
             unlimited(workload, found);

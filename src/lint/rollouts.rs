@@ -55,18 +55,22 @@ fn strategy(
     let service = scene.service_of(workload).map(|service| service.manifest.object.title());
     match (bounds(deployment), service) {
         (None, Some(service)) => {
-            let message = format!("{title}, behind {service}, stops all of its pods in every rollout");
+            let message =
+                format!("{title}, behind {service}, stops all of its pods in every rollout");
             found.add(&rules::ALL_AT_ONCE, workload.manifest, &at.key("type"), message);
         }
         (Some(bounds), service) if bounds.unavailable >= replicas => {
             let at = at.keys(&["rollingUpdate", "maxUnavailable"]);
+            let what = match replicas {
+                1 => "its only replica".to_owned(),
+                replicas => format!("all of its {replicas} replicas"),
+            };
             if bounds.surge == 0 {
-                let what = if replicas == 1 { "its only replica" } else { "all of its replicas" };
                 let message = format!("{title}: with maxSurge 0 a rollout first stops {what}");
                 found.add(&rules::UNAVAILABLE_IS_WHOLE, workload.manifest, &at, message);
             } else if let Some(service) = service {
                 let message =
-                    format!("{title}, behind {service}: a rollout may stop all {replicas} replicas at once");
+                    format!("{title}, behind {service}: a rollout may stop {what} at once");
                 found.add(&rules::ALL_AT_ONCE, workload.manifest, &at, message);
             }
         }
@@ -88,7 +92,8 @@ fn deadline(
     let slowest = containers.iter().map(|(container, _)| {
         let probe = container.readiness_probe.as_ref();
         let delay = f64::from(probe.and_then(|p| p.initial_delay_seconds).unwrap_or(0));
-        let startup = scene.startup(workload, container).map_or(0.0, |startup| startup.quantile(SLOW));
+        let startup =
+            scene.startup(workload, container).map_or(0.0, |startup| startup.quantile(SLOW));
         delay.max(startup)
     });
     let takes = slowest.fold(0.0, f64::max) + least;

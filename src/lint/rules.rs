@@ -214,7 +214,7 @@ rules! {
         "The requests of all workloads fit the cluster, but no longer once its largest node is gone.",
         "While a node is down or drained, some of its pods stay Pending.",
         "keep one node's worth of room",
-        Unshown("any scenario that loses a node of a full cluster shows it, such as incidents/turnitin-as-configured")
+        Unshown("a scenario holds one cluster, full or with room, not both side by side")
     };
     HOST_PORT = "L408" "host-port-exceeds-nodes" Error Nodes {
         "A workload with a hostPort has more replicas than there are nodes that it may use.",

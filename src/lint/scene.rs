@@ -8,6 +8,7 @@ use k8s_openapi::api::policy::v1::PodDisruptionBudgetSpec;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
 use super::cluster::Cluster;
+use crate::base::diag::Severity;
 use crate::rng::Distribution;
 use crate::scenario::file::LoadedScenario;
 use crate::scenario::manifest::{Cursor, Manifest, ManifestSet, Object, selector_matches};
@@ -16,6 +17,22 @@ use crate::scenario::spec::Behaviour;
 pub(super) type Labels = BTreeMap<String, String>;
 
 static NO_LABELS: Labels = Labels::new();
+
+/// Label of the one pod of a StatefulSet that a Service may be for.
+const POD_NAME: &str = "statefulset.kubernetes.io/pod-name";
+
+/// Labels that controllers add to the pods that they make; no template has them.
+const ADDED: &[&str] = &[
+    "apps.kubernetes.io/pod-index",
+    "batch.kubernetes.io/controller-uid",
+    "batch.kubernetes.io/job-completion-index",
+    "batch.kubernetes.io/job-name",
+    "controller-revision-hash",
+    "controller-uid",
+    "job-name",
+    "pod-template-generation",
+    "pod-template-hash",
+];
 
 /// An object that makes pods, or a pod of its own.
 #[derive(Debug)]
@@ -119,6 +136,11 @@ impl<'a> Scene<'a> {
         &self.set.objects
     }
 
+    /// The level of a finding that something is missing: plain manifests need not be all there is.
+    pub(super) const fn missing(&self) -> Severity {
+        if self.cluster.is_some() { Severity::Warning } else { Severity::Note }
+    }
+
     /// Whether any object of a namespace makes pods that stay. Where none does, what selects pods
     /// was given without them.
     pub(super) fn has_workloads(&self, namespace: &str) -> bool {
@@ -168,9 +190,9 @@ impl<'a> Scene<'a> {
         self.workloads.iter().filter(|workload| service.selects(workload)).collect()
     }
 
-    /// The first Service that selects a workload's pods.
+    /// The first Service that somebody calls and that selects a workload's pods.
     pub(super) fn service_of(&self, workload: &Workload<'_>) -> Option<&Service<'a>> {
-        self.services.iter().find(|service| service.selects(workload))
+        self.services.iter().find(|service| service.is_called() && service.selects(workload))
     }
 
     /// The workloads whose pods a budget selects.
@@ -183,7 +205,17 @@ impl Service<'_> {
     /// Whether it selects a workload's pods.
     pub(super) fn selects(&self, workload: &Workload<'_>) -> bool {
         workload.manifest.object.namespace() == self.manifest.object.namespace()
-            && self.selector.iter().all(|(key, value)| workload.labels.get(key) == Some(value))
+            && self.selector.iter().all(|(key, value)| workload.has_label(key, value))
+    }
+
+    /// Whether users call it: not one that only lets metrics be read, nor one of a single pod of a
+    /// StatefulSet, whose peers know what that means.
+    pub(super) fn is_called(&self) -> bool {
+        let ports = self.spec.ports.as_deref().unwrap_or_default();
+        let for_metrics = |name: &String| name.contains("metrics");
+        let only_metrics =
+            !ports.is_empty() && ports.iter().all(|p| p.name.as_ref().is_some_and(for_metrics));
+        !only_metrics && !self.selector.contains_key(POD_NAME)
     }
 }
 
@@ -236,6 +268,21 @@ impl<'a> Workload<'a> {
     /// Kind, namespace and name.
     pub(super) fn title(&self) -> String {
         self.manifest.object.title()
+    }
+
+    /// Whether its pods have a label, or get it from their controller.
+    fn has_label(&self, key: &str, value: &str) -> bool {
+        if let Some(own) = self.labels.get(key) {
+            return own == value;
+        }
+        match &self.manifest.object {
+            Object::Pod(_) => false,
+            Object::StatefulSet(_) if key == POD_NAME => {
+                value.rsplit_once('-').is_some_and(|(set, _)| set == self.manifest.object.name())
+            }
+            #[expect(clippy::wildcard_enum_match_arm, reason = "all other kinds are controllers")]
+            _ => ADDED.contains(&key),
+        }
     }
 
     /// Whether its pods run until they are told to stop.

@@ -38,7 +38,7 @@ fn selects_nothing(scene: &Scene<'_>, service: &Service<'_>, found: &mut Finding
         let title = service.manifest.object.title();
         let message = format!("{title} selects no pod of any object in namespace {namespace}");
         let at = service.manifest.cursor().keys(&["spec", "selector"]);
-        found.add(&rules::SERVICE_OF_NOTHING, service.manifest, &at, message);
+        found.add_as(scene.missing(), &rules::SERVICE_OF_NOTHING, service.manifest, &at, message);
     }
 }
 
@@ -61,7 +61,12 @@ fn target_ports(service: &Service<'_>, behind: &[&Workload<'_>], found: &mut Fin
                 short(name)
             );
             let at = service.manifest.cursor().keys(&["spec", "ports"]).index(index);
-            found.add(&rules::UNKNOWN_TARGET_PORT, service.manifest, &at.key("targetPort"), message);
+            found.add(
+                &rules::UNKNOWN_TARGET_PORT,
+                service.manifest,
+                &at.key("targetPort"),
+                message,
+            );
         }
     }
 }
@@ -78,7 +83,8 @@ fn single_replica(workload: &Workload<'_>, service: &Service<'_>, found: &mut Fi
 /// A workload behind a Service that waits for readiness, and has no probe of it.
 fn unprobed(scene: &Scene<'_>, workload: &Workload<'_>, found: &mut Findings) {
     let waits = |service: &&Service<'_>| {
-        service.spec.publish_not_ready_addresses != Some(true) && service.selects(workload)
+        let waits = service.spec.publish_not_ready_addresses != Some(true);
+        waits && service.is_called() && service.selects(workload)
     };
     let Some(service) = scene.services.iter().find(waits) else { return };
     let probed = workload.containers().iter().any(|(c, _)| c.readiness_probe.is_some());
@@ -101,7 +107,8 @@ fn on_spot(scene: &Scene<'_>, workload: &Workload<'_>, found: &mut Findings) {
         None => asks_for_spot(workload.pod),
     };
     if spot {
-        let message = format!("the single replica of {} can run on spot nodes only", workload.title());
+        let message =
+            format!("the single replica of {} can run on spot nodes only", workload.title());
         let at = workload.manifest.cursor().keys(&["spec", "replicas"]);
         found.add(&rules::SINGLE_ON_SPOT, workload.manifest, &at, message);
     }
@@ -136,7 +143,8 @@ fn pre_stop_seconds(container: &Container) -> Option<i64> {
 /// The seconds that a command's first `sleep` sleeps.
 pub(super) fn slept(command: &[String]) -> Option<i64> {
     let text = command.join(" ");
-    let separators = |c: char| c.is_whitespace() || matches!(c, ';' | '&' | '|' | '(' | ')' | '\'' | '"');
+    let separators =
+        |c: char| c.is_whitespace() || matches!(c, ';' | '&' | '|' | '(' | ')' | '\'' | '"');
     let mut words = text.split(separators).filter(|word| !word.is_empty());
     words.find(|word| word.rsplit('/').next() == Some("sleep"))?;
     let amount = words.next()?;

@@ -44,7 +44,8 @@ fn run(name: &str) -> Option<Ran> {
     Some(Ran { description: model.description.clone(), tables })
 }
 
-/// What is told of one workload: a value for each heading, then its warnings with their numbers.
+/// What is told of one workload: a value for each heading, then its warnings by reason, with their
+/// number and the most frequent message.
 struct Told {
     values: Vec<(&'static str, String)>,
     warnings: Vec<(String, usize)>,
@@ -56,7 +57,10 @@ fn of_workload(tables: &RunTables, name: &str) -> Told {
     let pods: Vec<_> = tables.pods.iter().filter(|pod| pod.workload == workload).collect();
     let mut number = |heading, number: usize| values.push((heading, number.to_string()));
     number("pods", pods.len());
-    number("of these never scheduled", pods.iter().filter(|p| p.scheduled_seconds.is_none()).count());
+    number(
+        "of these never scheduled",
+        pods.iter().filter(|p| p.scheduled_seconds.is_none()).count(),
+    );
     number("of these never ready", pods.iter().filter(|p| p.ready_seconds.is_none()).count());
     number("of these stopped or gone", pods.iter().filter(|p| p.deleted_seconds.is_some()).count());
     number("of these evicted by their node", pods.iter().filter(|p| p.reason == "Evicted").count());
@@ -68,16 +72,22 @@ fn of_workload(tables: &RunTables, name: &str) -> Told {
             values.push((heading, rounded.to_string()));
         }
     }
-    let mut counted: BTreeMap<String, usize> = BTreeMap::new();
+    let mut counted: BTreeMap<&str, BTreeMap<&str, usize>> = BTreeMap::new();
     let begin = format!("{name}-");
     for event in tables.events.iter().filter(|e| e.kind == "Warning") {
-        let of_pod = pods.iter().any(|pod| pod.name == event.name) || event.name.starts_with(&begin);
-        if of_pod || event.name == name {
-            let cut: String = event.message.chars().take(MESSAGE_MAX).collect();
-            *counted.entry(format!("{}: {cut}", event.reason)).or_default() += 1;
+        let of_pod = pods.iter().any(|pod| pod.name == event.name);
+        if of_pod || event.name.starts_with(&begin) || event.name == name {
+            let of_reason = counted.entry(&event.reason).or_default();
+            *of_reason.entry(&event.message).or_default() += 1;
         }
     }
-    let mut warnings: Vec<_> = counted.into_iter().collect();
+    let mut warnings: Vec<(String, usize)> = Vec::new();
+    for (reason, messages) in counted {
+        let times = messages.values().sum();
+        let most = messages.iter().max_by_key(|(_, times)| **times).map_or("", |(text, _)| text);
+        let cut: String = most.chars().take(MESSAGE_MAX).collect();
+        warnings.push((format!("{reason}: {cut}"), times));
+    }
     warnings.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
     Told { values, warnings }
 }

@@ -1,1 +1,0 @@
-//! Every rule on a fixture that trips it and on one that does not.
