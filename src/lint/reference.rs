@@ -58,7 +58,8 @@ pub fn document() -> String {
          came of them.\n\n\
          All manifests of one call are looked at together; each scenario is for itself, with its \
          nodes and behaviours. What a\npolicy lays over the objects is not looked at. A Service, budget \
-         or autoscaler that selects nothing is reported only\nwhere its namespace has pods at all.\n\n\
+         or autoscaler that selects nothing is reported only\nwhere its namespace has pods at all; among \
+         plain manifests, which need not be all there is, as a note.\n\n\
          An object says with an annotation which rules are not for it, the command line with \
          `--ignore CODE,CODE`:\n\n\
          ```text\nmetadata:\n  annotations:\n    {IGNORE_ANNOTATION}: L501,no-memory-limit\n```\n"

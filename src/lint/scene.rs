@@ -11,7 +11,7 @@ use super::cluster::Cluster;
 use crate::base::diag::Severity;
 use crate::rng::Distribution;
 use crate::scenario::file::LoadedScenario;
-use crate::scenario::manifest::{Cursor, Manifest, ManifestSet, Object, selector_matches};
+use crate::scenario::manifest::{Cursor, KINDS, Manifest, ManifestSet, Object, selector_matches};
 use crate::scenario::spec::Behaviour;
 
 pub(super) type Labels = BTreeMap<String, String>;
@@ -112,11 +112,25 @@ impl<'a> Scene<'a> {
                     let autoscaler = o.spec.as_ref().map(|spec| Autoscaler { manifest, spec });
                     scene.autoscalers.extend(autoscaler);
                 }
-                _ => scene.workloads.extend(Workload::of(manifest)),
+                _ => scene.workloads.extend(scene.workload(manifest)),
             }
         }
         scene.count_autoscaled();
         scene
+    }
+
+    /// A workload of its own: what another object makes counts with that, and how many there are
+    /// of it is not known where that is not given.
+    fn workload(&self, manifest: &'a Manifest) -> Option<Workload<'a>> {
+        let workload = Workload::of(manifest)?;
+        let mut owners = manifest.object.metadata().owner_references.iter().flatten();
+        let Some(owner) = owners.find(|owner| owner.controller == Some(true)) else {
+            return Some(workload);
+        };
+        let kind = KINDS.iter().find(|info| info.kind == owner.kind);
+        let namespace = manifest.object.namespace();
+        let given = kind.and_then(|info| self.set.find(info.kind, namespace, &owner.name));
+        given.is_none().then_some(Workload { replicas: None, ..workload })
     }
 
     /// An autoscaler's least number of replicas takes the place of what nobody wrote.

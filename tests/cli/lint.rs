@@ -116,6 +116,44 @@ const SECOND_BUDGET: Edit = (
     "---\napiVersion: policy/v1\nkind: PodDisruptionBudget\nmetadata: {name: again}\nspec: {selector: {}, minAvailable: 1}\n---\napiVersion: apps/v1\nkind: Deployment\nmetadata: {name: worker}",
 );
 
+const BEFORE_JOB: &str = "---\napiVersion: batch/v1\nkind: CronJob";
+/// Nobody calls a Service that only lets metrics be read.
+const METRICS_SERVICE: Edit = (
+    BEFORE_JOB,
+    "---\napiVersion: v1\nkind: Service\nmetadata: {name: worker-metrics}\nspec: {selector: {app: worker}, ports: [{name: metrics, port: 9090}]}\n---\napiVersion: batch/v1\nkind: CronJob",
+);
+/// The label of the Service's selector comes from the StatefulSet.
+const SERVICE_OF_ONE_POD: Edit = (
+    BEFORE_JOB,
+    "---\napiVersion: v1\nkind: Service\nmetadata: {name: db-0}\nspec: {selector: {app: db, statefulset.kubernetes.io/pod-name: db-0}, ports: [{port: 5432}]}
+---
+apiVersion: apps/v1
+kind: StatefulSet
+metadata: {name: db}
+spec:
+  replicas: 3
+  serviceName: db
+  selector: {matchLabels: {app: db}}
+  template:
+    metadata: {labels: {app: db}}
+    spec: {containers: [{name: db, image: 'db:1', resources: {requests: {cpu: 100m, memory: 1Gi}, limits: {memory: 1Gi}}}]}
+---\napiVersion: batch/v1\nkind: CronJob",
+);
+/// As a running cluster has it: of how many is not known.
+const OWNED_POD: Edit = (
+    BEFORE_JOB,
+    "---
+apiVersion: v1
+kind: Pod
+metadata:
+  name: web-1
+  labels: {app: web}
+  ownerReferences: [{apiVersion: apps/v1, kind: ReplicaSet, name: web, uid: u, controller: true}]
+spec:
+  containers: [{name: web, image: 'web:1', ports: [{name: http, containerPort: 8080}], readinessProbe: {tcpSocket: {port: http}}, resources: {requests: {cpu: 100m, memory: 256Mi}, limits: {memory: 256Mi}}}]
+---\napiVersion: batch/v1\nkind: CronJob",
+);
+
 /// Edits with all that is found then: each rule is tripped here.
 const TRIPS: &[(&[&str], &[Edit])] = &[
     (
@@ -340,6 +378,9 @@ const FINE: &[&[Edit]] = &[
     )],
     &[("containerPort: 8080", "containerPort: 8080, hostPort: 80"), ("replicas: 3", "replicas: 5")],
     &[("replicas: 3", "replicas: 30")],
+    &[METRICS_SERVICE],
+    &[SERVICE_OF_ONE_POD],
+    &[OWNED_POD],
     // Scaled to nothing on purpose.
     &[("replicas: 3", "replicas: 0"), LOOSE_BUDGET],
     // A single replica that nobody calls.
@@ -432,6 +473,25 @@ fn near_misses_are_left_alone() {
         // Manifests alone give less to find, never more.
         let findings = found(&dir.path().join("app.yaml"));
         assert_eq!(codes(&findings), [""; 0], "{edits:?}: {findings:#?}");
+    }
+}
+
+/// Manifests need not be all there is: what is missing among them may be elsewhere.
+#[test]
+fn what_is_missing_is_a_note_among_plain_manifests() {
+    use wavetank::base::diag::Severity;
+    for edit in [
+        ("selector: {app: web}", "selector: {app: wbe}"),
+        ("{matchLabels: {app: web}}, minAvailable", "{matchLabels: {app: wbe}}, minAvailable"),
+        ("kind: Deployment, name: worker", "kind: Deployment, name: wroker"),
+    ] {
+        let dir = tempfile::tempdir().unwrap();
+        write(dir.path(), &[edit]);
+        for (file, level) in [("scenario.yaml", Severity::Warning), ("app.yaml", Severity::Note)] {
+            let findings = found(&dir.path().join(file));
+            assert_eq!(findings.len(), 1, "{file} {edit:?}: {findings:#?}");
+            assert_eq!(findings[0].diagnostic.severity, level, "{file} {edit:?}");
+        }
     }
 }
 
