@@ -28,7 +28,8 @@ pub(super) fn check(scene: &Scene<'_>, found: &mut Findings) {
 
 fn fixed_replicas(autoscaler: &Autoscaler<'_>, workload: &Workload<'_>, found: &mut Findings) {
     let at = workload.manifest.cursor().keys(&["spec", "replicas"]);
-    if at.exists() {
+    // What was read from a cluster shows the autoscaler's own number.
+    if at.exists() && workload.manifest.object.metadata().uid.is_none() {
         let scaler = autoscaler.manifest.object.title();
         let message = format!("{} fixes the replicas that {scaler} scales", workload.title());
         let place = (workload.manifest, &at);

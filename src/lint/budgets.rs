@@ -3,6 +3,7 @@
 use super::findings::Findings;
 use super::rules;
 use super::scene::{Budget, Scene, Workload};
+use crate::base::diag::Severity;
 use crate::model::DisruptionLimit;
 use crate::scenario::compile::disruption_limit;
 
@@ -13,7 +14,7 @@ pub(super) fn check(scene: &Scene<'_>, found: &mut Findings) {
         if selected.is_empty() && budget.spec.selector.is_some() {
             selects_nothing(scene, budget, found);
         }
-        blocks(budget, &selected, found);
+        blocks(scene, budget, &selected, found);
     }
     for workload in &scene.workloads {
         two_budgets(scene, workload, found);
@@ -31,7 +32,12 @@ fn selects_nothing(scene: &Scene<'_>, budget: &Budget<'_>, found: &mut Findings)
 }
 
 /// A budget whose bound leaves nothing to evict when every pod is healthy.
-fn blocks(budget: &Budget<'_>, selected: &[&Workload<'_>], found: &mut Findings) {
+fn blocks(
+    scene: &Scene<'_>,
+    budget: &Budget<'_>,
+    selected: &[&Workload<'_>],
+    found: &mut Findings,
+) {
     let spec = budget.spec;
     let limit = disruption_limit(spec.min_available.as_ref(), spec.max_unavailable.as_ref());
     // Of how many pods a percentage is taken; unknown where a selected object has no number.
@@ -62,8 +68,14 @@ fn blocks(budget: &Budget<'_>, selected: &[&Workload<'_>], found: &mut Findings)
         Some(pods) if names.len() == 1 => format!(" any of the {pods} pods of {}", names[0]),
         Some(_) | None => " any pod".to_owned(),
     };
-    let message = format!("{title} never lets{of} be evicted");
-    found.add(&rules::BUDGET_BLOCKS, budget.manifest, &at, message);
+    let mut message = format!("{title} never lets{of} be evicted");
+    let rule = &rules::BUDGET_BLOCKS;
+    let mut level = rule.level;
+    if pods.is_some() && selected.iter().any(|workload| scene.may_grow(workload)) {
+        level = Severity::Warning;
+        message.push_str(" while their autoscaler is at minReplicas");
+    }
+    found.add_as(level, rule, budget.manifest, &at, message);
 }
 
 fn two_budgets(scene: &Scene<'_>, workload: &Workload<'_>, found: &mut Findings) {

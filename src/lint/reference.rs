@@ -34,12 +34,14 @@ pub fn page(rule: &Rule) -> String {
         Needs::Nodes => line("* Looks at the nodes of a scenario; plain manifests have none."),
         Needs::Behaviour => line("* Looks at what a scenario says under `behaviour:`."),
     }
-    match rule.evidence {
+    let shown = match rule.evidence {
         Evidence::Shown { scenario, bad, good } => {
-            line(&format!("* Shown by `{}`: `{bad}` beside `{good}`.", scenario_path(scenario)))
+            let path = scenario_path(scenario);
+            format!("* Shown by `{path}`: `{bad}` beside `{good}`.")
         }
-        Evidence::Unshown(reason) => line(&format!("* Shown by no scenario: {reason}.")),
-    }
+        Evidence::Unshown(reason) => format!("* Shown by no scenario: {reason}."),
+    };
+    line(&shown);
     text
 }
 

@@ -199,6 +199,12 @@ impl<'a> Scene<'a> {
         stated.map(|memory| memory.value.value())
     }
 
+    /// Whether an autoscaler may give a workload more replicas than it has at least.
+    pub(super) fn may_grow(&self, workload: &Workload<'_>) -> bool {
+        let grows = |a: &Autoscaler<'_>| a.spec.max_replicas > a.spec.min_replicas.unwrap_or(1);
+        self.autoscalers.iter().any(|a| grows(a) && a.scales(workload.manifest))
+    }
+
     /// The workloads whose pods a Service selects.
     pub(super) fn behind(&self, service: &Service<'_>) -> Vec<&Workload<'a>> {
         self.workloads.iter().filter(|workload| service.selects(workload)).collect()
@@ -289,14 +295,11 @@ impl<'a> Workload<'a> {
         if let Some(own) = self.labels.get(key) {
             return own == value;
         }
-        match &self.manifest.object {
-            Object::Pod(_) => false,
-            Object::StatefulSet(_) if key == POD_NAME => {
-                value.rsplit_once('-').is_some_and(|(set, _)| set == self.manifest.object.name())
-            }
-            #[expect(clippy::wildcard_enum_match_arm, reason = "all other kinds are controllers")]
-            _ => ADDED.contains(&key),
+        let object = &self.manifest.object;
+        if key == POD_NAME && matches!(object, Object::StatefulSet(_)) {
+            return value.rsplit_once('-').is_some_and(|(set, _)| set == object.name());
         }
+        !matches!(object, Object::Pod(_)) && ADDED.contains(&key)
     }
 
     /// Whether its pods run until they are told to stop.
@@ -309,13 +312,12 @@ impl<'a> Workload<'a> {
         let claim = |v: &k8s_openapi::api::core::v1::Volume| {
             v.persistent_volume_claim.is_some() || v.ephemeral.is_some()
         };
-        let of_set = match &self.manifest.object {
-            Object::StatefulSet(o) => {
-                o.spec.as_ref().is_some_and(|spec| spec.volume_claim_templates.is_some())
-            }
-            #[expect(clippy::wildcard_enum_match_arm, reason = "no other kind makes claims")]
-            _ => false,
+        let set = if let Object::StatefulSet(set) = &self.manifest.object {
+            set.spec.as_ref()
+        } else {
+            None
         };
+        let of_set = set.is_some_and(|spec| spec.volume_claim_templates.is_some());
         of_set || self.pod.volumes.iter().flatten().any(claim)
     }
 

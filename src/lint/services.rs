@@ -12,18 +12,24 @@ use crate::scenario::node::short;
 
 /// Looks at every Service with what is behind it, then at every workload.
 pub(super) fn check(scene: &Scene<'_>, found: &mut Findings) {
+    let mut single: Vec<&Workload<'_>> = Vec::new();
     for service in &scene.services {
         let behind = scene.behind(service);
         if behind.is_empty() {
             selects_nothing(scene, service, found);
-        } else {
-            target_ports(service, &behind, found);
+            continue;
+        }
+        target_ports(service, &behind, found);
+        let only = only_replica(service, &behind);
+        let known = |only: &&Workload<'_>| {
+            single.iter().any(|other| std::ptr::eq(other.manifest, only.manifest))
+        };
+        if let Some(only) = only.filter(|only| !known(only)) {
+            single_replica(only, service, found);
+            single.push(only);
         }
     }
     for workload in scene.workloads.iter().filter(|workload| workload.stays()) {
-        if let Some(service) = scene.service_of(workload) {
-            single_replica(workload, service, found);
-        }
         unprobed(scene, workload, found);
         on_spot(scene, workload, found);
     }
@@ -71,13 +77,21 @@ fn target_ports(service: &Service<'_>, behind: &[&Workload<'_>], found: &mut Fin
     }
 }
 
+/// The workload of the one pod that all behind a Service come to; none where that is not known.
+fn only_replica<'w, 'a>(
+    service: &Service<'_>,
+    behind: &[&'w Workload<'a>],
+) -> Option<&'w Workload<'a>> {
+    let pods: Option<i32> = behind.iter().map(|workload| workload.replicas).sum();
+    let only = behind.iter().find(|workload| workload.replicas == Some(1));
+    only.filter(|_| pods == Some(1) && service.is_called()).copied()
+}
+
 fn single_replica(workload: &Workload<'_>, service: &Service<'_>, found: &mut Findings) {
-    if workload.replicas == Some(1) {
-        let behind = service.manifest.object.title();
-        let message = format!("{} has a single replica behind {behind}", workload.title());
-        let at = workload.manifest.cursor().keys(&["spec", "replicas"]);
-        found.add(&rules::SINGLE_REPLICA, workload.manifest, &at, message);
-    }
+    let behind = service.manifest.object.title();
+    let message = format!("{} has a single replica behind {behind}", workload.title());
+    let at = workload.manifest.cursor().keys(&["spec", "replicas"]);
+    found.add(&rules::SINGLE_REPLICA, workload.manifest, &at, message);
 }
 
 /// A workload behind a Service that waits for readiness, and has no probe of it.

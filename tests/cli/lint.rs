@@ -139,6 +139,21 @@ spec:
     spec: {containers: [{name: db, image: 'db:1', resources: {requests: {cpu: 100m, memory: 1Gi}, limits: {memory: 1Gi}}}]}
 ---\napiVersion: batch/v1\nkind: CronJob",
 );
+/// Two workloads with a replica each behind one Service: a canary beside what it may replace.
+const CANARY: Edit = (
+    BEFORE_JOB,
+    "---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: canary}
+spec:
+  selector: {matchLabels: {app: web, canary: 'yes'}}
+  template:
+    metadata: {labels: {app: web, canary: 'yes'}}
+    spec:
+      containers: [{name: web, image: 'web:2', ports: [{name: http, containerPort: 8080}], readinessProbe: {tcpSocket: {port: http}}, resources: {requests: {cpu: 100m, memory: 256Mi}, limits: {memory: 256Mi}}}]
+---\napiVersion: batch/v1\nkind: CronJob",
+);
 /// As a running cluster has it: of how many is not known.
 const OWNED_POD: Edit = (
     BEFORE_JOB,
@@ -381,6 +396,12 @@ const FINE: &[&[Edit]] = &[
     &[METRICS_SERVICE],
     &[SERVICE_OF_ONE_POD],
     &[OWNED_POD],
+    &[CANARY, LOOSE_BUDGET, ("replicas: 3", "replicas: 1")],
+    // What was read from a cluster shows the autoscaler's number.
+    &[(
+        "metadata: {name: worker}\nspec:\n  selector: {matchLabels: {app: worker}}",
+        "metadata: {name: worker, uid: u}\nspec:\n  replicas: 4\n  selector: {matchLabels: {app: worker}}",
+    )],
     // Scaled to nothing on purpose.
     &[("replicas: 3", "replicas: 0"), LOOSE_BUDGET],
     // A single replica that nobody calls.
@@ -504,6 +525,11 @@ fn levels_follow_how_sure_it_is() {
         "  behaviour:",
         "  operations: [{at: 1m, labelNode: {node: n-0, labels: {disktype: ssd}}}]\n  behaviour:",
     );
+    // More pods may be there at other times.
+    let scaled: Edit = (
+        "{matchLabels: {app: web}}, minAvailable: 2",
+        "{matchLabels: {app: worker}}, minAvailable: 2",
+    );
     let rarely: Edit =
         ("startup: 20s", "startup: {distribution: lognormal, median: 10s, p99: 70s}");
     for (edits, level) in [
@@ -511,6 +537,7 @@ fn levels_follow_how_sure_it_is() {
         (vec![selector, labels], Severity::Warning),
         (vec![("startup: 20s", "startup: 61s")], Severity::Error),
         (vec![rarely], Severity::Warning),
+        (vec![scaled], Severity::Warning),
     ] {
         let dir = tempfile::tempdir().unwrap();
         write(dir.path(), &edits);

@@ -41,7 +41,7 @@ fn run(name: &str) -> Option<Ran> {
     let model = load::models(&loaded, &mut reader.found)?.into_iter().next()?;
     let seed = loaded.scenario.spec.seed.unwrap_or(DEFAULT_SEED);
     let tables = output::full_run(&model, seed, 0, false).tables;
-    Some(Ran { description: model.description.clone(), tables })
+    Some(Ran { description: model.description, tables })
 }
 
 /// What is told of one workload: a value for each heading, then its warnings by reason, with their
