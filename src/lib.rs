@@ -30,6 +30,7 @@ pub mod faults;
 pub mod invariants;
 pub mod kube_proxy;
 pub mod kubelet;
+pub mod lint;
 pub mod metrics;
 pub mod model;
 pub mod record;

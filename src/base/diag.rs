@@ -131,6 +131,14 @@ impl Diagnostic {
         self
     }
 
+    /// The printed form, as [`Diagnostics::render`] prints many.
+    #[must_use]
+    pub fn render(&self, sources: &SourceMap) -> String {
+        let mut out = String::new();
+        render::render(self, sources, &mut out);
+        out
+    }
+
     /// The same diagnostic with one more related place.
     #[must_use]
     pub fn related(mut self, span: Span, label: impl Into<String>) -> Self {

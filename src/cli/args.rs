@@ -19,6 +19,7 @@ Examples:
   wavetank compare scenario.yaml                     which policy is better, and how sure is that
   wavetank run scenario.yaml --policy fast-failover  one run in every detail
   wavetank validate scenario.yaml                    what is wrong, and where
+  wavetank lint scenario.yaml                        what will hurt, and why
 
 Exit codes: 0 fine; 1 the environment failed; 2 the input is wrong; 3 an expectation does not hold.";
 
@@ -56,6 +57,12 @@ pub(super) enum Verb {
     Plot(PlotArgs),
     /// Check scenarios, policies and manifests without running anything.
     Validate(ValidateArgs),
+    /// Find what will hurt, without running anything: each finding with its reason and what would
+    /// be right (exit 3 if a finding is an error).
+    ///
+    /// docs/lint.md holds the rules. All manifests of one call are looked at together; a scenario
+    /// adds its nodes and behaviours.
+    Lint(LintArgs),
     /// List what is built in: policies, scheduler plugins, metrics.
     Policies(PoliciesArgs),
     /// Tell why the scheduler put a pod where it did, or nowhere: every node, every plugin.
@@ -157,6 +164,41 @@ pub(super) struct ValidateArgs {
     /// warning for each; otherwise they are errors.
     #[arg(long)]
     pub(super) skip_unknown_plugins: bool,
+}
+
+/// For whom findings are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum LintFormat {
+    /// For people.
+    Text,
+    /// For programs.
+    Json,
+}
+
+/// `wavetank lint`.
+#[derive(Debug, Args)]
+pub(super) struct LintArgs {
+    /// Scenario files, manifests, or folders of manifests.
+    #[arg(value_name = "FILE", required_unless_present_any = ["list", "rule"])]
+    pub(super) files: Vec<PathBuf>,
+    /// List the rules.
+    #[arg(long)]
+    pub(super) list: bool,
+    /// Print one rule, by code or name.
+    #[arg(long, value_name = "CODE")]
+    pub(super) rule: Option<String>,
+    /// Run the scenarios that show the rules of the findings, and print what came of them.
+    #[arg(long)]
+    pub(super) evidence: bool,
+    /// Leave these rules out, by code or name.
+    #[arg(long, value_name = "CODE", value_delimiter = ',')]
+    pub(super) ignore: Vec<String>,
+    /// Let warnings count as errors (exit 3).
+    #[arg(long)]
+    pub(super) strict: bool,
+    /// How the findings are written.
+    #[arg(long, value_enum, default_value_t = LintFormat::Text)]
+    pub(super) format: LintFormat,
 }
 
 /// `wavetank policies`.

@@ -1,8 +1,8 @@
 //! The command line: arguments in, exit codes out.
 //!
 //! Exit codes: 0 fine; 1 the environment failed (a file cannot be written, …); 2 the input is
-//! wrong; 3 an expectation of the scenario does not hold, a recording differs, or `--strict` found
-//! something.
+//! wrong; 3 an expectation of the scenario does not hold, a recording differs, `lint` found an error,
+//! or `--strict` found something.
 //! Results go to standard output and to the results folder, diagnostics to standard error.
 
 mod args;
@@ -11,6 +11,7 @@ mod conformance;
 mod expect;
 mod explain;
 mod init;
+mod lint;
 mod load;
 mod output;
 mod plot;
@@ -50,6 +51,7 @@ pub fn main() -> ExitCode {
         Verb::Compare(args) => compare::compare(&args),
         Verb::Plot(args) => plot::plot(&args),
         Verb::Validate(args) => validate::validate(&args),
+        Verb::Lint(args) => lint::lint(&args),
         Verb::Policies(args) => policies::policies(&args),
         Verb::Explain(args) => explain::explain(&args),
         Verb::Conformance(args) => conformance::conformance(&args),

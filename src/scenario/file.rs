@@ -109,6 +109,15 @@ impl<'a> FileReader<'a> {
         Ok(self.scenario_of(&parsed, asked))
     }
 
+    /// Reads a scenario that is a text of its own and names no other file.
+    ///
+    /// `None` means that [`FileReader::found`] holds the errors.
+    pub fn scenario_text(&mut self, name: &str, text: &str) -> Option<LoadedScenario> {
+        let file = self.sources.add(name, text);
+        let parsed = self.documents(file, Path::new(name))?;
+        self.scenario_of(&parsed, &[])
+    }
+
     /// Reads a file of any kind, or every file of a folder, as `validate` does: one entry for each
     /// scenario, file of policies and scheduler configuration, and one for all manifests.
     ///

@@ -16,6 +16,7 @@ mod validate;
 mod words;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 pub use cursor::Cursor;
 pub use effect::{Effect, effect_of};
@@ -57,6 +58,25 @@ pub struct Manifest {
     pub span: Span,
     /// What it does in a simulation, and which of its fields do nothing.
     pub effect: Effect,
+    /// What was written, for findings about its fields.
+    pub written: Written,
+}
+
+impl Manifest {
+    /// The object as a place, from which the places of its fields are found.
+    #[must_use]
+    pub fn cursor(&self) -> Cursor<'_> {
+        Cursor::root(&self.written.tree, &self.written.path)
+    }
+}
+
+/// An object as it was written, defaults not filled in.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Written {
+    /// The located tree, of the API version that is read.
+    pub tree: Arc<Node>,
+    /// Its field path in its document; empty if it is the document.
+    pub path: String,
 }
 
 /// An object that was passed over.
@@ -203,7 +223,8 @@ pub fn read_object(
     let name = node.get("metadata").and_then(|metadata| metadata.get("name"));
     let span = name.map_or(node.span, |name| name.span);
     let effect = effect_of(info, node);
-    set.add(Manifest { object, origin, span, effect }, rules, found);
+    let written = Written { tree: Arc::new(node.clone()), path: path.to_owned() };
+    set.add(Manifest { object, origin, span, effect, written }, rules, found);
 }
 
 /// The `apiVersion` and `kind` of an object, or a finding that they are missing.

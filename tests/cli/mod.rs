@@ -17,6 +17,7 @@ mod explain;
 mod hostile;
 mod inputs;
 mod lessons;
+mod lint;
 mod metamorphic;
 mod moonlight;
 mod output;

@@ -23,7 +23,7 @@ const LAYERS: &[&[&str]] = &[
     &["metrics"],
     &["experiment", "report"],
     &["scenario"],
-    &["conformance"],
+    &["conformance", "lint"],
     &["cli"],
 ];
 

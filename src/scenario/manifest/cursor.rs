@@ -66,6 +66,12 @@ impl<'a> Cursor<'a> {
         self.span
     }
 
+    /// The field path.
+    #[must_use]
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
     /// A finding at this place.
     #[must_use]
     pub fn finding(
