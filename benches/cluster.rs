@@ -96,6 +96,7 @@ fn scheduling(criterion: &mut Criterion) {
             bencher.iter(|| {
                 snapshot.refresh();
                 let decision = framework.schedule(&Query {
+                    pinned: None,
                     model: &model,
                     snapshot: &snapshot,
                     template,

@@ -7,7 +7,7 @@ use super::findings::Findings;
 use super::probes::seconds;
 use super::rules;
 use super::scene::{Scene, Workload};
-use crate::controllers::StrategyBounds;
+use crate::controllers::deployment::StrategyBounds;
 use crate::model::IntOrPercent;
 use crate::scenario::compile::int_or_percent;
 use crate::scenario::manifest::Object;
