@@ -455,7 +455,7 @@ proptest! {
         if spec.management == PodManagement::OrderedReady {
             prop_assert!(done.actions.len() <= 1);
         }
-        let mut sorted = pods.clone();
+        let mut sorted = pods;
         sorted.sort_by_key(|pod| pod.ordinal);
         prop_assert_eq!(done, sync_stateful_set(&spec, rollout(update, &sorted), &sorted, &[]));
     }
