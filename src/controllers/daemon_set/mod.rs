@@ -134,7 +134,8 @@ impl DaemonNode<'_> {
     }
 }
 
-/// The sign of a failed pod's removal and others: the text of an event about the set.
+/// The event about the set that tells of a removal, of source `daemonset-controller`: whether it is
+/// a warning, its reason and its message.
 #[must_use]
 pub fn daemon_removal_message(
     removal: DaemonRemoval,

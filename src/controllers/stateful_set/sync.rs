@@ -485,8 +485,8 @@ impl<'a> Pass<'a> {
         for (at, place) in self.condemned.iter().enumerate() {
             let Some(pod) = place.pod else { continue };
             let settled = place.is_running_and_ready() && place.is_available(self.spec.min_ready);
-            let held = pod.terminating || (!settled && first_unhealthy != Some(at));
-            if !(pod.terminating || ordered && held) {
+            let waits = ordered && !settled && first_unhealthy != Some(at);
+            if !pod.terminating && !waits {
                 let (pod, ordinal) = (pod.id, place.ordinal);
                 let removal = Removal::ScaleDown;
                 self.actions.push(StatefulAction::Delete { pod, ordinal, removal });
