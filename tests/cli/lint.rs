@@ -85,6 +85,7 @@ fn what_is_missing_is_a_note_among_plain_manifests() {
         ("selector: {app: web}", "selector: {app: wbe}"),
         ("{matchLabels: {app: web}}, minAvailable", "{matchLabels: {app: wbe}}, minAvailable"),
         ("kind: Deployment, name: worker", "kind: Deployment, name: wroker"),
+        ("priorityClassName: high", "priorityClassName: higher"),
     ] {
         let dir = tempfile::tempdir().unwrap();
         write(dir.path(), &[edit]);
@@ -174,7 +175,7 @@ fn findings_are_told_with_place_reason_and_remedy() {
     assert!(text.contains("note[L901]") && !text.contains("L101"), "{text}");
     assert_eq!(said(&["lint", "app.yaml", "--ignore", "L10"]).0, Some(2));
     assert_eq!(said(&["lint", "missing.yaml"]).0, Some(1));
-    write(dir.path(), &[("priorityClassName: high", "priorityClassName: higher")]);
+    write(dir.path(), &[("globalDefault: false", "globalDefault: true")]);
     assert_eq!(said(&["lint", "app.yaml"]).0, Some(0));
     assert_eq!(said(&["lint", "app.yaml", "--strict"]).0, Some(3));
     std::fs::write(dir.path().join("app.yaml"), "a: [").unwrap();
