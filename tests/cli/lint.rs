@@ -182,6 +182,58 @@ fn findings_are_told_with_place_reason_and_remedy() {
     assert_eq!(said(&["lint", "app.yaml"]).0, Some(2));
 }
 
+/// Numbers that no cluster has, and that plain manifests may hold all the same.
+#[test]
+fn numbers_of_any_size_do_no_harm() {
+    let dir = tempfile::tempdir().unwrap();
+    for edits in [
+        [
+            ("  replicas: 3", "  replicas: 2147483647"),
+            ("minReplicas: 2", "minReplicas: 2147483647"),
+            ("{matchLabels: {app: web}}, minAvailable: 2", "{}, minAvailable: 2"),
+        ],
+        [
+            ("  replicas: 3", "  replicas: -2147483648"),
+            ("minAvailable: 2", "minAvailable: -2147483648"),
+            ("sleep 60", "sleep 9223372036854775807h"),
+        ],
+        [
+            ("  replicas: 3", "  replicas: 2147483647"),
+            ("minAvailable: 2", "minAvailable: 2147483647%"),
+            ("sleep 60", "sleep 9223372036854775807"),
+        ],
+        [
+            ("maxUnavailable: 0", "maxUnavailable: 2147483647%"),
+            ("minAvailable: 2", "maxUnavailable: -2147483648%"),
+            ("maxSurge: 1", "maxSurge: -1"),
+        ],
+        [
+            (
+                "periodSeconds: 10",
+                "periodSeconds: 2147483647, failureThreshold: 2147483647, initialDelaySeconds: 2147483647",
+            ),
+            ("memory: 256Mi", "memory: 256E"),
+            ("cpu: 250m", "cpu: 9223372036854775807"),
+        ],
+    ] {
+        write(dir.path(), &edits);
+        let output = wavetank(dir.path(), &[], &["lint", "app.yaml"]);
+        assert!(matches!(output.status.code(), Some(0 | 3)), "{edits:?}: {output:?}");
+        let output = wavetank(dir.path(), &[], &["lint", "scenario.yaml"]);
+        assert!(matches!(output.status.code(), Some(0 | 2 | 3)), "{edits:?}: {output:?}");
+    }
+    let nodes = [
+        ("count: 6, zones: [a, b, c]", "count: 4294967295, zones: [a]"),
+        (
+            "  workloads:",
+            "      - {name: m, count: 4294967295, template: {status: {allocatable: {cpu: 9223372036854775807, memory: 8E}}}}\n  workloads:",
+        ),
+    ];
+    write(dir.path(), &nodes);
+    let output = wavetank(dir.path(), &[], &["lint", "scenario.yaml"]);
+    assert_eq!(output.status.code(), Some(2), "{output:?}");
+}
+
 #[test]
 fn an_annotation_suppresses_rules_for_its_object() {
     let dir = tempfile::tempdir().unwrap();
