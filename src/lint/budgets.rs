@@ -2,7 +2,7 @@
 
 use super::findings::Findings;
 use super::rules;
-use super::scene::{Budget, Scene, Workload};
+use super::scene::{Budget, Scene, Workload, pods_of};
 use crate::base::diag::Severity;
 use crate::model::DisruptionLimit;
 use crate::scenario::compile::disruption_limit;
@@ -41,8 +41,7 @@ fn blocks(
     let spec = budget.spec;
     let limit = disruption_limit(spec.min_available.as_ref(), spec.max_unavailable.as_ref());
     // Of how many pods a percentage is taken; unknown where a selected object has no number.
-    let pods: Option<i32> = selected.iter().map(|workload| workload.replicas).sum();
-    let pods = pods.filter(|&pods| pods > 0);
+    let pods = pods_of(selected).filter(|&pods| pods > 0);
     let (field, allowed) = match limit {
         // Nothing is expected, and so nothing allowed.
         DisruptionLimit::Absent => ("minAvailable", Some(0)),
@@ -53,7 +52,7 @@ fn blocks(
         DisruptionLimit::MinAvailable(min) => {
             // All of them stays all of them, whatever their number.
             let all = min.ceil(1) >= 1 && min.ceil(1_000_000) >= 1_000_000;
-            let left = pods.map(|pods| pods - min.ceil(pods));
+            let left = pods.map(|pods| pods.saturating_sub(min.ceil(pods)));
             ("minAvailable", if all { Some(0) } else { left })
         }
     };

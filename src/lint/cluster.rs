@@ -101,7 +101,7 @@ impl<'a> Cluster<'a> {
 
     /// Number of nodes.
     pub(super) fn nodes(&self) -> u32 {
-        self.groups.iter().map(|group| group.count).sum()
+        self.groups.iter().fold(0, |sum, group| sum.saturating_add(group.count))
     }
 
     /// The groups that a pod's node selector, required node affinity and tolerations leave. None
@@ -123,7 +123,7 @@ impl<'a> Cluster<'a> {
 /// Number of domains that groups make up under a topology key.
 pub(super) fn domains(groups: &[&Group], key: &str) -> u32 {
     if key == HOSTNAME {
-        return groups.iter().map(|group| group.count).sum();
+        return groups.iter().fold(0, |sum, group| sum.saturating_add(group.count));
     }
     let values: BTreeSet<&String> = groups.iter().filter_map(|g| g.labels.get(key)).collect();
     u32::try_from(values.len()).unwrap_or(u32::MAX)

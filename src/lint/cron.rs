@@ -50,11 +50,11 @@ fn run_seconds(workload: &Workload<'_>) -> Option<i64> {
     };
     let init = workload.pod.init_containers.iter().flatten();
     let init = init.filter(|container| container.restart_policy.is_none());
-    let before: i64 = init.filter_map(command).sum();
+    let before = init.filter_map(command).fold(0_i64, i64::saturating_add);
     let beside = workload.pod.containers.iter().filter_map(command).max();
     match (before, beside) {
         (0, None) => None,
-        (before, beside) => Some(before + beside.unwrap_or(0)),
+        (before, beside) => Some(before.saturating_add(beside.unwrap_or(0))),
     }
 }
 

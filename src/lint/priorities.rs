@@ -21,7 +21,7 @@ pub(super) fn check(scene: &Scene<'_>, found: &mut Findings) {
         if !known {
             let message = format!("{}: there is no PriorityClass \"{class}\"", workload.title());
             let at = workload.at.key("priorityClassName");
-            found.add(&rules::UNKNOWN_CLASS, workload.manifest, &at, message);
+            found.add_as(scene.missing(), &rules::UNKNOWN_CLASS, workload.manifest, &at, message);
         }
     }
     for manifest in scene.objects() {

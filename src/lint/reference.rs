@@ -9,6 +9,35 @@ use super::rules::{GROUPS, Needs, RULES, Rule};
 
 const INFALLIBLE: &str = "writing to a string cannot fail";
 
+/// How the reference begins.
+const OPENING: &str = "\
+# Lint
+
+`wavetank lint FILE…` finds, without running anything, what of a scenario or of manifests will hurt.
+Written from the table in `src/lint/rules.rs` by `WAVETANK_UPDATE=1 cargo test cli::lint`;
+`wavetank lint --rule CODE` prints a rule, `--list` all of them.
+
+Every finding has a stable code, a place, the reason and what would be right. An *error* cannot work,
+a *warning* will hurt, a *note* is worth knowing; beside a rule stands its gravest level. Exit code 0
+without errors, 3 with one (with `--strict`: or a warning), 2 if an input cannot be read.
+`--format json` is for programs. `--evidence` runs the scenarios that show the findings' rules and
+prints what came of them.
+
+All manifests of one call are looked at together; each scenario is for itself, with its nodes and
+behaviours. What a policy lays over the objects is not looked at. What a Service, budget or autoscaler
+refers to is missed only where its namespace has pods at all; among plain manifests, which need not be
+all there is, that is a note.
+
+An object says with an annotation which rules are not for it, the command line with
+`--ignore CODE,CODE`:
+
+```text
+metadata:
+  annotations:
+    ANNOTATION: L501,no-memory-limit
+```
+";
+
 /// Every rule, a line each.
 #[must_use]
 pub fn listing() -> String {
@@ -48,24 +77,7 @@ pub fn page(rule: &Rule) -> String {
 /// The whole reference, as `docs/lint.md` holds it.
 #[must_use]
 pub fn document() -> String {
-    let mut text = format!(
-        "# Lint\n\n\
-         `wavetank lint FILE…` finds, without running anything, what of a scenario or of manifests \
-         will hurt. Written from\nthe table in `src/lint/rules.rs` by `WAVETANK_UPDATE=1 cargo test \
-         cli::lint`; `wavetank lint --rule CODE` prints a\nrule, `--list` all of them.\n\n\
-         Every finding has a stable code, a place, the reason and what would be right. An *error* \
-         cannot work, a *warning*\nwill hurt, a *note* is worth knowing. Exit code 0 without errors, \
-         3 with one (with `--strict`: or a warning), 2 if an\ninput cannot be read. `--format json` is \
-         for programs. `--evidence` runs the scenarios that show the findings'\nrules and prints what \
-         came of them.\n\n\
-         All manifests of one call are looked at together; each scenario is for itself, with its \
-         nodes and behaviours. What a\npolicy lays over the objects is not looked at. A Service, budget \
-         or autoscaler that selects nothing is reported only\nwhere its namespace has pods at all; among \
-         plain manifests, which need not be all there is, as a note.\n\n\
-         An object says with an annotation which rules are not for it, the command line with \
-         `--ignore CODE,CODE`:\n\n\
-         ```text\nmetadata:\n  annotations:\n    {IGNORE_ANNOTATION}: L501,no-memory-limit\n```\n"
-    );
+    let mut text = OPENING.replace("ANNOTATION", IGNORE_ANNOTATION);
     for (group, title) in GROUPS {
         writeln!(text, "\n## {title}").expect(INFALLIBLE);
         for rule in RULES.iter().filter(|rule| rule.code.starts_with(group)) {

@@ -341,7 +341,7 @@ rules! {
     UNPINNED_IMAGE = "L901" "image-not-pinned" Note Objects {
         "A container's image has the tag latest, or none.",
         "Replicas started at different times may run different versions, a rollback changes nothing, \
-         and every start asks the registry (imagePullPolicy Always).",
+         and unless imagePullPolicy says otherwise every start asks the registry.",
         "name a version, or better a digest",
         Shown { scenario: "images", bad: "latest", good: "pinned" }
     };

@@ -221,6 +221,11 @@ impl<'a> Scene<'a> {
     }
 }
 
+/// How many pods workloads are meant to have together; none where that is not known.
+pub(super) fn pods_of(workloads: &[&Workload<'_>]) -> Option<i32> {
+    workloads.iter().try_fold(0_i32, |sum, workload| Some(sum.saturating_add(workload.replicas?)))
+}
+
 impl Service<'_> {
     /// Whether it selects a workload's pods.
     pub(super) fn selects(&self, workload: &Workload<'_>) -> bool {

@@ -7,7 +7,7 @@ use super::cluster::asks_for_spot;
 use super::findings::Findings;
 use super::probes::title;
 use super::rules;
-use super::scene::{Scene, Service, Workload};
+use super::scene::{Scene, Service, Workload, pods_of};
 use crate::scenario::node::short;
 
 /// Looks at every Service with what is behind it, then at every workload.
@@ -82,9 +82,8 @@ fn only_replica<'w, 'a>(
     service: &Service<'_>,
     behind: &[&'w Workload<'a>],
 ) -> Option<&'w Workload<'a>> {
-    let pods: Option<i32> = behind.iter().map(|workload| workload.replicas).sum();
     let only = behind.iter().find(|workload| workload.replicas == Some(1));
-    only.filter(|_| pods == Some(1) && service.is_called()).copied()
+    only.filter(|_| pods_of(behind) == Some(1) && service.is_called()).copied()
 }
 
 fn single_replica(workload: &Workload<'_>, service: &Service<'_>, found: &mut Findings) {

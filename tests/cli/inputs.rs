@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use proptest::prelude::{Just, ProptestConfig, Strategy, any, prop_oneof};
 use proptest::test_runner::{RngAlgorithm, TestRng, TestRunner};
+use wavetank::lint::{check_manifests, check_scenario};
 use wavetank::scenario::built_in;
 use wavetank::scenario::compile::compile;
 use wavetank::scenario::file::{FileReader, LoadedFile};
@@ -390,17 +391,25 @@ impl Damage {
     }
 }
 
-/// What `validate` does with a file: nothing but acceptance or a located error may come of it.
+/// What `validate` and `lint` do with a file: nothing but acceptance or a located error may come of it.
 fn verdict(path: &Path) -> Result<(), String> {
     let mut reader = FileReader::new(built_in::POLICIES);
     let files = reader.any(path).map_err(|error| error.to_string())?;
-    let mut compiled = true;
+    let (mut compiled, mut linted) = (true, Vec::new());
     for (_, file) in &files {
-        if let LoadedFile::Scenario(loaded) = file {
-            for policy in &loaded.policies {
-                compiled &= compile(loaded, policy, &mut reader.found).is_some();
+        match file {
+            LoadedFile::Scenario(loaded) => {
+                for policy in &loaded.policies {
+                    compiled &= compile(loaded, policy, &mut reader.found).is_some();
+                }
+                linted.extend(check_scenario(loaded));
             }
+            LoadedFile::Manifests(set) => linted.extend(check_manifests(set)),
+            LoadedFile::Policies(_) | LoadedFile::SchedulerConfig(_) => {}
         }
+    }
+    if let Some(finding) = linted.iter().find(|finding| finding.diagnostic.span.is_none()) {
+        return Err(format!("a finding without a place: {finding:?}"));
     }
     let located = reader.found.items().iter().any(|finding| finding.span.is_some());
     let printed = reader.found.render(&reader.sources, 50);
