@@ -126,6 +126,17 @@ impl ApiServer {
             Request::NodeLabels { node, labels } => self.node_labels(cx, node, &labels),
             Request::BudgetStatus { budget, status } => self.budget_status(cx, budget, status),
             Request::Endpoints { service, changes } => self.endpoints(cx, service, &changes),
+            Request::ScaleWorkload { .. }
+            | Request::SetTemplate { .. }
+            | Request::SetPaused { .. }
+            | Request::SetUnschedulable { .. } => self.operator_request(cx, &request),
+        }
+    }
+
+    /// What only operators write.
+    #[expect(clippy::wildcard_enum_match_arm, reason = "the caller sends only these requests")]
+    fn operator_request(&mut self, cx: &mut Cx<'_>, request: &Request) {
+        match *request {
             Request::ScaleWorkload { workload, replicas } => {
                 self.scale_workload(cx, workload, replicas);
             }
@@ -141,12 +152,21 @@ impl ApiServer {
                 }
                 self.deployment_changed(cx, workload);
             }
+            Request::SetPaused { workload, paused } => {
+                let Some(deployment) = &mut cx.state.api.deployments[workload] else { return };
+                if deployment.paused != paused {
+                    deployment.paused = paused;
+                    deployment.generation += 1;
+                    self.deployment_changed(cx, workload);
+                }
+            }
             Request::SetUnschedulable { node, unschedulable } => {
                 if cx.state.api.nodes[node].unschedulable != unschedulable {
                     cx.state.api.nodes[node].unschedulable = unschedulable;
                     self.node_changed(cx, node);
                 }
             }
+            _ => unreachable!("only requests of operators come here"),
         }
     }
 

@@ -192,10 +192,12 @@ impl ReplicaSetController {
         if min_ready > SimDuration::ZERO && ready > 0 {
             let pods = cache.pods_of(id).filter(|(_, pod)| pod.is_active() && pod.is_ready());
             let due = pods.map(|(_, pod)| pod.status.ready.since.saturating_add(min_ready));
-            let mut later: Vec<SimTime> = due.filter(|&due| due > cx.now).collect();
+            // Ready for exactly minReadySeconds is not yet available.
+            let mut later: Vec<SimTime> = due.filter(|&due| due >= cx.now).collect();
             later.sort_unstable();
             status.available -= i32::try_from(later.len()).expect("as many as are ready");
             if let Some(&next) = later.first() {
+                let next = next.saturating_add(SimDuration::from_nanos(1));
                 work.enqueue_at(cx, WorkQueue::ReplicaSet, id.raw(), next);
             }
         }

@@ -190,6 +190,25 @@ pub enum OperationKind {
         /// The new template.
         template: TemplateId,
     },
+    /// `kubectl rollout undo`: back to the template of the revision before.
+    Undo {
+        /// Which Deployment.
+        workload: WorkloadId,
+    },
+    /// `kubectl rollout pause` / `resume`.
+    Pause {
+        /// Which Deployment.
+        workload: WorkloadId,
+        /// The new `spec.paused`.
+        paused: bool,
+    },
+    /// A Job or a CronJob is suspended, or goes on.
+    Suspend {
+        /// Which.
+        workload: WorkloadId,
+        /// The new `spec.suspend`.
+        suspend: bool,
+    },
     /// `kubectl cordon` / `uncordon`.
     SetUnschedulable {
         /// Which node.

@@ -5,6 +5,7 @@
 //! and skipped, never an error. What a known object's fields do in a simulation is said by
 //! [`effect_of`].
 
+mod controllers;
 mod cursor;
 mod effect;
 mod files;

@@ -286,6 +286,13 @@ pub enum Request {
         /// Template.
         template: TemplateId,
     },
+    /// An operator pauses a Deployment's rollouts, or resumes them.
+    SetPaused {
+        /// Deployment.
+        workload: WorkloadId,
+        /// `spec.paused`.
+        paused: bool,
+    },
     /// An operator cordons or uncordons a node.
     SetUnschedulable {
         /// Node.

@@ -6,7 +6,9 @@ use crate::apiserver::ApiServer;
 use crate::base::time::SimDuration;
 use crate::cx::Cx;
 use crate::event::Event;
-use crate::model::{FaultId, KindSpec, NodeId, OperationKind, WorkloadId, WorkloadKind};
+use crate::model::{
+    FaultId, KindSpec, NodeId, OperationKind, TemplateId, WorkloadId, WorkloadKind,
+};
 use crate::record::Fact;
 use crate::state::{
     Client, CronJobObject, DaemonSetObject, DaemonSetStatus, DeletionCause, DeploymentObject,
@@ -35,6 +37,12 @@ pub fn handle(cx: &mut Cx<'_>, index: u32) {
         &OperationKind::Rollout { workload, template } => {
             Request::SetTemplate { workload, template }
         }
+        &OperationKind::Undo { workload } => {
+            let Some(template) = template_before(cx, workload) else { return };
+            Request::SetTemplate { workload, template }
+        }
+        &OperationKind::Pause { workload, paused } => Request::SetPaused { workload, paused },
+        &OperationKind::Suspend { workload, suspend } => Request::Suspend { workload, suspend },
         &OperationKind::SetUnschedulable { node, unschedulable } => {
             Request::SetUnschedulable { node, unschedulable }
         }
@@ -63,6 +71,17 @@ pub fn handle(cx: &mut Cx<'_>, index: u32) {
         }
     };
     cx.request(Client::Operator, request);
+}
+
+/// The template of the revision before the newest one, as the ReplicaSets of a Deployment tell.
+fn template_before(cx: &Cx<'_>, workload: WorkloadId) -> Option<TemplateId> {
+    let sets = cx.state.api.replica_sets.values();
+    let mut own: Vec<(u32, TemplateId)> = sets
+        .filter(|set| set.workload == workload && !set.gone)
+        .map(|set| (set.revision, set.template))
+        .collect();
+    own.sort_unstable_by(|a, b| b.cmp(a));
+    own.get(1).map(|(_, template)| *template)
 }
 
 /// `kubectl drain`: the nodes are cordoned and their pods are evicted, those without a controller

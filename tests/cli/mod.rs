@@ -4,12 +4,14 @@
 mod answers;
 mod answers_control_plane;
 mod answers_drain;
+mod answers_jobs;
 mod answers_kubelet;
 mod answers_machines;
 mod answers_nodes;
 mod answers_outages;
 mod answers_pressure;
 mod answers_run;
+mod answers_sets;
 mod cost;
 mod determinism;
 mod documents;

@@ -1,5 +1,7 @@
 //! Metrics of small stories, computed by hand.
 
+use crate::base::time::SimDuration;
+
 use super::fixture::{
     N0, N1, Story, TOOL, WEB, check, identity, model, model_with, pod, secs, value, zone_a,
 };
@@ -279,6 +281,9 @@ fn the_table_of_definitions_is_in_order_and_complete() {
     story.begin(10, 0, 0).n0_dies(10).ready(50, 0, false).start(60, 0, 1).ready(61, 0, true);
     story.serve(61, 0, true).at(94, Fact::NodeReady { node: N0, ready: false });
     story.terminate(95, 0, DeletionCause::TaintManager);
+    let took = SimDuration::from_secs(5);
+    story.at(96, Fact::JobCreated { workload: TOOL });
+    story.at(97, Fact::JobEnded { workload: TOOL, complete: true, took });
     let load = vec![Load { service: ServiceId::from_raw(0), cpu_milli: [100, 50] }];
     let world = Model { faults: model_with(100, vec![zone_a()]).faults, load, ..probed(100) };
     let metrics = story.digest(&world);

@@ -393,22 +393,13 @@ pub(super) fn operations(
     let mut revisions: Vec<u32> = vec![0; collected.workloads.len()];
     for operation in &loaded.scenario.spec.operations {
         let kind = match &operation.kind {
-            spec::OperationKind::Scale { workload, replicas } => {
-                check_replicas(replicas, found);
-                find(collected, symbols, workload, found).map(|workload| OperationKind::Scale {
-                    workload,
-                    replicas: i32::try_from(replicas.value).unwrap_or(i32::MAX),
-                })
-            }
-            spec::OperationKind::RolloutRestart { workload } => {
-                find(collected, symbols, workload, found)
-                    .filter(|id| rolls_out(collected, *id, workload, found))
-                    .map(|id| {
-                        revisions[id.index()] += 1;
-                        let revision = revisions[id.index()];
-                        let template = collected.revision(symbols, id, revision, around);
-                        OperationKind::Rollout { workload: id, template }
-                    })
+            spec::OperationKind::Scale { .. }
+            | spec::OperationKind::RolloutRestart { .. }
+            | spec::OperationKind::RolloutUndo { .. }
+            | spec::OperationKind::RolloutPause { .. }
+            | spec::OperationKind::Suspend { .. } => {
+                let world = (&mut *collected, &mut *symbols);
+                on_workload(&operation.kind, world, (&mut revisions, around), found)
             }
             spec::OperationKind::Cordon { node, unschedulable } => {
                 node_named(machines, node, found).map(|node| OperationKind::SetUnschedulable {
@@ -455,6 +446,51 @@ pub(super) fn operations(
     }
     out.sort_by_key(|operation| operation.at);
     out
+}
+
+/// What an operator does to a workload.
+#[expect(clippy::wildcard_enum_match_arm, reason = "the caller asks only for these")]
+fn on_workload(
+    operation: &spec::OperationKind,
+    (collected, symbols): (&mut Collected, &mut Symbols),
+    (revisions, around): (&mut [u32], &Surround<'_>),
+    found: &mut Diagnostics,
+) -> Option<OperationKind> {
+    match operation {
+        spec::OperationKind::Scale { workload, replicas } => {
+            check_replicas(replicas, found);
+            find(collected, symbols, workload, found)
+                .filter(|id| is_of(collected, *id, (workload, SCALABLE), found))
+                .map(|workload| OperationKind::Scale {
+                    workload,
+                    replicas: i32::try_from(replicas.value).unwrap_or(i32::MAX),
+                })
+        }
+        spec::OperationKind::RolloutRestart { workload } => {
+            find(collected, symbols, workload, found)
+                .filter(|id| is_of(collected, *id, (workload, ROLLABLE), found))
+                .map(|id| {
+                    revisions[id.index()] += 1;
+                    let revision = revisions[id.index()];
+                    let template = collected.revision(symbols, id, revision, around);
+                    OperationKind::Rollout { workload: id, template }
+                })
+        }
+        spec::OperationKind::RolloutUndo { workload } => find(collected, symbols, workload, found)
+            .filter(|id| is_of(collected, *id, (workload, DEPLOYMENT), found))
+            .map(|workload| OperationKind::Undo { workload }),
+        spec::OperationKind::RolloutPause { workload, paused } => {
+            find(collected, symbols, workload, found)
+                .filter(|id| is_of(collected, *id, (workload, DEPLOYMENT), found))
+                .map(|workload| OperationKind::Pause { workload, paused: *paused })
+        }
+        spec::OperationKind::Suspend { workload, suspend } => {
+            find(collected, symbols, workload, found)
+                .filter(|id| is_of(collected, *id, (workload, SUSPENDABLE), found))
+                .map(|workload| OperationKind::Suspend { workload, suspend: *suspend })
+        }
+        _ => unreachable!("only operations on workloads come here"),
+    }
 }
 
 /// The nodes of a drain.
@@ -513,31 +549,41 @@ fn find(
     id
 }
 
-fn rolls_out(
+/// What an operation is for: the kinds of workload, and what only these do.
+type Only = (&'static [WorkloadKind], &'static str);
+
+const DEPLOYMENT: Only =
+    (&[WorkloadKind::Deployment], "only Deployments have revisions to undo and can be paused");
+const ROLLABLE: Only = (
+    &[WorkloadKind::Deployment, WorkloadKind::StatefulSet, WorkloadKind::DaemonSet],
+    "only Deployments, StatefulSets and DaemonSets roll out",
+);
+const SCALABLE: Only = (
+    &[
+        WorkloadKind::Deployment,
+        WorkloadKind::ReplicaSet,
+        WorkloadKind::ReplicationController,
+        WorkloadKind::StatefulSet,
+    ],
+    "only Deployments, ReplicaSets, ReplicationControllers and StatefulSets have replicas",
+);
+const SUSPENDABLE: Only =
+    (&[WorkloadKind::Job, WorkloadKind::CronJob], "only Jobs and CronJobs can be suspended");
+
+/// Whether a workload is of a kind that an operation is for.
+fn is_of(
     collected: &Collected,
     id: WorkloadId,
-    name: &Located<String>,
+    (name, (kinds, only)): (&Located<String>, Only),
     found: &mut Diagnostics,
 ) -> bool {
     let kind = collected.workloads[id].kind;
-    let does = match kind {
-        WorkloadKind::Deployment | WorkloadKind::StatefulSet | WorkloadKind::DaemonSet => true,
-        WorkloadKind::ReplicaSet
-        | WorkloadKind::ReplicationController
-        | WorkloadKind::Job
-        | WorkloadKind::CronJob
-        | WorkloadKind::Pod => false,
-    };
-    if !does {
-        let message = format!(
-            "{} is a {}: only Deployments, StatefulSets and DaemonSets roll out",
-            name.value,
-            kind.name()
-        );
+    if !kinds.contains(&kind) {
+        let message = format!("{} is a {}: {only}", name.value, kind.name());
         let finding = Diagnostic::error(codes::UNRESOLVED, name.span, message);
         found.push(finding.help("name one of these"));
     }
-    does
+    kinds.contains(&kind)
 }
 
 fn unknown(what: &str, name: &Located<String>, known: &[&str]) -> Diagnostic {

@@ -8,6 +8,7 @@ use k8s_openapi::api::policy::v1::PodDisruptionBudgetSpec;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
+use super::controllers::{check_cron_job, check_daemon_set, check_job, check_stateful_set};
 use super::pod::{check_pod_spec, check_pod_template};
 use super::{Cursor, Object, check_label_key, check_label_value, check_name};
 use crate::base::diag::{Diagnostics, codes, suggest};
@@ -81,35 +82,32 @@ fn check_controller(object: &Object, at: &Cursor<'_>, rules: Rules, found: &mut 
         },
         Object::StatefulSet(o) => match &o.spec {
             Some(s) => {
-                check_count(s.replicas, &spec.key("replicas"), rules, found);
+                check_replicas(s.replicas, &spec.key("replicas"), rules, found);
+                check_stateful_set(s, &spec, rules, found);
                 check_template(&s.selector, &s.template, &spec, rules, found);
             }
             None => missing_spec(object, at, rules, found),
         },
         Object::DaemonSet(o) => match &o.spec {
-            Some(s) => check_template(&s.selector, &s.template, &spec, rules, found),
-            None => missing_spec(object, at, rules, found),
-        },
-        Object::Job(o) => match &o.spec {
             Some(s) => {
-                check_count(s.parallelism, &spec.key("parallelism"), rules, found);
-                check_count(s.completions, &spec.key("completions"), rules, found);
-                check_count(s.backoff_limit, &spec.key("backoffLimit"), rules, found);
-                check_pod_template(&s.template, &spec.key("template"), rules, found);
+                check_daemon_set(s, &spec, rules, found);
+                check_template(&s.selector, &s.template, &spec, rules, found);
             }
             None => missing_spec(object, at, rules, found),
         },
+        Object::Job(o) => match &o.spec {
+            Some(s) => check_job(s, &spec, rules, found),
+            None => missing_spec(object, at, rules, found),
+        },
         Object::CronJob(o) => {
-            if let Some(job) = o.spec.as_ref().and_then(|s| s.job_template.spec.as_ref()) {
-                let at = spec.keys(&["jobTemplate", "spec", "template"]);
-                check_pod_template(&job.template, &at, rules, found);
-            } else {
-                missing_spec(object, at, rules, found);
+            match o.spec.as_ref().filter(|spec| spec.job_template.spec.is_some()) {
+                Some(s) => check_cron_job(s, &spec, rules, found),
+                None => missing_spec(object, at, rules, found),
             }
         }
         Object::ReplicationController(o) => match &o.spec {
             Some(s) => {
-                check_count(s.replicas, &spec.key("replicas"), rules, found);
+                check_replicas(s.replicas, &spec.key("replicas"), rules, found);
                 if let Some(template) = &s.template {
                     let selector =
                         LabelSelector { match_labels: s.selector.clone(), match_expressions: None };
@@ -222,7 +220,7 @@ pub fn check_budget(
 }
 
 /// The number or percentage in a rollout bound, or a finding.
-fn share(
+pub(super) fn share(
     value: Option<&IntOrString>,
     at: &Cursor<'_>,
     rules: Rules,

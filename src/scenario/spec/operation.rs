@@ -33,6 +33,25 @@ pub enum OperationKind {
         /// Which Deployment.
         workload: Located<String>,
     },
+    /// `kubectl rollout undo`.
+    RolloutUndo {
+        /// Which Deployment.
+        workload: Located<String>,
+    },
+    /// `kubectl rollout pause` and `kubectl rollout resume`.
+    RolloutPause {
+        /// Which Deployment.
+        workload: Located<String>,
+        /// Pause rather than resume.
+        paused: bool,
+    },
+    /// `spec.suspend` of a Job or a CronJob is set.
+    Suspend {
+        /// Which.
+        workload: Located<String>,
+        /// Its new value.
+        suspend: bool,
+    },
     /// `kubectl cordon` and `kubectl uncordon`.
     Cordon {
         /// Which node.
@@ -95,6 +114,11 @@ pub struct Taint {
 const KINDS: &[&str] = &[
     "scale",
     "rolloutRestart",
+    "rolloutUndo",
+    "rolloutPause",
+    "rolloutResume",
+    "suspend",
+    "resume",
     "cordon",
     "uncordon",
     "drain",
@@ -167,6 +191,19 @@ fn read_kind(key: &str, node: &Node, path: &str, found: &mut Diagnostics) -> Opt
         }
         "rolloutRestart" => {
             fields.required("workload").map(|workload| OperationKind::RolloutRestart { workload })
+        }
+        "rolloutUndo" => {
+            fields.required("workload").map(|workload| OperationKind::RolloutUndo { workload })
+        }
+        "rolloutPause" | "rolloutResume" => {
+            let paused = key == "rolloutPause";
+            let workload = fields.required("workload");
+            workload.map(|workload| OperationKind::RolloutPause { workload, paused })
+        }
+        "suspend" | "resume" => {
+            let suspend = key == "suspend";
+            let workload = fields.required("workload");
+            workload.map(|workload| OperationKind::Suspend { workload, suspend })
         }
         "deletePod" => {
             let (workload, replica) = (fields.required("workload"), fields.required("replica"));
