@@ -98,7 +98,7 @@ fn a_deadline_ends_a_job_and_its_pods() {
 #[test]
 fn an_indexed_job_runs_each_index_and_repeats_the_one_whose_node_died() {
     let spec = "completions: 4, parallelism: 4, completionMode: Indexed, ";
-    let crash = "  faults:\n    - {at: 60s, nodeCrash: {node: a-0}}\n";
+    let crash = "  faults:\n    - {at: 60s, nodeCrash: {node: a-0, for: 30m}}\n";
     let run = run(&job(spec, "Never"), "{for: 10m}", crash);
     let pods = run.table("pods.csv");
     let lost = pods[..4].iter().filter(|pod| pod["node"] == "a-0").count();
@@ -107,6 +107,9 @@ fn an_indexed_job_runs_each_index_and_repeats_the_one_whose_node_died() {
     assert!(same(run.metric("jobs_complete_total", "workload=\"default/work\""), 1.0));
     let again = number(&pods[4]["created_seconds"]);
     assert!(again > 400.0, "{again}: not before the taint manager has deleted it");
+    // 1.34: not complete while a pod terminates, and that one does until its node is back.
+    let complete = run.times("Completed", "Job completed");
+    assert!(complete.len() == 1 && complete[0] > 1860.0, "{complete:?}");
 }
 
 #[test]
@@ -146,7 +149,7 @@ fn a_job_that_runs_for_too_long_is_waited_for_replaced_or_joined() {
         let complete = run.metric("jobs_complete_total", "workload=\"default/report\"");
         match policy {
             "Replace" => assert!(same(complete, 0.0), "{policy}: {complete}"),
-            "Forbid" => assert!((4.0..=6.0).contains(&complete), "{policy}: {complete}"),
+            "Forbid" => assert!((6.0..=8.0).contains(&complete), "{policy}: {complete}"),
             _ => assert!(complete >= 9.0, "{policy}: {complete}"),
         }
         assert_eq!(run.times("JobAlreadyActive", "Forbid").is_empty(), policy != "Forbid");
@@ -154,8 +157,8 @@ fn a_job_that_runs_for_too_long_is_waited_for_replaced_or_joined() {
 }
 
 #[test]
-fn while_the_controller_manager_is_down_scheduled_times_are_missed_and_the_last_is_made_up_for() {
-    let down = "  faults:\n    - {at: 15m, controllerManagerCrash: {for: 40m}}\n";
+fn while_nothing_can_be_written_scheduled_times_are_missed_and_the_last_is_made_up_for() {
+    let down = "  faults:\n    - {at: 15m, apiServerOutage: {for: 40m}}\n";
     let all = run(&cron("schedule: '*/10 * * * *'"), "{for: 60s}", down);
     let jobs = all.times("SuccessfulCreate", "Created job report-");
     let late: Vec<f64> = jobs.iter().copied().filter(|at| (900.0..3600.0).contains(at)).collect();
@@ -164,5 +167,6 @@ fn while_the_controller_manager_is_down_scheduled_times_are_missed_and_the_last_
     let run = run(&strict, "{for: 60s}", down);
     let jobs = run.times("SuccessfulCreate", "Created job report-");
     assert!(!jobs.iter().any(|at| (900.0..3590.0).contains(at)), "{jobs:?}: too late for that");
-    assert!(!run.times("MissSchedule", "Missed scheduled time").is_empty());
+    // With a deadline the controller does not even look that far back.
+    assert!(run.times("MissSchedule", "").is_empty());
 }

@@ -38,7 +38,8 @@ fn objects(stateful: &str, daemon: &str) -> String {
 
 /// Three nodes, and what happens.
 fn run(start: &str, stateful: &str, daemon: &str, events: &str) -> Run {
-    let spec = format!("  start: {start}\n") + &cluster(&[("a", 1), ("b", 1), ("c", 1)]);
+    let measured = if start == "empty" { "  measureFrom: 0s\n" } else { "" };
+    let spec = format!("  start: {start}\n{measured}") + &cluster(&[("a", 1), ("b", 1), ("c", 1)]);
     Run::of(&scenario("30m", &(spec + &objects(stateful, daemon) + events), ""))
 }
 
@@ -164,4 +165,103 @@ fn a_daemon_set_rolls_out_node_after_node() {
     let ready = surged.series("workload_replicas_ready", "workload=\"default/logs\"");
     let fewest = ready.iter().filter(|(at, _)| *at > 60.0).map(|(_, count)| *count);
     assert!(same(fewest.fold(3.0, f64::min), 3.0), "with a surge no node is without: {ready:?}");
+}
+
+/// Steps of a rollout of a Deployment of this many replicas that begins after a minute, as the
+/// controller tells them: seconds since its beginning, rounded down, and from how many pods to how many.
+fn rollout(replicas: u32, more: &str, length: &str) -> (Run, Vec<(u64, i32, i32)>) {
+    let spec = cluster(&[("a", 2)])
+        + &format!(
+            "  workloads:
+    - objects:
+        - apiVersion: apps/v1
+          kind: Deployment
+          metadata: {{name: web}}
+          spec:
+            replicas: {replicas}
+            {more}
+            selector: {{matchLabels: {{app: web}}}}
+            template:
+              metadata: {{labels: {{app: web}}}}
+              spec:
+                terminationGracePeriodSeconds: 0
+                containers:
+                  - {{name: c, image: 'c:1', resources: {{requests: {{cpu: 100m}}}}, readinessProbe: {{httpGet: {{port: 80}}, periodSeconds: 1}}}}
+  behaviour:
+    - {{selector: {{}}, startup: 8s, shutdown: 0s}}
+  operations:
+    - {{at: 60s, rolloutRestart: {{workload: default/web}}}}
+"
+        );
+    let run = Run::of(&scenario(length, &spec, ""));
+    let step = |(at, message): (f64, String)| {
+        let numbers: Vec<i32> =
+            message.split(' ').rev().filter_map(|word| word.parse().ok()).take(2).collect();
+        #[expect(clippy::cast_sign_loss, clippy::cast_possible_truncation, reason = "seconds")]
+        let since = (at - 60.0) as u64;
+        (since, numbers[1], numbers[0])
+    };
+    let steps = run.events("ScalingReplicaSet", "Scaled").into_iter().map(step).collect();
+    (run, steps)
+}
+
+/// Kubernetes-behaviour §3.19: the worked rollouts, with pods that are available ten seconds or so
+/// after their creation.
+#[test]
+fn the_worked_rollouts_of_the_reference() {
+    let (_, steps) = rollout(10, "", "10m");
+    assert_eq!(steps[..3], [(0, 0, 3), (0, 10, 8), (0, 3, 5)], "{steps:?}");
+    // Pods become available one after another, so the later steps come in parts: at about ten
+    // seconds five old ones go and five new ones come, ten seconds later the last three go.
+    let at = |from: u64, to: u64| steps.iter().filter(move |s| (from..to).contains(&s.0));
+    let old = |(from, to): (i32, i32)| from > to;
+    let sizes = |steps: Vec<&(u64, i32, i32)>| -> (i32, i32) {
+        let change = |down: bool| {
+            let moved = steps.iter().filter(|s| old((s.1, s.2)) == down);
+            moved.map(|s| (s.2 - s.1).abs()).sum::<i32>()
+        };
+        (change(true), change(false))
+    };
+    assert_eq!(sizes(at(5, 14).collect()), (5, 5), "{steps:?}");
+    assert_eq!(sizes(at(14, 40).collect()), (3, 0), "{steps:?}");
+    let (_, steps) = rollout(4, "", "10m");
+    assert_eq!(steps[..3], [(0, 0, 1), (0, 4, 3), (0, 1, 2)], "{steps:?}");
+    let (run, steps) = rollout(3, "", "10m");
+    let up: Vec<u64> = steps.iter().filter(|s| s.2 > s.1).map(|s| s.0).collect();
+    assert!(up.len() == 3 && up.windows(2).all(|p| p[1] - p[0] >= 8), "one at a time: {steps:?}");
+    assert!(same(run.metric("rollouts_complete_total", ""), 1.0));
+}
+
+/// Kubernetes-behaviour §3.21: a bad release is stuck at maxUnavailable, is told of after
+/// progressDeadlineSeconds, and is undone by somebody.
+#[test]
+fn a_stuck_rollout_keeps_the_old_pods_and_is_undone() {
+    let spec = cluster(&[("a", 2)])
+        + "  workloads:
+    - objects:
+        - apiVersion: apps/v1
+          kind: Deployment
+          metadata: {name: web}
+          spec:
+            replicas: 10
+            progressDeadlineSeconds: 120
+            selector: {matchLabels: {app: web}}
+            template:
+              metadata: {labels: {app: web}}
+              spec:
+                containers:
+                  - {name: c, image: 'registry.example/c:1', imagePullPolicy: Always, readinessProbe: {httpGet: {port: 80}, periodSeconds: 1}}
+  faults:
+    - {at: 59s, registryOutage: {registry: registry.example, for: 14m}}
+  operations:
+    - {at: 60s, rolloutRestart: {workload: default/web}}
+    - {at: 8m, rolloutUndo: {workload: default/web}}
+";
+    let run = Run::of(&scenario("30m", &spec, ""));
+    let ready = run.series("workload_replicas_ready", "workload=\"default/web\"");
+    let fewest = ready.iter().filter(|(at, _)| *at >= 60.0).map(|(_, count)| *count);
+    assert!(same(fewest.fold(10.0, f64::min), 8.0), "eight old ones keep serving: {ready:?}");
+    let pods = run.table("pods.csv");
+    assert_eq!(pods.iter().filter(|pod| number(&pod["created_seconds"]) >= 60.0).count(), 5 + 2);
+    assert!(same(ready.last().unwrap().1, 10.0), "the undone revision scales up again");
 }

@@ -200,6 +200,9 @@ const SCENARIOS: &[&str] = &[
     "control-plane-restart.yaml",
     "bin-packing.yaml",
     "zone-outage.yaml",
+    "stateful-failover.yaml",
+    "batch-and-services.yaml",
+    "rolling-update.yaml",
     "zonal-volumes.yaml",
     "placement.yaml",
     "priorities.yaml",
@@ -359,6 +362,21 @@ fn nothing_changes_in_failure_trace() {
 #[test]
 fn nothing_changes_in_node_pressure() {
     hold("node-pressure.yaml");
+}
+
+#[test]
+fn nothing_changes_in_stateful_failover() {
+    hold("stateful-failover.yaml");
+}
+
+#[test]
+fn nothing_changes_in_batch_and_services() {
+    hold("batch-and-services.yaml");
+}
+
+#[test]
+fn nothing_changes_in_rolling_update() {
+    hold("rolling-update.yaml");
 }
 
 /// Every text that is replaced is there, every shipped scenario is tried or named, and every

@@ -12,6 +12,7 @@ mod answers_outages;
 mod answers_pressure;
 mod answers_run;
 mod answers_sets;
+mod convergence;
 mod cost;
 mod determinism;
 mod documents;
