@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 use proptest::test_runner::Config;
 
-use super::answers_run::{Run, cluster, number, scenario};
+use super::answers_run::{Run, cluster, number, same, scenario};
 
 /// One workload of a kind, with its choices.
 #[derive(Clone, Debug)]
@@ -184,15 +184,15 @@ fn converged(run: &Run, objects: &[Object]) -> Result<(), TestCaseError> {
         let ready = last(run, "workload_replicas_ready", &labels);
         match *object {
             Object::Deployment { replicas, .. } | Object::StatefulSet { replicas, .. } => {
-                prop_assert_eq!(ready, f64::from(replicas), "w{} {:?}", index, object);
+                prop_assert!(same(ready, f64::from(replicas)), "w{index} {object:?}: {ready}");
             }
             Object::DaemonSet { .. } => {
-                prop_assert_eq!(ready, 4.0, "w{} {:?}", index, object);
+                prop_assert!(same(ready, 4.0), "w{index} {object:?}: {ready}");
             }
             Object::Job { .. } => {
                 let ended = run.metric("jobs_complete_total", &labels)
                     + run.metric("jobs_failed_total", &labels);
-                prop_assert_eq!(ended, 1.0, "w{} {:?}", index, object);
+                prop_assert!(same(ended, 1.0), "w{index} {object:?}: {ended}");
             }
         }
     }
@@ -212,7 +212,7 @@ fn converged(run: &Run, objects: &[Object]) -> Result<(), TestCaseError> {
         .sum();
     #[expect(clippy::cast_precision_loss, reason = "a few pods")]
     let left = left.count() as f64;
-    prop_assert_eq!(left, wanted, "pods that nobody wants");
+    prop_assert!(same(left, wanted), "{left} pods are left where {wanted} are wanted");
     Ok(())
 }
 
