@@ -8,8 +8,8 @@ use crate::model::{NodeId, PodId, TemplateId, pod_address};
 use crate::record::{Fact, Involved};
 use crate::rng::StreamKind;
 use crate::state::{
-    Condition, ConditionStatus, DeletionCause, KubeletStatus, Owner, PodObject, PodStatus, Seat,
-    Termination, Verb,
+    Condition, ConditionStatus, DeletionCause, KubeletStatus, Owner, Phase, PodObject, PodStatus,
+    Seat, Termination, Verb,
 };
 
 impl ApiServer {
@@ -216,9 +216,21 @@ impl ApiServer {
 
     /// The pod's object disappears, unless a finalizer keeps it.
     pub(super) fn remove_pod(&mut self, cx: &mut Cx<'_>, pod: PodId) {
+        let now = cx.now;
         let object = &mut cx.state.api.pods[pod];
         if object.tracked {
             if !std::mem::replace(&mut object.held, true) {
+                // Fidelity: who removes a pod writes its last phase before, the kubelet as its
+                // containers ended, the pod garbage collector Failed, the latter only at its next
+                // pass; here a phase that is not final becomes Failed with the removal.
+                let before = object.status;
+                if !before.phase.is_terminal() {
+                    object.status.phase = Phase::Failed;
+                    object.status.ready = before.ready.turned(ConditionStatus::False, now);
+                    object.status.finished = Some(now.floor_to_second());
+                }
+                let after = object.status;
+                status_facts(cx, pod, &before, &after);
                 self.pod_changed(cx, pod, Verb::Modified);
                 self.tell_kubelet(cx, pod);
             }

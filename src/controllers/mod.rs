@@ -72,7 +72,7 @@ use std::collections::BTreeSet;
 
 use crate::cx::Cx;
 use crate::event::{ControllerEvent, Event, Watcher, WorkQueue};
-use crate::model::{BudgetId, Model, NodeId, PodId, WorkloadId};
+use crate::model::{BudgetId, Model, NodeId, PodId, WorkloadId, WorkloadKind};
 use crate::record::Fact;
 use crate::state::{
     BudgetStatus, Change, CronJobObject, DaemonSetObject, DeploymentObject, JobId, JobObject,
@@ -196,6 +196,7 @@ impl Controllers {
         for workload in cache.daemon_sets.keys() {
             work.enqueue(cx, WorkQueue::DaemonSet, workload.raw());
         }
+        JobController::lead(cx, cache);
         for job in cache.jobs.keys() {
             work.enqueue(cx, WorkQueue::Job, job.raw());
         }
@@ -285,8 +286,19 @@ impl Controllers {
                 self.daemon_sets.observe_pod(change, owner);
                 work.enqueue(cx, WorkQueue::DaemonSet, owner.raw());
             }
-            Some(Owner::Job(owner)) => self.jobs.on_pod(cx, &mut work, change, owner),
+            Some(Owner::Job(owner)) => {
+                self.jobs.on_pod(cx, &mut work, &self.cache, (change, owner));
+            }
             None => {}
+        }
+        let ready_now = change.object.is_ready() && !before.is_some_and(|pod| pod.is_ready());
+        if let (true, Some(Owner::StatefulSet(set) | Owner::DaemonSet(set))) =
+            (ready_now, change.object.owner)
+            && let Some(wait) = ready_recheck(cx.model.workloads[set].min_ready)
+        {
+            let daemons = cx.model.workloads[set].kind == WorkloadKind::DaemonSet;
+            let queue = if daemons { WorkQueue::DaemonSet } else { WorkQueue::StatefulSet };
+            work.enqueue_at(cx, queue, set.raw(), cx.now.saturating_add(wait));
         }
         endpoint_slices.on_pod(cx, &mut work, before.as_ref(), change);
         disruption.on_pod(cx, &mut work, change);

@@ -5,8 +5,8 @@
 use std::collections::BTreeSet;
 
 use crate::base::id::IdVec;
-use crate::model::{Model, NodeId, Resources};
-use crate::state::State;
+use crate::model::{DaemonSetUpdate, KindSpec, Model, NodeId, Resources, WorkloadId};
+use crate::state::{JobId, Owner, PodObject, State};
 
 /// Every broken invariant, in words; empty when the world is sound.
 #[must_use]
@@ -49,15 +49,38 @@ fn nodes_are_not_overcommitted(model: &Model, state: &State, broken: &mut Vec<St
     }
 }
 
-/// No two active pods of a workload share a replica ordinal.
+/// Whether a node may have two pods of a workload at a time: the new one beside the old one.
+fn surges(model: &Model, workload: WorkloadId) -> bool {
+    match model.workloads[workload].own {
+        KindSpec::DaemonSet(DaemonSetUpdate::RollingUpdate { max_surge, .. }) => {
+            max_surge.ceil(100) > 0
+        }
+        KindSpec::Plain
+        | KindSpec::StatefulSet(_)
+        | KindSpec::DaemonSet(DaemonSetUpdate::OnDelete)
+        | KindSpec::Job(_)
+        | KindSpec::CronJob(_) => false,
+    }
+}
+
+/// No two active pods of an owner share a replica ordinal.
 fn ordinals_are_unique(model: &Model, state: &State, broken: &mut Vec<String>) {
     let mut seen = BTreeSet::new();
     for (id, pod) in state.api.pods.iter() {
         let workload = model.templates[pod.template].workload;
-        if pod.is_active() && !seen.insert((workload, pod.replica)) {
+        let counts = pod.is_active() && !surges(model, workload);
+        if counts && !seen.insert((workload, job_of(pod), pod.replica)) {
             let name = model.workload_name(workload);
             broken.push(format!("{id:?} shares replica {} of {name}", pod.replica));
         }
+    }
+}
+
+/// The Job that owns a pod: those of one CronJob have ordinals of their own.
+fn job_of(pod: &PodObject) -> Option<JobId> {
+    match pod.owner? {
+        Owner::Job(job) => Some(job),
+        Owner::ReplicaSet(_) | Owner::StatefulSet(_) | Owner::DaemonSet(_) => None,
     }
 }
 

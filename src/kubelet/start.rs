@@ -212,8 +212,11 @@ impl Worker<'_, '_> {
 
     /// A process exits by itself: a plain init container is done, or SIGTERM has been heeded.
     pub(super) fn exit(&mut self, index: u8) {
-        let cause = self.container(index).stopping.map_or(ExitCause::Itself, |s| s.cause);
-        self.exited(index, cause, 0);
+        let stopping = self.container(index).stopping;
+        let cause = stopping.map_or(ExitCause::Itself, |s| s.cause);
+        // A program that has a work to do and is told to stop has not done it: SIGTERM ends it.
+        let unfinished = stopping.is_some() && self.spec(index).behaviour.runs.is_some();
+        self.exited(index, cause, if unfinished { 143 } else { 0 });
     }
 
     /// A process is gone.

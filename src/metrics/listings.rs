@@ -81,6 +81,10 @@ fn event_row(replay: &Replay<'_>, event: &KubeEvent) -> EventRow {
             ("Pod", Some(namespace), model.pod_name(&pod.identity))
         }
         Involved::Node(id) => ("Node", None, model.nodes[id].name.clone()),
+        Involved::Job(id, run) => {
+            let namespace = model.workloads[id].namespace;
+            ("Job", Some(namespace), model.job_name(id, run))
+        }
         Involved::Workload(id) => {
             let workload = &model.workloads[id];
             (workload.kind.name(), Some(workload.namespace), workload.name.clone())

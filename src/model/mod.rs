@@ -219,7 +219,15 @@ impl Model {
             | WorkloadKind::ReplicationController
             | WorkloadKind::DaemonSet => named(&workload.name),
             WorkloadKind::StatefulSet => format!("{}-{}", workload.name, pod.replica),
-            WorkloadKind::Job | WorkloadKind::CronJob => named(&self.job_name(id, pod.run)),
+            WorkloadKind::Job | WorkloadKind::CronJob => {
+                let job = self.job_name(id, pod.run);
+                let indexed = match &workload.own {
+                    KindSpec::Job(spec) => spec.indexed,
+                    KindSpec::CronJob(spec) => spec.job.indexed,
+                    KindSpec::Plain | KindSpec::StatefulSet(_) | KindSpec::DaemonSet(_) => false,
+                };
+                if indexed { named(&format!("{job}-{}", pod.replica)) } else { named(&job) }
+            }
             WorkloadKind::Pod => workload.name.clone(),
         }
     }

@@ -31,6 +31,8 @@ pub enum Involved {
     Node(NodeId),
     /// A Deployment (or the ReplicaSet or Pod workload itself).
     Workload(WorkloadId),
+    /// A Job, or the run of a CronJob (minutes since the Unix epoch; 0 for none).
+    Job(WorkloadId, u32),
 }
 
 /// A Kubernetes event.

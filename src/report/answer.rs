@@ -2,17 +2,18 @@
 //!
 //! Words only: every number and every verdict is read from the rows.
 
+use std::collections::BTreeMap;
+
 use crate::report::format::{difference, measured, metric_title, value, values};
 use crate::tables::ComparisonRow;
 
 /// The rows of each metric in table order, primary metrics first; rows without values are kept.
 pub fn by_metric(rows: &[ComparisonRow]) -> Vec<Vec<&ComparisonRow>> {
     let mut groups: Vec<Vec<&ComparisonRow>> = Vec::new();
+    let mut places: BTreeMap<(&str, &str), usize> = BTreeMap::new();
     for row in rows {
-        let same = |group: &&mut Vec<&ComparisonRow>| {
-            group[0].metric == row.metric && group[0].labels == row.labels
-        };
-        match groups.iter_mut().find(same) {
+        let place = places.entry((&row.metric, &row.labels)).or_insert(groups.len());
+        match groups.get_mut(*place) {
             Some(group) => group.push(row),
             None => groups.push(vec![row]),
         }

@@ -112,6 +112,39 @@ fn an_indexed_job_runs_each_index_and_repeats_the_one_whose_node_died() {
     assert!(complete.len() == 1 && complete[0] > 1860.0, "{complete:?}");
 }
 
+/// Where only pods that have ended are replaced, the lost one is replaced once its node is back and
+/// says so.
+#[test]
+fn a_lost_pod_that_must_have_ended_is_replaced_when_its_node_is_back() {
+    let spec = "completions: 2, parallelism: 2, podReplacementPolicy: Failed, ";
+    let crash = "  faults:\n    - {at: 60s, nodeCrash: {node: a-0, for: 10m}}\n";
+    let run = run(&job(spec, "Never"), "{for: 20m}", crash);
+    let pods = run.table("pods.csv");
+    let lost = pods[..2].iter().filter(|pod| pod["node"] == "a-0").count();
+    assert!(lost > 0 && pods.len() == 2 + lost, "{pods:?}");
+    assert!(number(&pods[2]["created_seconds"]) > 660.0, "{pods:?}");
+    assert!(same(run.metric("jobs_complete_total", "workload=\"default/work\""), 1.0));
+}
+
+#[test]
+fn a_pod_that_is_evicted_has_not_done_its_work() {
+    let drain = "  operations:\n    - {at: 100s, drain: {nodeSelector: {topology.kubernetes.io/zone: a}}}\n    - {at: 150s, uncordon: {node: a-0}}\n";
+    let run = run(&job("completions: 1, ", "Never"), "{for: 10m}", drain);
+    let pods = run.table("pods.csv");
+    assert_eq!(pods.len(), 2);
+    assert_eq!((&*pods[0]["phase"], &*pods[1]["phase"]), ("Failed", "Succeeded"));
+    assert!(run.metric("job_duration_seconds", "") > 700.0, "begun anew");
+}
+
+#[test]
+fn pods_of_a_deleted_job_go_even_if_they_were_on_their_way() {
+    let object = cron("schedule: '*/10 * * * *', concurrencyPolicy: Replace");
+    let run = run(&object, "{for: 15m}", "");
+    let pods = run.table("pods.csv");
+    let there = pods.iter().filter(|pod| pod["deleted_seconds"].is_empty()).count();
+    assert!(there <= 1, "{there} of {}", pods.len());
+}
+
 #[test]
 fn the_time_to_live_of_a_finished_job_takes_its_pods_along() {
     let run = run(&job("ttlSecondsAfterFinished: 120, ", "Never"), "{for: 30s}", "");

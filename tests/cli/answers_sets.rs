@@ -165,6 +165,10 @@ fn a_daemon_set_rolls_out_node_after_node() {
     let ready = surged.series("workload_replicas_ready", "workload=\"default/logs\"");
     let fewest = ready.iter().filter(|(at, _)| *at > 60.0).map(|(_, count)| *count);
     assert!(same(fewest.fold(3.0, f64::min), 3.0), "with a surge no node is without: {ready:?}");
+    assert!(same(surged.metric("rollouts_complete_total", ""), 1.0));
+    let waits = surge.to_owned() + "\n            minReadySeconds: 5";
+    let waited = run("settled", "", &waits, restart);
+    assert!(same(waited.metric("rollouts_complete_total", ""), 1.0), "it does not stall");
 }
 
 /// Steps of a rollout of a Deployment of this many replicas that begins after a minute, as the

@@ -48,13 +48,16 @@ impl Object {
                 if parallel { "Parallel" } else { "OrderedReady" }
             ),
             Self::DaemonSet { surge: true } => {
-                "updateStrategy: {rollingUpdate: {maxSurge: 1, maxUnavailable: 0}}".to_owned()
+                "minReadySeconds: 4, updateStrategy: {rollingUpdate: {maxSurge: 1, maxUnavailable: \
+                 0}}"
+                .to_owned()
             }
             Self::DaemonSet { surge: false } => "minReadySeconds: 3".to_owned(),
             Self::Job { completions, parallelism, indexed, retries, .. } => format!(
                 "completions: {completions}, parallelism: {parallelism}, completionMode: {}, \
-                 backoffLimit: {retries}",
-                if indexed { "Indexed" } else { "NonIndexed" }
+                 backoffLimit: {retries}, podReplacementPolicy: {}",
+                if indexed { "Indexed" } else { "NonIndexed" },
+                if retries % 2 == 1 { "Failed" } else { "TerminatingOrFailed" }
             ),
         }
     }

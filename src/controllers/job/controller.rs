@@ -22,7 +22,7 @@ use crate::model::{KindSpec, Model, PodId, WorkloadId};
 use crate::record::Involved;
 use crate::state::{
     Change, Client, ConditionStatus, DeletionCause, JobId, JobObject, Owner, PodObject, PodReason,
-    Request, Seat,
+    Request, Seat, Verb,
 };
 
 /// The controller's memory.
@@ -59,9 +59,16 @@ impl JobController {
         &mut self,
         cx: &mut Cx<'_>,
         work: &mut Work<'_>,
-        change: &Change<PodId, PodObject>,
-        job: JobId,
+        cache: &Informers,
+        (change, job): (&Change<PodId, PodObject>, JobId),
     ) {
+        if !cache.jobs.contains_key(&job) {
+            // It was on its way when its Job was deleted.
+            if change.verb == Verb::Added {
+                collect(cx, change.id, &change.object);
+            }
+            return;
+        }
         let memory = self.jobs.entry(job).or_default();
         memory.pace.observe(change);
         if change.object.gone {
@@ -86,11 +93,19 @@ impl JobController {
         }
         self.jobs.remove(&change.id);
         for (pod, object) in cache.pods_of_job(change.id) {
-            if object.tracked {
-                cx.request(Client::Job, Request::ReleasePod { pod });
+            collect(cx, pod, object);
+        }
+    }
+
+    /// A new leader looks for pods whose Jobs are gone.
+    pub(in crate::controllers) fn lead(cx: &mut Cx<'_>, cache: &Informers) {
+        for (pod, object) in cache.pods.iter() {
+            if let Some(object) = object
+                && let Some(Owner::Job(job)) = object.owner
+                && !cache.jobs.contains_key(&job)
+            {
+                collect(cx, pod, object);
             }
-            let cause = DeletionCause::Controller;
-            cx.request(Client::Job, Request::DeletePod { pod, grace: None, cause });
         }
     }
 
@@ -140,6 +155,15 @@ impl JobController {
             memory.later(cx, work, id, cx.now.saturating_add(wait));
         }
     }
+}
+
+/// Removes a pod whose Job is gone.
+fn collect(cx: &mut Cx<'_>, pod: PodId, object: &PodObject) {
+    if object.tracked {
+        cx.request(Client::Job, Request::ReleasePod { pod });
+    }
+    let cause = DeletionCause::Controller;
+    cx.request(Client::Job, Request::DeletePod { pod, grace: None, cause });
 }
 
 impl Memory {
@@ -295,7 +319,7 @@ fn tell(cx: &mut Cx<'_>, object: &JobObject, outcome: &JobOutcome<PodId>) {
     for event in &outcome.events {
         let kind = (!event.is_normal(), event.reason(), "job-controller");
         let workload = object.workload;
-        cx.kube_event(Involved::Workload(workload), kind, |model, state| {
+        cx.kube_event(Involved::Job(workload, object.run), kind, |model, state| {
             event.message(
                 |pod| {
                     let namespace = &model.namespaces[model.workloads[workload].namespace].name;

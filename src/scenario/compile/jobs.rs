@@ -4,6 +4,8 @@ use k8s_openapi::api::batch::v1::{
     CronJobSpec as KubeCronJob, JobSpec as KubeJob, PodFailurePolicy, SuccessPolicy,
 };
 
+use k8s_openapi::api::core::v1::PodSpec;
+
 use super::pods::seconds;
 use super::symbols::Symbols;
 use crate::base::map::Symbol;
@@ -43,7 +45,7 @@ pub(super) fn job(symbols: &mut Symbols, spec: &KubeJob) -> JobSpec {
         active_deadline: spec.active_deadline_seconds.map(seconds),
         suspend: spec.suspend.unwrap_or(false),
         restart_on_failure: pod.and_then(|pod| pod.restart_policy.as_deref()) == Some("OnFailure"),
-        failure_policy: policy.map(|policy| failure_policy(symbols, policy)),
+        failure_policy: policy.map(|policy| failure_policy(symbols, policy, pod)),
         success_policy: spec
             .success_policy
             .as_ref()
@@ -53,8 +55,15 @@ pub(super) fn job(symbols: &mut Symbols, spec: &KubeJob) -> JobSpec {
     }
 }
 
-fn failure_policy(symbols: &mut Symbols, policy: &PodFailurePolicy) -> Vec<PodFailureRule> {
-    // What conditions of pods are called is looked up by these words.
+fn failure_policy(
+    symbols: &mut Symbols,
+    policy: &PodFailurePolicy,
+    pod: Option<&PodSpec>,
+) -> Vec<PodFailureRule> {
+    // Containers, and what conditions of pods are called is looked up by these words.
+    for container in pod.iter().flat_map(|pod| &pod.containers) {
+        symbols.intern(&container.name);
+    }
     for word in ["DisruptionTarget", "Ready", "ContainersReady", "Initialized", "PodScheduled"] {
         symbols.intern(word);
     }
