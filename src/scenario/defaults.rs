@@ -165,7 +165,9 @@ fn job(spec: &mut JobSpec) {
         spec.completions = Some(1);
     }
     spec.parallelism.get_or_insert(1);
-    spec.backoff_limit.get_or_insert(6);
+    // Where each index has a bound, all failures together have none.
+    let limit = if spec.backoff_limit_per_index.is_some() { i32::MAX } else { 6 };
+    spec.backoff_limit.get_or_insert(limit);
     spec.completion_mode.get_or_insert_with(|| "NonIndexed".to_owned());
     spec.suspend.get_or_insert(false);
     if let Some(spec) = &mut spec.template.spec {

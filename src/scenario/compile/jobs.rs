@@ -28,19 +28,13 @@ pub(super) fn job(symbols: &mut Symbols, spec: &KubeJob) -> JobSpec {
         _ if policy.is_some() => PodReplacement::Failed,
         _ => PodReplacement::TerminatingOrFailed,
     };
-    let per_index = count(spec.backoff_limit_per_index);
     let completions = count(spec.completions);
     JobSpec {
         parallelism: count(spec.parallelism).unwrap_or(1),
         completions,
         indexed: spec.completion_mode.as_deref() == Some("Indexed"),
-        // The API server does not bound all failures together where each index has a bound.
-        backoff_limit: count(spec.backoff_limit).unwrap_or(if per_index.is_some() {
-            i32::MAX.unsigned_abs()
-        } else {
-            6
-        }),
-        backoff_limit_per_index: per_index,
+        backoff_limit: count(spec.backoff_limit).unwrap_or(6),
+        backoff_limit_per_index: count(spec.backoff_limit_per_index),
         max_failed_indexes: count(spec.max_failed_indexes),
         active_deadline: spec.active_deadline_seconds.map(seconds),
         suspend: spec.suspend.unwrap_or(false),
