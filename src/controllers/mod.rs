@@ -40,8 +40,7 @@ pub use daemon_set::{
     BURST_REPLICAS, Choice, DaemonClass, DaemonNode, DaemonNotice, DaemonPlacement, DaemonPod,
     DaemonRemoval, DaemonSpec, DaemonStatus, DaemonStep, DaemonSync, DaemonUpdate,
     FailedPodBackoff, Managed, add_daemon_tolerations, daemon_placement, daemon_removal_message,
-    daemon_status, daemon_status_recheck, manage, rolling_update, slow_start_batches,
-    sync_daemon_set,
+    daemon_status, daemon_status_recheck, manage, rolling_update, sync_daemon_set,
 };
 pub use deployment::settled_deployment;
 pub use disruption::{Budgeted, BudgetedPod, Scale, budgeted, settled_budgets};

@@ -27,7 +27,7 @@ pub use placement::{DaemonClass, DaemonPlacement, add_daemon_tolerations, daemon
 pub use rolling::{Choice, DaemonStep, rolling_update};
 pub use sync::{
     BURST_REPLICAS, DaemonNotice, DaemonStatus, DaemonSync, daemon_status, daemon_status_recheck,
-    slow_start_batches, sync_daemon_set,
+    sync_daemon_set,
 };
 
 use crate::base::time::{SimDuration, SimTime};

@@ -51,18 +51,6 @@ pub fn sync_daemon_set(
     DaemonSync { creates, deletes, notices, recheck_after }
 }
 
-/// In what batches pods are created: 1, 2, 4 …; the next one is sent when no creation of the one
-/// before has failed.
-pub fn slow_start_batches(count: usize) -> impl Iterator<Item = usize> {
-    let (mut left, mut size) = (count, 1);
-    std::iter::from_fn(move || {
-        let batch = left.min(size);
-        left -= batch;
-        size *= 2;
-        (batch > 0).then_some(batch)
-    })
-}
-
 /// `status`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct DaemonStatus {

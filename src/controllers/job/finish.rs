@@ -1,5 +1,5 @@
-//! What comes before and after a sync: batches in which pods are created, and the end of a Job's
-//! time to live.
+//! What comes before and after a sync: how long changes are gathered, and the end of a Job's time to
+//! live.
 
 use super::object::{JobSpec, JobStatus};
 use crate::base::time::{SimDuration, SimTime};
@@ -12,19 +12,6 @@ pub const POD_BATCH: SimDuration = SimDuration::from_secs(1);
 /// at most.
 pub const RETRY: (SimDuration, SimDuration) =
     (SimDuration::from_secs(1), SimDuration::from_secs(60));
-
-/// Sizes of the batches in which `count` pods are created: 1, 2, 4, … A batch in which a creation
-/// fails is the last one of its sync.
-pub fn slow_start(count: usize) -> impl Iterator<Item = usize> {
-    let mut left = count;
-    let mut batch = 1;
-    std::iter::from_fn(move || {
-        let size = batch.min(left);
-        left -= size;
-        batch = size.saturating_mul(2);
-        (size > 0).then_some(size)
-    })
-}
 
 /// When the controller of finished Jobs deletes it: `ttlSecondsAfterFinished` after its last
 /// condition. `None` while it has not ended, or if it stays for ever.

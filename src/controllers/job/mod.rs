@@ -22,7 +22,7 @@ pub use crate::model::Indexes;
 pub use backoff::{BackoffRecord, backoff_left};
 pub(super) use controller::JobController;
 pub use failure_policy::{Action, Because, Exit, Match, On, PodFacts, Rule, policy_match};
-pub use finish::{POD_BATCH, RETRY, expires_at, slow_start};
+pub use finish::{POD_BATCH, RETRY, expires_at};
 pub use history::{Fate, Fates, JobHistory, JobSeen, PodCreated, Second};
 pub use object::{
     Condition, ConditionKind, Job, JobSpec, JobStatus, PodReplacement, Reason, Release,

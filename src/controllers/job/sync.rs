@@ -106,7 +106,7 @@ impl<P> JobEvent<P> {
 pub struct JobOutcome<P> {
     /// Pods to delete.
     pub delete: Vec<Deletion<P>>,
-    /// Pods to create, in order and in batches of [`super::slow_start`].
+    /// Pods to create, in order.
     pub create: Vec<NewPod>,
     /// The status to write before finalizers are removed, if it has to be written.
     pub first_status: Option<JobStatus<P>>,

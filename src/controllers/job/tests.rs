@@ -297,12 +297,6 @@ fn surplus_pods_go_in_order() {
 }
 
 #[test]
-fn pods_are_created_in_growing_batches() {
-    assert_eq!(slow_start(10).collect::<Vec<_>>(), [1, 2, 4, 3]);
-    assert_eq!(slow_start(0).count(), 0);
-}
-
-#[test]
 fn a_job_that_has_ended_lives_for_its_time() {
     let mut job = job(JobSpec { ttl_after_finished: Some(span(100)), ..JobSpec::default() });
     assert_eq!(expires_at(&job.spec, &job.status), None);
